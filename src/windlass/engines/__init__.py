@@ -1,0 +1,1 @@
+"""Where replicas run. One interface (`engine.py`), one folder an engine."""

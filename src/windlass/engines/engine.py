@@ -1,0 +1,216 @@
+"""What every engine offers, in words of replicas.
+
+An engine knows nothing of users, projects' rights or HTTP. A replica id is one start: a retry is a
+new id, and starting an id that was ever started does nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One GPU of a node."""
+
+    id: str
+    """What `CUDA_VISIBLE_DEVICES` names it by: its UUID, or `SIM-<n>` when it is only declared."""
+    index: int
+    model: str
+    memory_bytes: int
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine replicas can run on."""
+
+    name: str
+    cpu_millicores: int
+    memory_bytes: int
+    devices: tuple[Device, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceShare:
+    """The part of one device that a replica may use."""
+
+    device_id: str
+    portion: float
+    """Above 0 and at most 1; 1 is the whole device."""
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentVariable:
+    """One variable of a request, in its order; `exclude` removes the image's own."""
+
+    name: str
+    value: str = ""
+    exclude: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpGet:
+    """An HTTP probe. `port` None is the replica's own port."""
+
+    path: str = "/"
+    port: int | None = None
+    scheme: str = "HTTP"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A readiness probe; seconds and counts as in Kubernetes. `http_get` None: listening is enough."""
+
+    http_get: HttpGet | None = None
+    initial_delay_seconds: int = 0
+    period_seconds: int = 10
+    timeout_seconds: int = 1
+    success_threshold: int = 1
+    failure_threshold: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests and limits of one replica; None is unlimited."""
+
+    cpu_millicores_request: int | None = None
+    cpu_millicores_limit: int | None = None
+    memory_bytes_request: int | None = None
+    memory_bytes_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaTemplate:
+    """What to run: the same for every replica of one revision."""
+
+    image: str
+    container_port: int
+    command: tuple[str, ...] | None = None
+    """Split into words, `$(NAME)` not yet expanded; None is the image's own."""
+    args: tuple[str, ...] | None = None
+    working_dir: str | None = None
+    environment: tuple[EnvironmentVariable, ...] = ()
+    probe: Probe | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSpec:
+    """One start of one replica."""
+
+    replica_id: str
+    owner: str
+    """Whose trust domain it runs in: on the local engine, one user id per owner."""
+    template: ReplicaTemplate
+    platform_environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the platform (`RUNAI_…`); the template's win over them."""
+    devices: tuple[DeviceShare, ...] = ()
+
+
+class ReplicaState(StrEnum):
+    """Where one start of a replica stands."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+class ExitReason(StrEnum):
+    """Why a replica's process is gone."""
+
+    COMPLETED = "Completed"
+    """Exit code 0."""
+    ERROR = "Error"
+    """Exit code other than 0, or a signal that neither we nor the kernel's memory limit sent."""
+    OUT_OF_MEMORY = "OOMKilled"
+    STOPPED = "Stopped"
+    """We stopped it."""
+    START_FAILED = "StartError"
+    """It could not be executed at all."""
+    LOST = "Lost"
+    """Its supervisor died, and it with it; or the machine restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaExit:
+    """How one start of a replica ended. `at` is in seconds since the epoch."""
+
+    reason: ExitReason
+    message: str
+    at: float
+    code: int | None = None
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaObservation:
+    """What an engine sees of one replica, now. Times are in seconds since the epoch."""
+
+    replica_id: str
+    state: ReplicaState
+    ready: bool = False
+    host: str | None = None
+    port: int | None = None
+    pid: int | None = None
+    started_at: float | None = None
+    first_ready_at: float | None = None
+    readiness_message: str | None = None
+    """Why it is not ready, as the last probe saw it."""
+    exit: ReplicaExit | None = None
+    notes: tuple[str, ...] = ()
+    """What a user should know, once: how limits are enforced, what is not enforced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why this engine cannot run a template: JSON path under `spec`, reason and cure."""
+
+    path: str
+    message: str
+
+
+class StaleEpoch(Exception):
+    """The caller's lease is older than one this engine has already obeyed."""
+
+
+class ReplicaCannotStart(Exception):
+    """The replica cannot be started now, for the reason given; nothing was left behind."""
+
+
+class Engine(Protocol):
+    """One place replicas run. Every method may be called from any thread."""
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes with their devices."""
+
+    def refusals(self, template: ReplicaTemplate, owner: str) -> Sequence[Refusal]:
+        """Why the template could not run here; empty when it could."""
+
+    def start(self, spec: ReplicaSpec, epoch: int) -> None:
+        """Start a replica, unless this id was ever started.
+
+        Raises StaleEpoch, or ReplicaCannotStart when nothing was started.
+        """
+
+    def stop(self, replica_id: str, grace_seconds: float, epoch: int) -> None:
+        """SIGTERM now and SIGKILL to all descendants after the grace. Does not wait.
+
+        Raises StaleEpoch.
+        """
+
+    def observe(self) -> Mapping[str, ReplicaObservation]:
+        """Every replica this engine has a trace of, running or ended, by id."""
+
+    def observe_one(self, replica_id: str) -> ReplicaObservation | None:
+        """One replica, or None where there is no trace of it."""
+
+    def forget(self, replica_id: str, epoch: int) -> None:
+        """Remove what an ended replica left, its log included; a running one is killed first."""
+
+    def log_files(self, replica_id: str) -> Sequence[Path]:
+        """The replica's log, oldest file first; empty when there is none."""
