@@ -1,0 +1,96 @@
+"""Errors that callers of the API see, each with its HTTP status.
+
+The body is `{code, message, details?}` with `code` equal to the status, in every API that we speak.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+class ApiError(Exception):
+    """An answer other than success, meant for the caller."""
+
+    status = 500
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, message: str, details: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def body(self) -> dict[str, object]:
+        """The body on the wire."""
+        body: dict[str, object] = {"code": self.status, "message": self.message}
+        if self.details is not None:
+            body["details"] = self.details
+        return body
+
+
+class BadRequest(ApiError):
+    """The request itself is wrong."""
+
+    status = 400
+
+
+class Unauthorized(ApiError):
+    """The caller is not known."""
+
+    status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ApiError):
+    """The caller is known and may not."""
+
+    status = 403
+
+
+class NotFound(ApiError):
+    """There is no such thing, or none that the caller may know of."""
+
+    status = 404
+
+
+class Conflict(ApiError):
+    """What exists stands in the way."""
+
+    status = 409
+
+
+class TooManyRequests(ApiError):
+    """The caller must wait."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(retry_after_seconds)}
+
+
+class Unavailable(ApiError):
+    """Try again soon; nothing was done."""
+
+    status = 503
+
+    def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(retry_after_seconds)}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong with a body: where (a JSON path such as `spec.compute.cpuCoreRequest`),
+    what is wrong, and what would be right."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+def invalid_fields(errors: Sequence[FieldError]) -> BadRequest:
+    """One error for a body in which these things are wrong, the first in the message."""
+    first, *others = errors
+    details = "\n".join(str(error) for error in others) if others else None
+    return BadRequest(str(first), details)
