@@ -79,8 +79,11 @@ class Unavailable(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with a body: where (a JSON path such as `spec.compute.cpuCoreRequest`),
-    what is wrong, and what would be right."""
+    """One thing that is wrong with a body.
+
+    `path` is a JSON path such as `spec.compute.cpuCoreRequest`; `problem` says what is wrong and
+    what would be right.
+    """
 
     path: str
     problem: str

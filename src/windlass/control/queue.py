@@ -1,0 +1,118 @@
+"""A queue of keys to look at: at most one run per key at a time, repeated wakes merge."""
+
+import heapq
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from windlass.kit.clock import Clock
+
+K = TypeVar("K", bound=Hashable)
+
+_FIRST_BACK_OFF_SECONDS = 0.1
+_LONGEST_BACK_OFF_SECONDS = 30.0
+
+
+@dataclass(order=True)
+class _Entry(Generic[K]):
+    due: float
+    order: int
+    key: K = field(compare=False)
+
+
+class KeyedQueue(Generic[K]):
+    """Thread-safe. A key that is added while it runs is run once more afterwards."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._heap: list[_Entry[K]] = []
+        self._due: dict[K, float] = {}
+        self._running: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._order = 0
+        self._closed = False
+
+    def add(self, key: K, delay_seconds: float = 0.0) -> None:
+        """Have `key` looked at, `delay_seconds` from now at the latest."""
+        with self._changed:
+            self._schedule(key, self._clock.monotonic() + delay_seconds)
+
+    def take(self, timeout_seconds: float | None = None) -> K | None:
+        """Wait for a key that is due and not running; None at the time-out or when closed.
+
+        Every key taken must be given back by `done`.
+        """
+        deadline = None if timeout_seconds is None else self._clock.monotonic() + timeout_seconds
+        with self._changed:
+            while not self._closed:
+                now = self._clock.monotonic()
+                key = self._pop_due(now)
+                if key is not None:
+                    self._running.add(key)
+                    return key
+                if deadline is not None and now >= deadline:
+                    return None
+                self._changed.wait(self._until_next(now, deadline))
+            return None
+
+    def done(self, key: K, *, failed: bool = False) -> None:
+        """Say that the run of `key` has ended. A failed one is tried again, later each time."""
+        with self._changed:
+            self._running.discard(key)
+            if failed:
+                self._schedule(key, self._clock.monotonic() + self._back_off(key))
+            else:
+                self._failures.pop(key, None)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let every waiting `take` return None."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._due)
+
+    def _back_off(self, key: K) -> float:
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        return min(_LONGEST_BACK_OFF_SECONDS, _FIRST_BACK_OFF_SECONDS * 2.0 ** min(failures, 20))
+
+    def _schedule(self, key: K, due: float) -> None:
+        if key in self._due and self._due[key] <= due:
+            return
+        self._due[key] = due
+        self._order += 1
+        heapq.heappush(self._heap, _Entry(due, self._order, key))
+        self._changed.notify()
+
+    def _pop_due(self, now: float) -> K | None:
+        postponed: list[_Entry[K]] = []
+        found: K | None = None
+        while self._heap and self._heap[0].due <= now:
+            entry = heapq.heappop(self._heap)
+            if self._due.get(entry.key) != entry.due:
+                continue
+            if entry.key in self._running:
+                postponed.append(entry)
+                continue
+            del self._due[entry.key]
+            found = entry.key
+            break
+        for entry in postponed:
+            heapq.heappush(self._heap, entry)
+        return found
+
+    def _until_next(self, now: float, deadline: float | None) -> float | None:
+        waiting = [
+            entry.due
+            for entry in self._heap[:1]
+            if not (entry.due <= now and entry.key in self._running)
+        ]
+        if deadline is not None:
+            waiting.append(deadline)
+        return max(0.0, min(waiting) - now) if waiting else None

@@ -1,0 +1,157 @@
+"""The store: one set of statements on SQLite and on PostgreSQL.
+
+A write is one short transaction given as a function; nothing else, a network call least of all,
+happens inside it. On SQLite one thread a process writes, so that writers queue here, in order,
+instead of polling for the file's lock; on PostgreSQL the caller's thread does.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from windlass.kit.errors import Unavailable
+
+T = TypeVar("T")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every subject's tables are in it."""
+
+_BUSY_TIMEOUT_SECONDS = 5.0
+_ATTEMPTS = 3
+_RETRYABLE_SQLSTATES = {"40001", "40P01"}
+
+
+class Database:
+    """One database, from one process. Make it after forking; every method is thread-safe."""
+
+    def __init__(self, url: str, busy_timeout_seconds: float = _BUSY_TIMEOUT_SECONDS) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._engine = self._make_engine(parsed)
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = _Writer(self._run) if self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read from; each statement sees what is committed when it begins.
+
+        Raises Unavailable when the store cannot be reached or stays locked.
+        """
+        try:
+            with self._reading.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it; what it raises rolls back and is raised.
+
+        `work` may run more than once, after a deadlock: it must do nothing but talk to the store.
+        Raises Unavailable when the store cannot be reached or stays locked.
+        """
+        try:
+            if self._writer is not None:
+                return self._writer.run(work)
+            return self._run(work)
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    def close(self) -> None:
+        """Wait for writes under way and let the store go."""
+        if self._writer is not None:
+            self._writer.close()
+        self._engine.dispose()
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                sqlstate = getattr(error.orig, "sqlstate", None)
+                if sqlstate not in _RETRYABLE_SQLSTATES or attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _make_engine(self, url: URL) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=40)
+        engine = create_engine(
+            url,
+            connect_args={"timeout": self._busy_timeout_seconds, "check_same_thread": False},
+            pool_size=8,
+            max_overflow=40,
+        )
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: `_begin_immediate` does.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    if connection.get_isolation_level() != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _unavailable(error: OperationalError) -> Unavailable:
+    reason = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
+    return Unavailable(f"The store did not take the request in time ({reason}). Try again.")
+
+
+class _Writer:
+    """The one thread that writes."""
+
+    def __init__(self, run: Callable[[Callable[[Connection], Any]], Any]) -> None:
+        self._run = run
+        self._queue: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a write may not start another write")
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return future.result()
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while (item := self._queue.get()) is not None:
+            work, future = item
+            try:
+                future.set_result(self._run(work))
+            except BaseException as error:
+                future.set_exception(error)

@@ -1,0 +1,150 @@
+"""Pages, filters and sorting of lists, as every list of the API has them.
+
+`filterBy` is a comma-joined list of `field<operator>value`; all of them must hold.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func
+
+from windlass.kit.errors import BadRequest
+from windlass.kit.timestamps import from_wire
+
+DEFAULT_LIMIT = 50
+MAXIMUM_LIMIT = 500
+_MAXIMUM_OFFSET = 2**31 - 1
+_OPERATORS = ("==", "!=", "<=", ">=", "=@", "!@", "=^", "=$")
+_FILTER = re.compile(
+    r"(?P<field>[A-Za-z0-9]+)(?P<operator>==|!=|<=|>=|=@|!@|=\^|=\$)(?P<value>.+)", re.DOTALL
+)
+_ORDERED_OPERATORS = ("==", "!=", "<=", ">=")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for."""
+
+    offset: int = 0
+    limit: int = DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that a list can be filtered and sorted by."""
+
+    column: ColumnElement[Any]
+    kind: type = str
+    """`str`, `int`, or `float` for a point in time."""
+
+
+def page_of(offset: str | None, limit: str | None) -> Page:
+    """Read the paging parameters of a query. Raises BadRequest."""
+    return Page(
+        offset=_integer("offset", offset, 0, 0, _MAXIMUM_OFFSET),
+        limit=_integer("limit", limit, DEFAULT_LIMIT, 1, MAXIMUM_LIMIT),
+    )
+
+
+def boolean_of(name: str, text: str | None) -> bool:
+    """Read a boolean parameter of a query; absent is False. Raises BadRequest."""
+    if text is None or text == "false":
+        return False
+    if text == "true":
+        return True
+    raise BadRequest(f"{name}: is {text!r}; it must be true or false")
+
+
+def split_list(text: str | None) -> list[str]:
+    """The entries of a comma-joined parameter."""
+    return [entry for entry in (text or "").split(",") if entry]
+
+
+def conditions_of(filter_by: str | None, fields: Mapping[str, Field]) -> list[ColumnElement[bool]]:
+    """The conditions that `filterBy` asks for. Raises BadRequest."""
+    return [_condition(entry, fields) for entry in split_list(filter_by)]
+
+
+def apply_order(
+    query: Select[Any],
+    fields: Mapping[str, Field],
+    sort_by: str | None,
+    sort_order: str | None,
+    default: ColumnElement[Any],
+    tie: ColumnElement[Any],
+    default_order: str = "asc",
+) -> Select[Any]:
+    """Sort by one of `fields`, ties by `tie`, so that pages never overlap. Raises BadRequest."""
+    order = sort_order or default_order
+    if order not in ("asc", "desc"):
+        raise BadRequest(f"sortOrder: is {order!r}; it must be asc or desc")
+    if sort_by is not None and sort_by not in fields:
+        raise BadRequest(f"sortBy: is {sort_by!r}; it must be one of {', '.join(sorted(fields))}")
+    column = fields[sort_by].column if sort_by is not None else default
+    ordered = (column.desc(), tie.desc()) if order == "desc" else (column.asc(), tie.asc())
+    return query.order_by(*ordered)
+
+
+def next_offset(page: Page, found: Sequence[Any]) -> int | None:
+    """Where the next page begins, if there is one. `found` holds up to `limit + 1` rows."""
+    return page.offset + page.limit if len(found) > page.limit else None
+
+
+def _integer(name: str, text: str | None, default: int, minimum: int, maximum: int) -> int:
+    if text is None:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,20}", text) or not minimum <= int(text) <= maximum:
+        raise BadRequest(f"{name}: is {text!r}; it must be an integer from {minimum} to {maximum}")
+    return int(text)
+
+
+def _condition(entry: str, fields: Mapping[str, Field]) -> ColumnElement[bool]:
+    match = _FILTER.fullmatch(entry)
+    if match is None:
+        raise BadRequest(
+            f"filterBy: {entry!r} is not <field><operator><value>; "
+            f"operators are {' '.join(_OPERATORS)}"
+        )
+    name, operator, text = match["field"], match["operator"], match["value"]
+    if name not in fields:
+        raise BadRequest(
+            f"filterBy: there is no field {name!r}; fields are {', '.join(sorted(fields))}"
+        )
+    field = fields[name]
+    if field.kind is not str and operator not in _ORDERED_OPERATORS:
+        raise BadRequest(f"filterBy: {name} can only be compared by {' '.join(_ORDERED_OPERATORS)}")
+    return _COMPARISONS[operator](field.column, _value(name, field.kind, text))
+
+
+def _value(name: str, kind: type, text: str) -> str | int | float:
+    if "\0" in text:
+        raise BadRequest(f"filterBy: {name} is compared with text that has a NUL character")
+    try:
+        if kind is int:
+            number = int(text)
+            if abs(number) >= 2**63:
+                raise ValueError
+            return number
+        return from_wire(text) if kind is float else text
+    except (ValueError, OverflowError):
+        expected = "an integer" if kind is int else "a date and time in ISO 8601"
+        raise BadRequest(f"filterBy: {name} is compared with {text!r}, not {expected}") from None
+
+
+def contains(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Whether the text has `value` in it, in either case."""
+    return func.lower(column).contains(str(value).lower(), autoescape=True)
+
+
+_COMPARISONS: Mapping[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
+    "==": lambda column, value: column == value,
+    "!=": lambda column, value: column != value,
+    "<=": lambda column, value: column <= value,
+    ">=": lambda column, value: column >= value,
+    "=@": contains,
+    "!@": lambda column, value: ~contains(column, value),
+    "=^": lambda column, value: func.lower(column).startswith(value.lower(), autoescape=True),
+    "=$": lambda column, value: func.lower(column).endswith(value.lower(), autoescape=True),
+}
