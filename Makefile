@@ -1,0 +1,24 @@
+# What people and CI type; the work is in tools/, tests/, bench/ and examples/.
+
+python := .venv/bin/python
+compile := $(python) -m uv pip compile --quiet --universal --generate-hashes \
+	--python-version 3.11 --no-emit-index-url --no-header --system-certs $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long chaos bench format lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup:  ## make .venv from the lock; PYTHON=… names an interpreter
+	@tools/setup.sh runtime
+
+lock:  ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	@tools/setup.sh test
+	$(python) -m pip install --quiet --require-hashes --no-deps -r requirements/lock.lock
+	$(compile) requirements/lock.in -o requirements/lock.lock
+	$(compile) pyproject.toml requirements/build.in --extra demo -o requirements/runtime.lock
+	$(compile) pyproject.toml requirements/build.in --extra demo --extra test \
+		-c requirements/runtime.lock -o requirements/test.lock
+	echo runapy==1.222.0 | $(compile) - -c requirements/test.lock -o requirements/runapy-1.222.0.lock
+	echo runapy==1.224.0 | $(compile) - -c requirements/test.lock -o requirements/runapy-1.224.0.lock
