@@ -26,7 +26,7 @@ class Reconciler:
 
     What it raises counts as a failure, and the key is tried again, later each time.
     """
-    keys: Callable[[], Iterable[str]]
+    list_keys: Callable[[], Iterable[str]]
     """Every key there is, for the full resync."""
 
 
@@ -45,7 +45,7 @@ class ControlLoop:
     def resync(self) -> None:
         """Have every key of every kind looked at."""
         for kind, reconciler in self._reconcilers.items():
-            for key in reconciler.keys():
+            for key in reconciler.list_keys():
                 self._queue.add(Change(kind, key))
 
     def start(self, threads: int) -> list[threading.Thread]:

@@ -30,6 +30,7 @@ class KeyedQueue(Generic[K]):
         self._heap: list[_Entry[K]] = []
         self._due: dict[K, float] = {}
         self._running: set[K] = set()
+        self._after_run: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._order = 0
         self._closed = False
@@ -61,6 +62,8 @@ class KeyedQueue(Generic[K]):
         """Say that the run of `key` has ended. A failed one is tried again, later each time."""
         with self._changed:
             self._running.discard(key)
+            if key in self._after_run:
+                self._schedule(key, self._after_run.pop(key))
             if failed:
                 self._schedule(key, self._clock.monotonic() + self._back_off(key))
             else:
@@ -75,7 +78,7 @@ class KeyedQueue(Generic[K]):
 
     def __len__(self) -> int:
         with self._changed:
-            return len(self._due)
+            return len(self._due) + len(self._after_run)
 
     def _back_off(self, key: K) -> float:
         failures = self._failures.get(key, 0)
@@ -91,28 +94,18 @@ class KeyedQueue(Generic[K]):
         self._changed.notify()
 
     def _pop_due(self, now: float) -> K | None:
-        postponed: list[_Entry[K]] = []
-        found: K | None = None
         while self._heap and self._heap[0].due <= now:
             entry = heapq.heappop(self._heap)
             if self._due.get(entry.key) != entry.due:
                 continue
-            if entry.key in self._running:
-                postponed.append(entry)
-                continue
             del self._due[entry.key]
-            found = entry.key
-            break
-        for entry in postponed:
-            heapq.heappush(self._heap, entry)
-        return found
+            if entry.key not in self._running:
+                return entry.key
+            self._after_run[entry.key] = entry.due
+        return None
 
     def _until_next(self, now: float, deadline: float | None) -> float | None:
-        waiting = [
-            entry.due
-            for entry in self._heap[:1]
-            if not (entry.due <= now and entry.key in self._running)
-        ]
+        waiting = [entry.due for entry in self._heap[:1]]
         if deadline is not None:
             waiting.append(deadline)
         return max(0.0, min(waiting) - now) if waiting else None

@@ -57,6 +57,12 @@ class Conflict(ApiError):
     status = 409
 
 
+class PayloadTooLarge(ApiError):
+    """The body is larger than any sound one."""
+
+    status = 413
+
+
 class TooManyRequests(ApiError):
     """The caller must wait."""
 

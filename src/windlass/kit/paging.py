@@ -32,6 +32,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a list is asked for."""
+
+    page: Page
+    filter_by: str | None = None
+    sort_by: str | None = None
+    sort_order: str | None = None
+    search: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A field that a list can be filtered and sorted by."""
 

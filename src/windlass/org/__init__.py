@@ -1,0 +1,1 @@
+"""The tree that workloads belong to: tenant, clusters, departments, projects, node pools."""

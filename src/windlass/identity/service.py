@@ -1,0 +1,122 @@
+"""Use cases of identity: the first administrator, and signing in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Connection, Table, insert, select
+
+from windlass.identity.passwords import hash_secret, matches, new_secret
+from windlass.identity.tables import application, user
+from windlass.identity.tokens import Caller, TokenAuthority
+from windlass.kit.clock import Clock
+from windlass.kit.database import Database
+from windlass.kit.errors import BadRequest, Unauthorized
+from windlass.kit.ids import new_id
+
+ADMINISTRATOR = "admin@windlass.local"
+ADMINISTRATOR_CLIENT = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCredentials:
+    """What the first administrator signs in with; shown once."""
+
+    username: str
+    password: str
+    client_id: str
+    client_secret: str
+
+
+def new_credentials() -> FirstCredentials:
+    """Fresh secrets for the first administrator."""
+    return FirstCredentials(ADMINISTRATOR, new_secret(), ADMINISTRATOR_CLIENT, new_secret())
+
+
+def create_administrator(
+    connection: Connection, credentials: FirstCredentials, tenant_id: int, clock: Clock
+) -> None:
+    """Write the first administrator, as a user and as an application."""
+    common = {"tenant_id": tenant_id, "created_at": clock.now()}
+    connection.execute(
+        insert(user).values(
+            id=new_id(),
+            username=credentials.username,
+            password_hash=hash_secret(credentials.password),
+            **common,
+        )
+    )
+    connection.execute(
+        insert(application).values(
+            id=new_id(),
+            client_id=credentials.client_id,
+            secret_hash=hash_secret(credentials.client_secret),
+            **common,
+        )
+    )
+
+
+class SignIn:
+    """Gives tokens for credentials."""
+
+    def __init__(self, database: Database, authority: TokenAuthority) -> None:
+        self._database = database
+        self._authority = authority
+
+    def grant(self, body: Mapping[str, object]) -> str:
+        """A token for what a token request presents; keys count in any case.
+
+        Raises BadRequest for a request that is wrong in form, Unauthorized for wrong credentials.
+        """
+        fields = {key.lower(): value for key, value in body.items()}
+        grant_type = fields.get("granttype")
+        if grant_type == "password":
+            caller = self._by_password(_text(fields, "username"), _text(fields, "password"))
+        elif grant_type == "client_credentials":
+            caller = self._by_secret(_text(fields, "clientid"), _text(fields, "clientsecret"))
+        elif grant_type == "app_token":
+            caller = self._by_secret(_text(fields, "appid"), _text(fields, "appsecret"))
+        else:
+            raise BadRequest(
+                f"grantType: is {grant_type!r}; it must be one of "
+                "app_token, client_credentials, password"
+            )
+        return self._authority.issue(caller)
+
+    def _by_password(self, username: str, password: str) -> Caller:
+        found = self._find(user, user.c.username, username)
+        return _signed_in("user", username, password, found)
+
+    def _by_secret(self, client_id: str, secret: str) -> Caller:
+        found = self._find(application, application.c.client_id, client_id)
+        return _signed_in("app", client_id, secret, found)
+
+    def _find(self, table: Table, column: Column[str], value: str) -> tuple[int, str] | None:
+        secret = table.c.password_hash if table is user else table.c.secret_hash
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(table.c.tenant_id, secret).where(column == value)
+            ).one_or_none()
+        return None if row is None else (int(row[0]), str(row[1]))
+
+
+def _signed_in(kind: str, name: str, secret: str, found: tuple[int, str] | None) -> Caller:
+    if not matches(secret, None if found is None else found[1]) or found is None:
+        raise Unauthorized("The credentials are wrong.")
+    return Caller(name, kind, found[0])
+
+
+_SHOWN = {
+    "username": "username",
+    "password": "password",
+    "clientid": "clientId",
+    "clientsecret": "clientSecret",
+    "appid": "appId",
+    "appsecret": "appSecret",
+}
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise BadRequest(f"{_SHOWN[name]}: this grantType needs it, as a text that is not empty")
+    return value
