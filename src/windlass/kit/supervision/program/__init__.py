@@ -1,0 +1,4 @@
+"""What the supervisor is made of: the standard library's small parts alone.
+
+No `dataclasses`, `typing`, `enum` or `subprocess` in here: each would cost every replica a megabyte.
+"""
