@@ -1,0 +1,220 @@
+"""The operations of the API, one method each."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+from urllib.parse import quote
+
+from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
+from windlass.client.connection import Connection, Credentials
+from windlass.client.types import (
+    Cluster,
+    Event,
+    Inference,
+    InferenceRequest,
+    OrgUnit,
+    Platform,
+    Pod,
+    Workload,
+    WorkloadPage,
+)
+from windlass.kit.clock import Clock
+
+_PAGE_SIZE = 500
+_INFERENCES = "/api/v1/workloads/inferences"
+_WORKLOADS = "/api/v1/workloads"
+
+
+class Client:
+    """One platform. Every method raises ApiError, BadAnswer or Unreachable.
+
+    A client keeps connections open and is for one thread; close it, or use it in a `with`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        *,
+        timeout_seconds: float = 30.0,
+        clock: Clock | None = None,
+        why_silent: Callable[[], str] | None = None,
+    ) -> None:
+        """`why_silent` gives a sentence that is added to the error when nothing answers."""
+        self._connection = Connection(
+            url, credentials, timeout_seconds=timeout_seconds, clock=clock, why_silent=why_silent
+        )
+
+    @classmethod
+    def from_data_dir(
+        cls, data_dir: Path = DEFAULT_DATA_DIR, *, timeout_seconds: float = 30.0
+    ) -> Self:
+        """A client of the platform on this machine with that data directory.
+
+        Raises NoPlatform when there is none.
+        """
+        return cls.from_administrator(Administrator.read(data_dir), timeout_seconds=timeout_seconds)
+
+    @classmethod
+    def from_administrator(
+        cls, administrator: Administrator, *, timeout_seconds: float = 30.0
+    ) -> Self:
+        """A client of the platform that an `admin.json` describes."""
+        return cls(
+            administrator.url,
+            Credentials(administrator.client_id, administrator.client_secret),
+            timeout_seconds=timeout_seconds,
+            why_silent=lambda: _why_silent(administrator),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The platform's address, without a slash at its end."""
+        return self._connection.url
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def platform(self) -> Platform:
+        """The platform itself: version, engine, gateway, controllers."""
+        return cast(Platform, self._get("/api/v1/platform"))
+
+    def clusters(self) -> list[Cluster]:
+        """Every cluster."""
+        return cast(list[Cluster], self._get("/api/v1/clusters"))
+
+    def departments(self) -> Iterator[OrgUnit]:
+        """Every department."""
+        return self._every("/api/v1/org-unit/departments", "departments", {})
+
+    def projects(self) -> Iterator[OrgUnit]:
+        """Every project."""
+        return self._every("/api/v1/org-unit/projects", "projects", {})
+
+    def create_inference(self, request: InferenceRequest) -> Inference:
+        """Ask for an inference workload; it is kept, and not yet running, when this returns."""
+        return cast(Inference, self._connection.request("POST", _INFERENCES, body=request))
+
+    def inference(self, workload_id: str) -> Inference:
+        """An inference workload with its specification. Raises NotFound."""
+        return cast(Inference, self._get(f"{_INFERENCES}/{_segment(workload_id)}"))
+
+    def delete_inference(self, workload_id: str) -> None:
+        """Ask for the end of an inference workload, which takes a while. Raises NotFound."""
+        self._connection.request("DELETE", f"{_INFERENCES}/{_segment(workload_id)}")
+
+    def workload(self, workload_id: str) -> Workload:
+        """A workload with its phase. Raises NotFound."""
+        return cast(Workload, self._get(f"{_WORKLOADS}/{_segment(workload_id)}"))
+
+    def workload_page(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        filter_by: Sequence[str] = (),
+        sort_by: str | None = None,
+        sort_order: Literal["asc", "desc"] | None = None,
+        search: str | None = None,
+        deleted: bool = False,
+    ) -> WorkloadPage:
+        """At most `limit` (1 to 500) workloads from `offset` on.
+
+        Each of `filter_by` is `<field><operator><value>`, such as `phase==Running`; all hold.
+        """
+        parameters = _list_parameters(filter_by, sort_by, sort_order, search, deleted)
+        page = {**parameters, "offset": str(offset), "limit": str(limit)}
+        return cast(WorkloadPage, self._get(_WORKLOADS, page))
+
+    def workloads(
+        self,
+        *,
+        filter_by: Sequence[str] = (),
+        sort_by: str | None = None,
+        sort_order: Literal["asc", "desc"] | None = None,
+        search: str | None = None,
+        deleted: bool = False,
+    ) -> Iterator[Workload]:
+        """Every workload, asked for page by page as they are taken; as in `workload_page`."""
+        parameters = _list_parameters(filter_by, sort_by, sort_order, search, deleted)
+        return self._every(_WORKLOADS, "workloads", parameters)
+
+    def pods(self, workload_id: str) -> list[Pod]:
+        """Every start of a replica that the platform still knows of. Raises NotFound."""
+        return list(self._every(f"{_WORKLOADS}/{_segment(workload_id)}/pods", "pods", {}))
+
+    def events(self, workload_id: str, limit: int = 50) -> list[Event]:
+        """The newest `limit` (1 to 500) events of a workload, newest first. Raises NotFound."""
+        parameters = {"limit": str(limit), "sortOrder": "desc"}
+        answer = self._get(f"{_WORKLOADS}/{_segment(workload_id)}/events", parameters)
+        return cast(list[Event], answer["events"])
+
+    def logs(
+        self, workload_id: str, pod_id: str, *, follow: bool = False, tail: int | None = None
+    ) -> AbstractContextManager[Iterator[str]]:
+        """The lines of a pod's log, the last `tail` of them; with `follow`, also those to come.
+
+        A context manager, whose end closes the stream. Raises NotFound on entry.
+        """
+        path = f"{_WORKLOADS}/{_segment(workload_id)}/pods/{_segment(pod_id)}/logs"
+        parameters = {"follow": "true" if follow else "false"}
+        if tail is not None:
+            parameters["tail"] = str(tail)
+        return self._connection.stream(path, parameters)
+
+    def _get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
+        return self._connection.request("GET", path, parameters=parameters)
+
+    def _every(self, path: str, collection: str, parameters: Mapping[str, str]) -> Iterator[Any]:
+        offset = 0
+        while True:
+            page = self._get(path, {**parameters, "offset": str(offset), "limit": str(_PAGE_SIZE)})
+            yield from page[collection]
+            following = page.get("next")
+            if not following or following <= offset:
+                return
+            offset = following
+
+
+def _list_parameters(
+    filter_by: Sequence[str],
+    sort_by: str | None,
+    sort_order: str | None,
+    search: str | None,
+    deleted: bool,
+) -> dict[str, str]:
+    parameters = {
+        "filterBy": ",".join(filter_by),
+        "sortBy": sort_by,
+        "sortOrder": sort_order,
+        "search": search,
+        "deleted": "true" if deleted else None,
+    }
+    return {name: value for name, value in parameters.items() if value}
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _why_silent(administrator: Administrator) -> str:
+    if not administrator.runs():
+        return (
+            "The platform's control plane is not running; what it deployed may still be serving. "
+            f"Start it with: windlass up --data-dir {administrator.data_dir}"
+        )
+    return f"Its process {administrator.pid} is there, though: it may be starting or overloaded."

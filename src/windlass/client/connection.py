@@ -1,0 +1,190 @@
+"""Requests that carry a bearer token, and answers turned into values or exceptions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from windlass import __version__
+from windlass.client.errors import ApiError, BadAnswer, Unreachable, api_error
+from windlass.kit.clock import Clock, SystemClock
+
+_REFRESH_BEFORE_SECONDS = 60.0
+_SHORTEST_LIFE_SECONDS = 120.0
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A client id and its secret, as the platform's `admin.json` has them."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+class Connection:
+    """One platform, spoken to over kept-alive connections. Not for several threads at once."""
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        *,
+        timeout_seconds: float,
+        clock: Clock | None = None,
+        why_silent: Callable[[], str] | None = None,
+    ) -> None:
+        """`why_silent` gives a sentence that follows when nothing answers."""
+        self.url = url.rstrip("/")
+        self._credentials = credentials
+        self._clock = clock or SystemClock()
+        self._why_silent = why_silent
+        self._token = ""
+        self._renew_at = float("-inf")
+        self._timeout_seconds = timeout_seconds
+        # The platform is named by its address: a proxy of the environment has no part in it.
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+            headers={"User-Agent": f"windlass/{__version__}", "Accept": "application/json"},
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Any:
+        """The JSON value of a successful answer, None when it has no body.
+
+        Raises ApiError, BadAnswer or Unreachable.
+        """
+        with self._sent(method, path, parameters, body) as response:
+            with self._transport_errors():
+                response.read()
+            return _value(response)
+
+    @contextmanager
+    def stream(self, path: str, parameters: Mapping[str, str]) -> Iterator[Iterator[str]]:
+        """The lines of a text answer as they come, however long the silence between them."""
+        with self._sent("GET", path, parameters, None, endless=True) as response:
+            yield self._lines(response)
+
+    def _lines(self, response: httpx.Response) -> Iterator[str]:
+        with self._transport_errors():
+            yield from response.iter_lines()
+
+    @contextmanager
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None,
+        body: Any,
+        *,
+        endless: bool = False,
+    ) -> Iterator[httpx.Response]:
+        """Send, once more with a new token where the old one is not taken any more."""
+        timeout = httpx.Timeout(self._timeout_seconds, read=None) if endless else None
+        for attempt in ("first", "last"):
+            request = self._http.build_request(
+                method,
+                path,
+                params=parameters,
+                json=body,
+                headers={"Authorization": f"Bearer {self._valid_token()}"},
+                timeout=timeout if timeout is not None else httpx.USE_CLIENT_DEFAULT,
+            )
+            with self._transport_errors():
+                response = self._http.send(request, stream=True)
+            try:
+                if response.status_code == 401 and attempt == "first":
+                    self._renew_at = float("-inf")
+                    continue
+                if response.is_error:
+                    with self._transport_errors():
+                        response.read()
+                    raise _error(response)
+                yield response
+                return
+            finally:
+                response.close()
+
+    def _valid_token(self) -> str:
+        if self._clock.monotonic() < self._renew_at:
+            return self._token
+        with self._transport_errors():
+            response = self._http.post(
+                "/api/v1/token",
+                json={
+                    "grantType": "client_credentials",
+                    "clientID": self._credentials.client_id,
+                    "clientSecret": self._credentials.client_secret,
+                },
+            )
+        if response.is_error:
+            raise _error(response)
+        answer = _value(response)
+        if not isinstance(answer, dict) or not isinstance(answer.get("accessToken"), str):
+            raise BadAnswer(f"{self.url} answers a token request without an accessToken.")
+        self._token = answer["accessToken"]
+        life = float(answer.get("expiresIn") or _SHORTEST_LIFE_SECONDS)
+        self._renew_at = self._clock.monotonic() + life - _REFRESH_BEFORE_SECONDS
+        return self._token
+
+    @contextmanager
+    def _transport_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise Unreachable(self._silence(f"Nothing answers at {self.url} ({error}).")) from error
+        except httpx.TimeoutException as error:
+            raise Unreachable(
+                self._silence(f"{self.url} does not answer within {self._timeout_seconds:g} s.")
+            ) from error
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise Unreachable(self._silence(f"{self.url} broke off ({reason}).")) from error
+        except httpx.InvalidURL as error:
+            raise BadAnswer(f"{self.url} is not an address: {error}.") from error
+
+    def _silence(self, sentence: str) -> str:
+        return f"{sentence} {self._why_silent()}" if self._why_silent else sentence
+
+
+def _value(response: httpx.Response) -> Any:
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        raise BadAnswer(
+            f"{response.url} does not answer in JSON: is it the platform's API?"
+        ) from None
+
+
+def _error(response: httpx.Response) -> ApiError | BadAnswer:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or "message" not in body:
+        return BadAnswer(
+            f"{response.url} answers {response.status_code} {response.reason_phrase} without "
+            "saying why: is it the platform's API?"
+        )
+    return api_error(
+        response.status_code,
+        str(body["message"]),
+        body.get("details"),
+        response.headers.get("x-request-id"),
+    )

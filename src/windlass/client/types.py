@@ -1,0 +1,207 @@
+"""The parts of the wire's objects that this client's users touch.
+
+Every object may hold more than is named here: what the platform sends is handed on as it is.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Phase = Literal[
+    "Creating",
+    "Initializing",
+    "Resuming",
+    "Pending",
+    "Deleting",
+    "Running",
+    "Updating",
+    "Stopped",
+    "Stopping",
+    "Degraded",
+    "Failed",
+    "Completed",
+    "Terminating",
+    "Unknown",
+]
+
+
+class InferenceRequest(TypedDict):
+    """The body that creates an inference workload."""
+
+    name: str
+    projectId: str
+    clusterId: str
+    spec: dict[str, Any]
+    useGivenNameAsPrefix: NotRequired[bool]
+
+
+class Inference(TypedDict):
+    """An inference workload with all that was asked for."""
+
+    name: str
+    requestedName: str
+    workloadId: str
+    projectId: str
+    departmentId: str
+    clusterId: str
+    createdBy: str
+    createdAt: str
+    desiredPhase: str
+    actualPhase: Phase
+    spec: dict[str, Any]
+    deletedAt: NotRequired[str | None]
+
+
+class RequestedPods(TypedDict, total=False):
+    """How many replicas are wanted."""
+
+    number: int | None
+    min: int | None
+    max: int | None
+
+
+class Resources(TypedDict, total=False):
+    """Requested or allocated resources: cores, bytes as quantities, devices."""
+
+    gpu: Any
+    gpuMemory: Any
+    cpu: Any
+    cpuMemory: Any
+
+
+class Workload(TypedDict):
+    """A workload as the list of workloads shows it. Times are ISO 8601."""
+
+    id: str
+    type: str
+    name: str
+    projectId: str
+    projectName: str
+    departmentId: str
+    departmentName: str
+    clusterId: str
+    phase: Phase
+    createdAt: str
+    runningPods: int
+    phaseUpdatedAt: NotRequired[str]
+    deletedAt: NotRequired[str | None]
+    phaseMessage: NotRequired[str]
+    phaseReason: NotRequired[str | None]
+    requestedPods: NotRequired[RequestedPods]
+    urls: NotRequired[list[str]]
+    images: NotRequired[list[str]]
+    priorityClassName: NotRequired[str]
+    preemptible: NotRequired[bool | None]
+    category: NotRequired[str]
+    submittedBy: NotRequired[str]
+    allocatedResources: NotRequired[Resources]
+    podsRequestedResources: NotRequired[Resources]
+
+
+class WorkloadPage(TypedDict):
+    """One page of workloads; `next` is the offset of the page that follows."""
+
+    workloads: list[Workload]
+    next: NotRequired[int | None]
+
+
+class Container(TypedDict):
+    """The one container of a replica."""
+
+    name: str
+    image: str
+    startedAt: NotRequired[str | None]
+
+
+class Pod(TypedDict):
+    """One start of one replica."""
+
+    id: str
+    name: str
+    workloadId: str
+    createdAt: str
+    k8sPhase: str
+    nodeName: NotRequired[str | None]
+    completedAt: NotRequired[str | None]
+    containers: NotRequired[list[Container]]
+    allocatedResources: NotRequired[Resources]
+
+
+class Event(TypedDict):
+    """Something that happened to a workload; `type` is Normal or Warning."""
+
+    id: str
+    createdAt: str
+    type: str
+    reason: str
+    message: str
+    source: NotRequired[str]
+
+
+class OrgUnit(TypedDict):
+    """A department or a project."""
+
+    id: str
+    name: str
+    clusterId: str
+    parentId: NotRequired[str]
+
+
+class Cluster(TypedDict):
+    """A cluster."""
+
+    uuid: str
+    name: str
+    version: NotRequired[str | None]
+    status: NotRequired[dict[str, Any]]
+
+
+class PlatformDevice(TypedDict):
+    """A GPU of this machine; `portionAllocated` is from 0 to 1."""
+
+    id: str
+    model: str
+    memoryBytes: int
+    simulated: bool
+    portionAllocated: float
+
+
+class PlatformEngine(TypedDict):
+    """Where replicas run."""
+
+    name: str
+    node: str
+    cpuMillicores: int
+    memoryBytes: int
+    devices: list[PlatformDevice]
+    trust: str
+    limits: str
+    hostImages: list[str]
+    hostImagesError: NotRequired[str | None]
+
+
+class PlatformGateway(TypedDict):
+    """How requests reach replicas; `envoy` and `gate` are `running` or `down`."""
+
+    url: str
+    envoy: str
+    gate: str
+
+
+class PlatformControllers(TypedDict):
+    """Who acts on what is wanted; `epoch` counts the holders of the lease."""
+
+    running: bool
+    epoch: int
+
+
+class Platform(TypedDict):
+    """The platform itself."""
+
+    version: str
+    tenantId: str
+    clusterId: str
+    dataDir: str
+    database: str
+    startedAt: str
+    engine: PlatformEngine
+    gateway: PlatformGateway
+    controllers: PlatformControllers
