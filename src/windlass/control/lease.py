@@ -116,6 +116,17 @@ def current_holder(connection: Connection, name: str) -> tuple[Holder, int] | No
     return Holder.parse(row.holder), int(row.epoch)
 
 
+class LeaseLost(Exception):
+    """Another holder has acquired the lease since."""
+
+
+def require_epoch(connection: Connection, name: str, epoch: int) -> None:
+    """Within a transaction, make sure that the lease is still ours. Raises LeaseLost."""
+    query = select(lease.c.epoch).where(lease.c.name == name).with_for_update(read=True)
+    if connection.execute(query).scalar_one_or_none() != epoch:
+        raise LeaseLost(name)
+
+
 def _host() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

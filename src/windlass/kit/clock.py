@@ -45,3 +45,21 @@ class ManualClock:
     def jump(self, seconds: float) -> None:
         """Set the wall clock forward or back, as an administrator or NTP does."""
         self._now += seconds
+
+
+class SteadyClock:
+    """The time of another clock when this was made, plus what has passed since.
+
+    Decisions about how long something lasts go by it, so that an administrator or NTP who sets the
+    machine's clock changes none of them.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.now() - clock.monotonic()
+
+    def now(self) -> float:
+        return self._offset + self._clock.monotonic()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()

@@ -1,0 +1,1 @@
+"""Workloads: what every kind shares. Each kind has a folder of its own inside."""

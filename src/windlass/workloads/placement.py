@@ -1,0 +1,180 @@
+"""Gives waiting pods a place: one plan over everything, committed before anything starts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from windlass import scheduling
+from windlass.control.changes import record_change
+from windlass.control.lease import require_epoch
+from windlass.engines.engine import DeviceShare, Node
+from windlass.workloads import store
+from windlass.workloads.phases import DesiredPhase
+from windlass.workloads.reconcile import EVERYTHING, WORKLOAD, Surroundings
+from windlass.workloads.records import NewEvent, PodState
+from windlass.workloads.tables import pod, workload
+
+
+class PlacementReconciler:
+    """Plans for every waiting pod."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+
+    def list_keys(self) -> Sequence[str]:
+        """There is one key: a plan looks at everything."""
+        return [EVERYTHING]
+
+    def reconcile(self, _key: str) -> float | None:
+        """Place what fits, and say of the rest why it waits."""
+        with self._around.database.read() as connection:
+            rows = _living_pods(connection)
+        if not any(row.state == PodState.PENDING.value for row in rows):
+            return None
+        snapshot = scheduling.Snapshot(
+            nodes=tuple(_node(node) for node in self._around.engine.nodes()),
+            workloads=tuple(self._workloads(rows)),
+        )
+        plan = scheduling.plan(snapshot)
+        self._commit(rows, plan)
+        return None
+
+    def _workloads(self, rows: Sequence[Row[Any]]) -> Iterable[scheduling.Workload]:
+        grouped: dict[str, list[Row[Any]]] = {}
+        for row in rows:
+            grouped.setdefault(row.workload_id, []).append(row)
+        for workload_id, members in grouped.items():
+            first = members[0]
+            request = self._around.kinds[first.type].request(first.spec)
+            yield scheduling.Workload(
+                id=workload_id,
+                pods=tuple(
+                    scheduling.Pod(id=row.id, request=request, placement=_placement(row))
+                    for row in members
+                ),
+                priority=first.priority,
+                submitted_at=first.workload_created_at,
+            )
+
+    def _commit(self, rows: Sequence[Row[Any]], plan: scheduling.Plan) -> None:
+        now = self._around.clock.now()
+        told_at = self._around.wall_clock.now()
+        by_id = {row.id: row for row in rows}
+        reasons = {item.workload_id: _reasons(item) for item in plan.pending}
+        known = {row.workload_id: row.pending_reasons for row in rows}
+        news = {key: value for key, value in reasons.items() if value != known.get(key)}
+        if not plan.placements and not news:
+            return
+
+        def save(connection: Connection) -> None:
+            require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
+            for pod_id, placement in plan.placements.items():
+                _place(connection, pod_id, placement, now)
+            for workload_id, events in _scheduled_events(by_id, plan).items():
+                store.add_events(connection, workload_id, events, told_at)
+                record_change(connection, WORKLOAD, workload_id)
+            for workload_id, value in news.items():
+                store.save_workload(connection, workload_id, {"pending_reasons": value}, told_at)
+                message = NewEvent("FailedScheduling", value[0]["message"], True)
+                store.add_events(connection, workload_id, [message], told_at)
+                record_change(connection, WORKLOAD, workload_id)
+
+        self._around.database.write(save)
+        for workload_id in {by_id[pod_id].workload_id for pod_id in plan.placements} | set(news):
+            self._around.wake(WORKLOAD, workload_id)
+
+
+def _living_pods(connection: Connection) -> Sequence[Any]:
+    query = (
+        select(
+            pod.c.id,
+            pod.c.workload_id,
+            pod.c.ordinal,
+            pod.c.state,
+            pod.c.node_name,
+            pod.c.devices,
+            workload.c.type,
+            workload.c.spec,
+            workload.c.priority,
+            workload.c.pending_reasons,
+            workload.c.created_at.label("workload_created_at"),
+        )
+        .join(workload, workload.c.id == pod.c.workload_id)
+        .where(pod.c.exited_at.is_(None))
+        .where(
+            (workload.c.desired_phase == DesiredPhase.RUNNING.value) | pod.c.node_name.is_not(None)
+        )
+        .order_by(workload.c.created_at, pod.c.ordinal)
+    )
+    return connection.execute(query).all()
+
+
+def _node(node: Node) -> scheduling.Node:
+    return scheduling.Node(
+        name=node.name,
+        cpu_millicores=node.cpu_millicores,
+        memory_bytes=node.memory_bytes,
+        devices=tuple(
+            scheduling.Device(id=device.id, memory_bytes=device.memory_bytes)
+            for device in node.devices
+        ),
+        labels=dict(node.labels),
+    )
+
+
+def _placement(row: Row[Any]) -> scheduling.Placement | None:
+    if row.node_name is None:
+        return None
+    return scheduling.Placement(
+        node=row.node_name,
+        devices=tuple(
+            scheduling.DeviceShare(
+                device_id=share.device_id,
+                portion=round(share.portion * scheduling.WHOLE_DEVICE),
+                memory_bytes=share.memory_bytes,
+            )
+            for share in store.devices_of(row.devices)
+        ),
+    )
+
+
+def _place(
+    connection: Connection, pod_id: str, placement: scheduling.Placement, now: float
+) -> None:
+    shares = [
+        DeviceShare(share.device_id, share.portion / scheduling.WHOLE_DEVICE, share.memory_bytes)
+        for share in placement.devices
+    ]
+    connection.execute(
+        update(pod)
+        .where(pod.c.id == pod_id, pod.c.state == PodState.PENDING.value)
+        .values(
+            state=PodState.PLACED.value,
+            node_name=placement.node,
+            devices=store.stored_devices(shares),
+            placed_at=now,
+            updated_at=now,
+        )
+    )
+
+
+def _scheduled_events(
+    rows: Mapping[str, Row[Any]], plan: scheduling.Plan
+) -> Mapping[str, list[NewEvent]]:
+    events: dict[str, list[NewEvent]] = {}
+    for pod_id, placement in plan.placements.items():
+        row = rows[pod_id]
+        devices = ", ".join(share.device_id for share in placement.devices)
+        message = f"Replica {row.ordinal} has a place on {placement.node}" + (
+            f", device {devices}." if devices else "."
+        )
+        events.setdefault(row.workload_id, []).append(NewEvent("Scheduled", message, False, pod_id))
+    return events
+
+
+def _reasons(item: scheduling.PendingWorkload) -> list[dict[str, str]]:
+    return [
+        {"nodePool": reason.pool, "reason": str(reason.code), "message": reason.message}
+        for reason in item.reasons
+    ]

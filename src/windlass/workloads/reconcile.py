@@ -1,0 +1,310 @@
+"""Brings one workload closer to what is desired: observe, decide, route, commit, act.
+
+The order matters. A route is acknowledged before the record says so; a replica's start and its
+stop are on record before the engine is told; and what the engine is told twice it does once.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from sqlalchemy import Connection
+
+from windlass.control.changes import record_change
+from windlass.control.lease import require_epoch
+from windlass.engines.engine import (
+    Engine,
+    ExitReason,
+    ReplicaCannotStart,
+    ReplicaSpec,
+)
+from windlass.gateway.gateway import Gateway, GatewayUnavailable, Route
+from windlass.kit.clock import Clock
+from windlass.kit.database import Database
+from windlass.kit.ids import new_id
+from windlass.workloads import store
+from windlass.workloads.kind import Kind
+from windlass.workloads.lifecycle import DRAIN_SECONDS, STOP_GRACE_SECONDS, Decision, decide
+from windlass.workloads.phases import DesiredPhase
+from windlass.workloads.records import (
+    NewEvent,
+    Pod,
+    PodExit,
+    PodState,
+    WorkloadRecord,
+    WorkloadState,
+    merge_observation,
+)
+from windlass.workloads.routing import route_of
+from windlass.workloads.status import status_columns, status_of
+
+WORKLOAD = "workload"
+PLACEMENT = "placement"
+EVERYTHING = "everything"
+"""The one key of placement: it plans over the whole snapshot."""
+
+_ENDED_PODS_KEPT = 10
+_DRAIN_POLL_SECONDS = 0.1
+_STOP_POLL_SECONDS = 1.0
+_GATEWAY_RETRY_SECONDS = 0.3
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """The right to reconcile: the lease's name and the epoch it was acquired with."""
+
+    lease_name: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What reconciling needs around it."""
+
+    database: Database
+    engine: Engine
+    gateway: Gateway
+    kinds: Mapping[str, Kind]
+    tenure: Tenure
+    domain: str
+    clock: Clock
+    """Steady: decisions about how long something lasts go by it."""
+    wall_clock: Clock
+    """For what people read."""
+    wake: Callable[[str, str], None]
+    """Have a key of a kind looked at soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    before: WorkloadState
+    state: WorkloadState
+    events: tuple[NewEvent, ...]
+    just_ended: frozenset[str]
+
+
+class WorkloadReconciler:
+    """Reconciles workloads of every kind; at most one run a workload at a time."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._acknowledged: dict[str, Route] = {}
+
+    def list_keys(self) -> Sequence[str]:
+        """Every workload that is not gone."""
+        with self._around.database.read() as connection:
+            return store.unfinished_workloads(connection)
+
+    def assume_acknowledged(self, routes: Sequence[Route]) -> None:
+        """Say which routes the gateway has, after it was given them all at once."""
+        self._acknowledged = {route.workload_id: route for route in routes}
+
+    def forget_acknowledged(self) -> None:
+        """Have every route put again, because the gateway may have lost some."""
+        self._acknowledged.clear()
+
+    def current_route(self, workload_id: str) -> Route | None:
+        """The route it should have by what is seen now; nothing is changed."""
+        observed = self._observe(workload_id)
+        if observed is None or _is_deleted(observed.state.record):
+            return None
+        return self._route(observed.state.record, self._decide(observed))
+
+    def reconcile(self, workload_id: str) -> float | None:
+        """One step. When to look again, in seconds, if nothing wakes it before."""
+        observed = self._observe(workload_id)
+        if observed is None:
+            self._acknowledged.pop(workload_id, None)
+            return None
+        decision = self._decide(observed)
+        record = observed.state.record
+        routed = self._apply_route(record, decision)
+        gone = _is_deleted(record) and routed and not decision.alive
+        self._commit(observed, decision, routed=routed, gone=gone)
+        self._wake_placement(observed, decision)
+        if gone:
+            self._forget(observed.state.ended + decision.ended)
+            return None
+        self._prune(observed.state.ended)
+        again = [decision.look_again_seconds, None if routed else _GATEWAY_RETRY_SECONDS]
+        again += [self._start(record, pod) for pod in decision.start]
+        again += [self._stop(pod, decision, routed=routed) for pod in decision.alive]
+        return min((seconds for seconds in again if seconds is not None), default=None)
+
+    def _observe(self, workload_id: str) -> _Observed | None:
+        with self._around.database.read() as connection:
+            before = store.load_state(connection, workload_id)
+        if before is None:
+            return None
+        now = self._around.clock.now()
+        alive: list[Pod] = []
+        ended: list[Pod] = []
+        events: list[NewEvent] = []
+        for pod in before.alive:
+            seen = self._around.engine.observe_one(pod.id) if pod.is_placed else None
+            merged, news = merge_observation(pod, seen, now)
+            (alive if merged.is_alive else ended).append(merged)
+            events += news
+        ended.sort(key=lambda pod: pod.created_at, reverse=True)
+        state = replace(before, alive=tuple(alive), ended=tuple(ended) + before.ended)
+        return _Observed(before, state, tuple(events), frozenset(pod.id for pod in ended))
+
+    def _decide(self, observed: _Observed) -> Decision:
+        record = observed.state.record
+        timeout = self._kind(record).initialization_timeout_seconds(record.spec)
+        now = self._around.clock.now()
+        return decide(observed.state, now, timeout, new_id, observed.just_ended)
+
+    def _kind(self, record: WorkloadRecord) -> Kind:
+        return self._around.kinds[record.type]
+
+    def _route(self, record: WorkloadRecord, decision: Decision) -> Route:
+        serving = self._kind(record).serving(record.spec)
+        return route_of(record, decision, serving, self._around.domain)
+
+    def _apply_route(self, record: WorkloadRecord, decision: Decision) -> bool:
+        """Whether the gateway has acknowledged what the decision asks for."""
+        gateway, epoch = self._around.gateway, self._around.tenure.epoch
+        wanted = None if _is_deleted(record) else self._route(record, decision)
+        try:
+            if wanted is None:
+                gateway.remove(record.id, epoch)
+                self._acknowledged.pop(record.id, None)
+            elif self._acknowledged.get(record.id) != wanted:
+                gateway.put(wanted, epoch)
+                self._acknowledged[record.id] = wanted
+        except GatewayUnavailable as error:
+            _log.warning("gateway did not acknowledge", workload=record.id, reason=str(error))
+            self._acknowledged.pop(record.id, None)
+            return False
+        return True
+
+    def _commit(self, observed: _Observed, decision: Decision, *, routed: bool, gone: bool) -> None:
+        record = observed.state.record
+        now = self._around.clock.now()
+        told_at = self._around.wall_clock.now()
+        status = status_of(record, decision, observed.state.ended, routed=routed)
+        values = {
+            **status_columns(record, status, told_at),
+            **_lasting_columns(record, decision),
+            **({"deleted_at": told_at} if gone else {}),
+        }
+        before = {pod.id: pod for pod in observed.before.alive}
+        newly_ended = [pod for pod in observed.state.ended if pod.id in observed.just_ended]
+        pods = [*decision.alive, *decision.ended, *newly_ended]
+        events = observed.events + decision.events
+        changed = values or events or any(before.get(pod.id) != pod for pod in pods)
+        if not changed:
+            return
+
+        def save(connection: Connection) -> None:
+            require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
+            store.save_pods(connection, before, pods, now)
+            if values:
+                store.save_workload(connection, record.id, values, told_at)
+            store.add_events(connection, record.id, events, told_at)
+
+        self._around.database.write(save)
+
+    def _wake_placement(self, observed: _Observed, decision: Decision) -> None:
+        waiting = any(not pod.is_placed for pod in decision.alive)
+        if waiting or observed.just_ended or decision.ended:
+            self._around.wake(PLACEMENT, EVERYTHING)
+
+    def _start(self, record: WorkloadRecord, pod: Pod) -> float | None:
+        kind = self._kind(record)
+        spec = ReplicaSpec(
+            replica_id=pod.id,
+            owner=record.project_id,
+            template=kind.template(record.spec),
+            platform_environment=_platform_environment(record, pod),
+            devices=pod.devices,
+        )
+        try:
+            self._around.engine.start(spec, self._around.tenure.epoch)
+        except ReplicaCannotStart as error:
+            self._record_failed_start(record, pod, str(error))
+            return 0.0
+        return _STOP_POLL_SECONDS
+
+    def _record_failed_start(self, record: WorkloadRecord, pod: Pod, message: str) -> None:
+        now = self._around.clock.now()
+        ended = pod.exited(PodExit(ExitReason.START_FAILED, message, now))
+        event = NewEvent(
+            ExitReason.START_FAILED.value, f"Replica {pod.ordinal}: {message}", True, pod.id
+        )
+
+        def save(connection: Connection) -> None:
+            require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
+            store.save_pods(connection, {pod.id: pod}, [ended], now)
+            store.add_events(connection, record.id, [event], self._around.wall_clock.now())
+            record_change(connection, WORKLOAD, record.id)
+
+        self._around.database.write(save)
+
+    def _stop(self, pod: Pod, decision: Decision, *, routed: bool) -> float | None:
+        """Stop a replica that is to stop, once no request can still be under way."""
+        if not pod.is_stopping or not routed:
+            return None
+        if pod in decision.draining and not self._is_drained(pod):
+            return _DRAIN_POLL_SECONDS
+        self._around.engine.stop(pod.id, STOP_GRACE_SECONDS, self._around.tenure.epoch)
+        return _STOP_POLL_SECONDS
+
+    def _is_drained(self, pod: Pod) -> bool:
+        waited = self._around.clock.now() - (pod.stop_requested_at or 0.0)
+        # A clock set back between two runs of the control plane must not stretch the wait.
+        if not 0 <= waited < DRAIN_SECONDS:
+            return True
+        try:
+            return not self._around.gateway.in_flight(pod.workload_id).get(pod.id, 0)
+        except GatewayUnavailable:
+            return False
+
+    def _prune(self, ended: Sequence[Pod]) -> None:
+        """Remove the traces of all but the latest ends of each replica."""
+        kept: dict[int, int] = {}
+        old: list[Pod] = []
+        for pod in ended:
+            kept[pod.ordinal] = kept.get(pod.ordinal, 0) + 1
+            if kept[pod.ordinal] > _ENDED_PODS_KEPT:
+                old.append(pod)
+        if old:
+            self._forget(old)
+            ids = [pod.id for pod in old]
+            self._around.database.write(lambda connection: store.remove_pods(connection, ids))
+
+    def _forget(self, pods: Collection[Pod]) -> None:
+        for pod in pods:
+            self._around.engine.forget(pod.id, self._around.tenure.epoch)
+
+
+def _is_deleted(record: WorkloadRecord) -> bool:
+    return record.desired_phase is DesiredPhase.DELETED
+
+
+def _lasting_columns(record: WorkloadRecord, decision: Decision) -> dict[str, object]:
+    values: dict[str, object] = {}
+    if decision.initializing_at != record.initializing_at:
+        values["initializing_at"] = decision.initializing_at
+    if decision.failure is not None and record.failure_reason is None:
+        values["failure_reason"] = decision.failure.reason
+        values["failure_message"] = decision.failure.message
+    if record.pending_message is not None and not any(
+        pod.state is PodState.PENDING for pod in decision.alive
+    ):
+        values["pending_reasons"] = None
+    return values
+
+
+def _platform_environment(record: WorkloadRecord, pod: Pod) -> dict[str, str]:
+    portions = sum(share.portion for share in pod.devices)
+    return {
+        "RUNAI_PROJECT": record.project_name,
+        "RUNAI_JOB_NAME": record.name,
+        "RUNAI_JOB_UUID": record.id,
+        "RUNAI_NUM_OF_GPUS": f"{portions:g}",
+        "NODE_NAME": pod.node_name or "",
+    }

@@ -1,0 +1,47 @@
+"""The gateway's route of a workload. Pure."""
+
+from windlass.gateway.gateway import Endpoint, Route
+from windlass.org.service import namespace_of
+from windlass.workloads.kind import Serving
+from windlass.workloads.lifecycle import Decision
+from windlass.workloads.records import Pod, WorkloadRecord
+
+
+def host_of(name: str, project_name: str, domain: str) -> str:
+    """The host name requests can be sent to."""
+    return f"{name}-{namespace_of(project_name)}.{domain}"
+
+
+def path_of(name: str, project_name: str) -> str:
+    """The path requests can be sent under."""
+    return f"/{project_name}/{name}"
+
+
+def urls_of(name: str, project_name: str, gateway_url: str, domain: str) -> list[str]:
+    """Every URL of a workload, the path form first, which needs no name resolution."""
+    scheme, _, address = gateway_url.partition("://")
+    port = address.rpartition(":")[2]
+    return [
+        f"{gateway_url}{path_of(name, project_name)}/",
+        f"{scheme}://{host_of(name, project_name, domain)}:{port}/",
+    ]
+
+
+def route_of(record: WorkloadRecord, decision: Decision, serving: Serving, domain: str) -> Route:
+    """The route that the decision asks for."""
+    failure = decision.failure
+    return Route(
+        workload_id=record.id,
+        hosts=(host_of(record.name, record.project_name, domain),),
+        path_prefix=path_of(record.name, record.project_name),
+        endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
+        unavailable=f"{failure.reason}: {failure.message}" if failure else None,
+        access=serving.access,
+        request_timeout_seconds=serving.request_timeout_seconds,
+    )
+
+
+def _endpoint(pod: Pod) -> Endpoint | None:
+    if pod.host is None or pod.port is None:
+        return None
+    return Endpoint(pod.id, pod.host, pod.port)

@@ -1,0 +1,214 @@
+"""Workloads in and out of the store, for those who reconcile them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from windlass.engines.engine import DeviceShare, ExitReason
+from windlass.kit.ids import new_id
+from windlass.org.tables import project
+from windlass.workloads.phases import DesiredPhase
+from windlass.workloads.records import (
+    NewEvent,
+    Pod,
+    PodExit,
+    PodState,
+    WorkloadRecord,
+    WorkloadState,
+)
+from windlass.workloads.tables import event, pod, revision, workload
+
+ENDED_PODS_READ = 400
+
+
+def load_state(connection: Connection, workload_id: str) -> WorkloadState | None:
+    """A workload with its living and latest ended pods; None when there is none, or it is gone."""
+    row = connection.execute(
+        select(workload, revision.c.replicas, project.c.name.label("project_name"))
+        .join(revision, revision.c.id == workload.c.revision_id)
+        .join(project, project.c.id == workload.c.project_id)
+        .where(workload.c.id == workload_id, workload.c.deleted_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    of_workload = select(pod).where(pod.c.workload_id == workload_id)
+    alive = connection.execute(
+        of_workload.where(pod.c.exited_at.is_(None)).order_by(pod.c.created_at)
+    ).all()
+    ended = connection.execute(
+        of_workload.where(pod.c.exited_at.is_not(None))
+        .order_by(pod.c.created_at.desc(), pod.c.exited_at.desc())
+        .limit(ENDED_PODS_READ)
+    ).all()
+    return WorkloadState(
+        _record(row), tuple(pod_of(item) for item in alive), tuple(pod_of(item) for item in ended)
+    )
+
+
+def unfinished_workloads(connection: Connection) -> Sequence[str]:
+    """The ids of all workloads that are not gone."""
+    query = select(workload.c.id).where(workload.c.deleted_at.is_(None))
+    return connection.execute(query).scalars().all()
+
+
+def workloads_of_pods(connection: Connection, pod_ids: Iterable[str]) -> Sequence[str]:
+    """The workloads these pods belong to."""
+    query = select(pod.c.workload_id).where(pod.c.id.in_(list(pod_ids))).distinct()
+    return connection.execute(query).scalars().all()
+
+
+def known_pods(connection: Connection) -> set[str]:
+    """Every pod there is a record of, of workloads that are not gone."""
+    query = select(pod.c.id).join(workload, workload.c.id == pod.c.workload_id)
+    return set(connection.execute(query.where(workload.c.deleted_at.is_(None))).scalars())
+
+
+def save_pods(
+    connection: Connection, before: Mapping[str, Pod], after: Iterable[Pod], now: float
+) -> None:
+    """Write what changed, and only that: another writer may have given a pod its place."""
+    for item in after:
+        values = _pod_values(item)
+        if item.id not in before:
+            connection.execute(insert(pod).values(updated_at=now, **values))
+            continue
+        known = _pod_values(before[item.id])
+        changed = {name: value for name, value in values.items() if value != known[name]}
+        if set(changed) - {"last_ready_at"}:
+            connection.execute(
+                update(pod).where(pod.c.id == item.id).values(updated_at=now, **changed)
+            )
+
+
+def save_workload(
+    connection: Connection, workload_id: str, values: Mapping[str, Any], now: float
+) -> None:
+    """Change columns of a workload."""
+    connection.execute(
+        update(workload).where(workload.c.id == workload_id).values(updated_at=now, **values)
+    )
+
+
+def remove_pods(connection: Connection, pod_ids: Sequence[str]) -> None:
+    """Forget pods that ended long ago."""
+    connection.execute(delete(pod).where(pod.c.id.in_(pod_ids)))
+
+
+def add_events(
+    connection: Connection, workload_id: str, events: Iterable[NewEvent], now: float
+) -> None:
+    """Tell what happened."""
+    rows = [
+        {
+            "id": new_id(),
+            "workload_id": workload_id,
+            "pod_id": item.pod_id,
+            "created_at": now,
+            "type": "Warning" if item.warning else "Normal",
+            "reason": item.reason,
+            "message": item.message,
+        }
+        for item in events
+    ]
+    if rows:
+        connection.execute(insert(event), rows)
+
+
+def pod_of(row: Row[Any]) -> Pod:
+    """A pod from its row."""
+    return Pod(
+        id=row.id,
+        workload_id=row.workload_id,
+        revision_id=row.revision_id,
+        ordinal=row.ordinal,
+        created_at=row.created_at,
+        state=PodState(row.state),
+        not_before=row.not_before,
+        node_name=row.node_name,
+        devices=devices_of(row.devices),
+        placed_at=row.placed_at,
+        stop_requested_at=row.stop_requested_at,
+        ready=row.ready,
+        host=row.host,
+        port=row.port,
+        started_at=row.started_at,
+        first_ready_at=row.first_ready_at,
+        last_ready_at=row.last_ready_at,
+        exit=_exit(row),
+    )
+
+
+def devices_of(stored: Sequence[Mapping[str, Any]] | None) -> tuple[DeviceShare, ...]:
+    """Device shares from their column."""
+    return tuple(DeviceShare(**share) for share in stored or ())
+
+
+def stored_devices(devices: Iterable[DeviceShare]) -> list[dict[str, Any]]:
+    """Device shares for their column."""
+    return [asdict(share) for share in devices]
+
+
+def _record(row: Row[Any]) -> WorkloadRecord:
+    return WorkloadRecord(
+        id=row.id,
+        type=row.type,
+        name=row.name,
+        project_id=str(row.project_id),
+        project_name=row.project_name,
+        desired_phase=DesiredPhase(row.desired_phase),
+        revision_id=row.revision_id,
+        replicas=row.replicas,
+        spec=row.spec,
+        created_at=row.created_at,
+        phase=row.phase,
+        phase_reason=row.phase_reason,
+        phase_message=row.phase_message,
+        first_running_at=row.first_running_at,
+        initializing_at=row.initializing_at,
+        failure_reason=row.failure_reason,
+        failure_message=row.failure_message,
+        pending_message=_pending_message(row.pending_reasons),
+        running_pods=row.running_pods,
+    )
+
+
+def _pending_message(reasons: Sequence[Mapping[str, str]] | None) -> str | None:
+    return reasons[0]["message"] if reasons else None
+
+
+def _exit(row: Row[Any]) -> PodExit | None:
+    if row.exited_at is None:
+        return None
+    return PodExit(
+        ExitReason(row.exit_reason), row.exit_message, row.exited_at, row.exit_code, row.exit_signal
+    )
+
+
+def _pod_values(item: Pod) -> dict[str, Any]:
+    end = item.exit
+    return {
+        "id": item.id,
+        "workload_id": item.workload_id,
+        "revision_id": item.revision_id,
+        "ordinal": item.ordinal,
+        "created_at": item.created_at,
+        "state": item.state.value,
+        "not_before": item.not_before,
+        "node_name": item.node_name,
+        "devices": stored_devices(item.devices),
+        "placed_at": item.placed_at,
+        "stop_requested_at": item.stop_requested_at,
+        "ready": item.ready,
+        "host": item.host,
+        "port": item.port,
+        "started_at": item.started_at,
+        "first_ready_at": item.first_ready_at,
+        "last_ready_at": item.last_ready_at,
+        "exited_at": end.at if end else None,
+        "exit_reason": end.reason.value if end else None,
+        "exit_message": end.message if end else None,
+        "exit_code": end.code if end else None,
+        "exit_signal": end.signal if end else None,
+    }
