@@ -111,6 +111,15 @@ class Container(TypedDict):
     startedAt: NotRequired[str | None]
 
 
+class PodExit(TypedDict):
+    """How a pod ended. `signal` is set when one ended it, else `code` if its process started."""
+
+    reason: str
+    message: str
+    code: NotRequired[int | None]
+    signal: NotRequired[int | None]
+
+
 class Pod(TypedDict):
     """One start of one replica."""
 
@@ -122,6 +131,8 @@ class Pod(TypedDict):
     nodeName: NotRequired[str | None]
     completedAt: NotRequired[str | None]
     containers: NotRequired[list[Container]]
+    ready: NotRequired[bool]
+    exit: NotRequired[PodExit | None]
     allocatedResources: NotRequired[Resources]
 
 

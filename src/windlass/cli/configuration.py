@@ -1,0 +1,39 @@
+"""From options that were typed to the platform's settings."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from windlass.client import ClientError
+
+if TYPE_CHECKING:
+    from windlass.settings import Settings
+
+
+class BadOption(ClientError):
+    """An option or environment variable has a wrong value."""
+
+
+def settings_of(given: Mapping[str, Any]) -> "Settings":
+    """The settings: options that were given, else the environment, else the defaults.
+
+    None and an empty list count as not given. Raises BadOption.
+    """
+    from pydantic import ValidationError
+
+    from windlass.settings import Settings
+
+    options = {name: value for name, value in given.items() if value not in (None, [])}
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        problems = (
+            f"{_option(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_url=False)
+        )
+        raise BadOption("; ".join(problems)) from None
+
+
+def _option(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else "settings"
+    option = "--" + name.removesuffix("s" if name == "node_labels" else "").replace("_", "-")
+    return f"{option} (WINDLASS_{name.upper()})"

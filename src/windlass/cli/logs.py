@@ -1,0 +1,62 @@
+"""`windlass logs`: what a replica wrote."""
+
+import json
+import sys
+from pathlib import Path
+
+from windlass.cli.names import find_workload
+from windlass.cli.output import warn
+from windlass.client import Client, ClientError
+from windlass.client.types import Pod, Workload
+
+
+class NoLog(ClientError):
+    """There is nothing that could have written a log."""
+
+
+def run(
+    data_dir: Path,
+    name: str,
+    *,
+    project: str | None,
+    pod: str | None,
+    follow: bool,
+    tail: int | None,
+    as_json: bool,
+) -> int:
+    """Print a pod's log; with `follow` until the pod ends. Raises NoLog."""
+    with Client.from_data_dir(data_dir) as client:
+        workload = find_workload(client, name, project)
+        chosen = _choose(workload, client.pods(workload["id"]), pod)
+        with client.logs(workload["id"], chosen["id"], follow=follow, tail=tail) as lines:
+            for line in lines:
+                if as_json:
+                    line = json.dumps({"pod": chosen["name"], "line": line}, ensure_ascii=False)
+                print(line, flush=follow)
+    return 0
+
+
+def _choose(workload: Workload, pods: list[Pod], name_or_id: str | None) -> Pod:
+    """The pod that is asked for, else the newest of those that run, else the newest."""
+    if not pods:
+        explanation = workload.get("phaseMessage") or "no replica has been started"
+        raise NoLog(
+            f"{workload['name']} has no log: it is {workload['phase']} ({explanation}). "
+            f"More: windlass describe {workload['name']}"
+        )
+    if name_or_id is not None:
+        return _named(workload, pods, name_or_id)
+    newest_first = sorted(pods, key=lambda pod: pod["createdAt"], reverse=True)
+    running = [pod for pod in newest_first if pod["k8sPhase"] == "Running"]
+    chosen = (running or newest_first)[0]
+    if len(pods) > 1 and sys.stderr.isatty():
+        warn(f"{len(pods)} pods; this is {chosen['name']}. Another: --pod NAME")
+    return chosen
+
+
+def _named(workload: Workload, pods: list[Pod], name_or_id: str) -> Pod:
+    for pod in pods:
+        if name_or_id in (pod["name"], pod["id"]):
+            return pod
+    names = ", ".join(pod["name"] for pod in pods)
+    raise NoLog(f"{workload['name']} has no pod {name_or_id!r}. It has: {names}")

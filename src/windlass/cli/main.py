@@ -1,0 +1,276 @@
+"""The command `windlass`: what can be typed. Each command's work is in a module of its own.
+
+Those modules are imported when their command runs, so that `--help` and short commands are quick.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from windlass import __version__
+
+_DEFAULT_DATA_DIR = Path("~/.local/share/windlass")
+
+app = typer.Typer(
+    name="windlass",
+    help="Run GPU workloads on this machine: start the platform, deploy models, see how they do.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        envvar="WINDLASS_DATA_DIR",
+        help="The platform's data directory.",
+        metavar="DIR",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Project = Annotated[
+    str | None,
+    typer.Option("--project", "-p", metavar="NAME", help="The project, where names are ambiguous."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0.0, help="Wait no longer than this."),
+]
+
+
+def main() -> None:
+    """Run the command that was typed and leave with its exit status."""
+    from windlass.cli.outcome import exit_status
+
+    sys.exit(exit_status(app))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"windlass {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(short_help="Run the platform in the foreground.")
+def up(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help=f"Where everything is kept. [default: {_DEFAULT_DATA_DIR}]"
+        ),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where the API listens. [default: 127.0.0.1:8080]"),
+    ] = None,
+    gateway: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Where workloads are reached. [default: 127.0.0.1:8081]"
+        ),
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The domain of workloads' hosts. [default: windlass.localhost]"
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A PostgreSQL. [default: SQLite in the data directory]"),
+    ] = None,
+    host_images: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A catalogue of commands that run as images host/…"),
+    ] = None,
+    simulate_gpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNTxMODEL-MEMORY", help="Declare GPUs that are not there: 8xH100-80GB"
+        ),
+    ] = None,
+    node_label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A label of this machine; may be given again."),
+    ] = None,
+    join: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Share that data directory with its control plane."),
+    ] = None,
+) -> None:
+    """Run the platform in the foreground; Ctrl-C leaves workloads serving.
+
+    Every option can also be given in the environment, as WINDLASS_ and its name: WINDLASS_LISTEN.
+    """
+    from windlass.cli.configuration import settings_of
+    from windlass.cli.up import run
+
+    given: dict[str, Any] = {
+        "data_dir": data_dir,
+        "listen": listen,
+        "gateway": gateway,
+        "domain": domain,
+        "database": database,
+        "host_images": host_images,
+        "simulate_gpus": simulate_gpus,
+        "node_labels": node_label,
+        "join": join,
+    }
+    run(settings_of(given))
+
+
+@app.command(short_help="End the platform and every replica.")
+def down(data_dir: DataDir = _DEFAULT_DATA_DIR) -> None:
+    """End the platform and every replica; records stay, and the next up starts them again."""
+    from windlass.cli.configuration import settings_of
+    from windlass.cli.down import run
+
+    run(settings_of({"data_dir": data_dir}))
+
+
+@app.command(short_help="Show the platform itself.")
+def status(data_dir: DataDir = _DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Show the platform itself; exit 1 when a part of it is down."""
+    from windlass.cli.status import run
+
+    raise typer.Exit(run(data_dir, as_json))
+
+
+@app.command(short_help="List workloads.")
+def ls(
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those gone within 14 days.")] = False,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Only of this project.")
+    ] = None,
+    phase: Annotated[
+        str | None, typer.Option(metavar="PHASE", help="Only in this phase: Running, Pending, …")
+    ] = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this text.")] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter", metavar="FIELD==VALUE", help="As the API's filterBy; may be given again."
+        ),
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="FIELD", help="name, createdAt, phase, …")] = "name",
+    reverse: Annotated[bool, typer.Option("--reverse", help="Sort the other way round.")] = False,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List workloads."""
+    from windlass.cli.listing import Selection, run
+
+    selection = Selection(
+        deleted=deleted,
+        project=project,
+        phase=phase,
+        search=search,
+        filters=filters or (),
+        sort_by=sort,
+        descending=reverse,
+        limit=limit,
+    )
+    raise typer.Exit(run(data_dir, selection, as_json))
+
+
+@app.command(short_help="Show one workload, and why it is as it is.")
+def describe(
+    name: Annotated[str, typer.Argument(metavar="NAME|ID")],
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    project: Project = None,
+    events: Annotated[int, typer.Option(metavar="N", min=1, max=500, help="How many events.")] = 15,
+    as_json: AsJson = False,
+) -> None:
+    """Show one workload: why it is as it is, its replicas, its last events."""
+    from windlass.cli.description import run
+
+    raise typer.Exit(run(data_dir, name, project=project, event_limit=events, as_json=as_json))
+
+
+@app.command(short_help="Print what a replica wrote.")
+def logs(
+    name: Annotated[str, typer.Argument(metavar="NAME|ID")],
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    project: Project = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it is written.")] = False,
+    pod: Annotated[
+        str | None, typer.Option(metavar="NAME|ID", help="Which pod. [default: the newest running]")
+    ] = None,
+    tail: Annotated[int | None, typer.Option(metavar="N", min=0, help="The last N lines.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a replica wrote."""
+    from windlass.cli.logs import run
+
+    raise typer.Exit(
+        run(data_dir, name, project=project, pod=pod, follow=follow, tail=tail, as_json=as_json)
+    )
+
+
+@app.command(short_help="End workloads.")
+def delete(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|ID…")],
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    project: Project = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Until they are gone.")] = False,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """End workloads: all that are named, or none when one of the names does not fit."""
+    from windlass.cli.deletion import run
+
+    raise typer.Exit(
+        run(
+            data_dir,
+            names,
+            project=project,
+            wait=wait,
+            timeout_seconds=timeout,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command(short_help="Create workloads from a file and watch them start.")
+def submit(
+    files: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="YAML or JSON, - for standard input; again for more.",
+        ),
+    ],
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="For those that name no projectId."),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Until they run or fail.")] = True,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create workloads and watch them until they run; exit 1 when one is refused or fails.
+
+    FILE holds bodies of POST /api/v1/workloads/inferences. projectId and clusterId may be left out.
+    """
+    from windlass.cli.submission import Submission, run
+
+    submission = Submission(files, project, wait, timeout, as_json)
+    raise typer.Exit(run(data_dir, submission))

@@ -1,0 +1,52 @@
+"""Starts of replicas as lines of a table."""
+
+from collections.abc import Sequence
+
+from windlass.cli.wording import age, duration
+from windlass.client.types import Pod, PodExit
+from windlass.kit.timestamps import from_wire
+
+HEADINGS = ("POD", "STATE", "NODE", "AGE", "RAN", "END")
+
+
+def pod_rows(pods: Sequence[Pod], now: float) -> list[Sequence[str]]:
+    """One row a pod under `HEADINGS`, the newest first."""
+    newest_first = sorted(pods, key=lambda pod: pod["createdAt"], reverse=True)
+    return [_row(pod, now) for pod in newest_first]
+
+
+def ending(end: PodExit) -> str:
+    """How a pod ended, with the number that tells it from other ends."""
+    parts = [end["reason"]]
+    if end.get("signal") is not None:
+        parts.append(f"signal {end['signal']}")
+    elif end.get("code") is not None:
+        parts.append(f"exit code {end['code']}")
+    return f"{', '.join(parts)}: {end['message']}"
+
+
+def _row(pod: Pod, now: float) -> Sequence[str]:
+    end = pod.get("exit")
+    return (
+        pod["name"],
+        _state(pod),
+        pod.get("nodeName") or "",
+        age(pod["createdAt"], now),
+        _ran(pod, now),
+        ending(end) if end else "",
+    )
+
+
+def _state(pod: Pod) -> str:
+    if pod["k8sPhase"] == "Running" and not pod.get("ready", True):
+        return "Running, not ready"
+    return pod["k8sPhase"]
+
+
+def _ran(pod: Pod, now: float) -> str:
+    """For how long its process ran, or has run."""
+    started = next((each.get("startedAt") for each in pod.get("containers") or []), None)
+    if not started:
+        return ""
+    completed = pod.get("completedAt")
+    return duration((from_wire(completed) if completed else now) - from_wire(started))

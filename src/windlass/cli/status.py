@@ -1,0 +1,101 @@
+"""`windlass status`: the platform itself, in one screen."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from windlass.cli.output import print_facts, print_json, print_table, warn
+from windlass.cli.wording import age, byte_size, count_of, number
+from windlass.client import Client
+from windlass.client.types import Platform, PlatformDevice
+
+
+def run(data_dir: Path, as_json: bool) -> int:
+    """Print the platform's state. 1 when a part of it is down, else 0."""
+    with Client.from_data_dir(data_dir) as client:
+        platform = client.platform()
+        url = client.url
+    if as_json:
+        print_json({"url": url, **platform})
+    else:
+        _print(platform, url)
+    complaints = list(_complaints(platform))
+    for complaint in complaints:
+        warn(complaint)
+    return 1 if complaints else 0
+
+
+def _print(platform: Platform, url: str) -> None:
+    engine, gateway = platform["engine"], platform["gateway"]
+    controllers = platform["controllers"]
+    running = "running" if controllers["running"] else "down"
+    print_facts(
+        [
+            (
+                "Windlass",
+                f"{platform['version']}, up for {age(platform['startedAt'], time.time())}",
+            ),
+            ("API", url),
+            ("Gateway", gateway["url"]),
+            ("Data", platform["dataDir"]),
+            ("Database", platform["database"]),
+            ("Cluster", platform["clusterId"]),
+        ]
+    )
+    print()
+    print_table(
+        ("PART", "STATE"),
+        [
+            ("controllers", running),
+            ("gateway (Envoy)", gateway["envoy"]),
+            ("gateway's gate", gateway["gate"]),
+        ],
+    )
+    print()
+    cores = number(engine["cpuMillicores"] / 1000)
+    print_facts(
+        [
+            ("Engine", engine["name"]),
+            ("Node", f"{engine['node']}: {cores} CPU cores, {byte_size(engine['memoryBytes'])}"),
+            ("Trust", engine["trust"]),
+            ("Limits", engine["limits"]),
+            ("Host images", ", ".join(engine["hostImages"]) or "none"),
+        ]
+    )
+    print()
+    _print_devices(engine["devices"])
+
+
+def _print_devices(devices: list[PlatformDevice]) -> None:
+    if not devices:
+        print("No GPU.")
+        return
+    simulated = sum(device["simulated"] for device in devices)
+    if simulated:
+        print(f"{count_of(simulated, 'GPU')} simulated: declared, not there.")
+    print_table(
+        ("GPU", "MODEL", "MEMORY", "GIVEN OUT"),
+        [
+            (
+                device["id"],
+                device["model"] + (" (simulated)" if device["simulated"] else ""),
+                byte_size(device["memoryBytes"]),
+                f"{device['portionAllocated']:.0%}",
+            )
+            for device in devices
+        ],
+    )
+
+
+def _complaints(platform: Platform) -> Iterator[str]:
+    gateway = platform["gateway"]
+    log = f"Its log is under {platform['dataDir']}."
+    if gateway["envoy"] != "running":
+        yield f"Envoy is down: no request reaches a workload until it is back. {log}"
+    if gateway["gate"] != "running":
+        yield f"The gate is down: requests pass, but no route can change. {log}"
+    if not platform["controllers"]["running"]:
+        yield "The controllers are not running: requests are kept, but nothing is started or ended."
+    problem = platform["engine"].get("hostImagesError")
+    if problem:
+        yield f"The file of host images cannot be used: {problem}"
