@@ -1,0 +1,1 @@
+"""Inference workloads: model endpoints that replicas of one container serve."""

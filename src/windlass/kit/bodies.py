@@ -1,0 +1,125 @@
+"""Bodies as typed models, and what is wrong with them in the caller's own terms."""
+
+import copy
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from windlass.kit.errors import FieldError, invalid_fields
+from windlass.kit.strict_json import join_path, json_kind, read_json_object
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_body(model: type[Model], raw: bytes, content_type: str | None = None) -> Model:
+    """A request body as `model`.
+
+    Raises BadRequest that names every field that is wrong.
+    """
+    body = read_json_object(raw, content_type)
+    parsed, errors = validate(model, body)
+    if parsed is None:
+        raise invalid_fields(errors)
+    return parsed
+
+
+def validate(model: type[Model], body: object) -> tuple[Model | None, list[FieldError]]:
+    """`body` as `model` and no errors, or None and all errors."""
+    try:
+        return model.model_validate(body), []
+    except ValidationError as error:
+        return None, field_errors(error)
+
+
+def validate_soundest(
+    model: type[Model], body: dict[str, Any]
+) -> tuple[Model | None, list[FieldError]]:
+    """Like `validate`, and beside the errors the model of what is left without the wrong values.
+
+    It lets rules between fields be checked where some other field is wrong. None where what is left
+    is no `model` either.
+    """
+    try:
+        return model.model_validate(body), []
+    except ValidationError as error:
+        sound = copy.deepcopy(body)
+        for detail in error.errors(include_url=False):
+            _blank(sound, detail["loc"])
+        return validate(model, sound)[0], field_errors(error)
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """What pydantic found, as paths the caller wrote and in words the caller understands."""
+    return [
+        FieldError(_path(detail["loc"]), _problem(detail))
+        for detail in error.errors(include_url=False)
+    ]
+
+
+def _path(location: Sequence[str | int]) -> str:
+    path = ""
+    for key in location:
+        path = join_path(path, key)
+    return path or "body"
+
+
+def _blank(body: Any, location: Sequence[str | int]) -> None:
+    """Set what stands at `location` to null, which counts as absent."""
+    if not location:
+        return
+    *parents, last = location
+    for key in parents:
+        body = body[key]
+    if last in body or isinstance(last, int):
+        body[last] = None
+
+
+def _problem(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if wanted := _WANTED_TYPES.get(kind):
+        return f"must be {wanted}, not {_described(detail['input'])}"
+    phrase = _PHRASES.get(kind, "has a value that is not allowed here")
+    facts = dict(detail.get("ctx", {}))
+    if "expected" in facts:
+        facts["expected"] = facts["expected"].replace("'", "")
+    return phrase.format_map({"given": _quoted(detail["input"]), **facts})
+
+
+def _described(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value!r}"
+    return json_kind(value)
+
+
+def _quoted(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
+_LONGEST_QUOTE = 60
+_WANTED_TYPES = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+_PHRASES = {
+    "missing": "is required",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must be at most {max_length} characters long",
+    "greater_than_equal": "must be at least {ge}, not {given}",
+    "greater_than": "must be above {gt}, not {given}",
+    "less_than_equal": "must be at most {le}, not {given}",
+    "literal_error": "must be one of {expected}, not {given}",
+    "too_long": "must have at most {max_length} entries",
+    "wrong_form": "{problem}",
+}
+"""By pydantic's error types; `wrong_form` is the one that our own validators raise."""

@@ -1,0 +1,70 @@
+"""Which fields of an inference an engine cannot honour."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+
+from windlass.kit.errors import FieldError
+from windlass.workloads.field_support import EngineKind, FieldTable, load_field_table, not_yet
+from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
+
+
+@cache
+def field_table() -> FieldTable:
+    """Every leaf path of the creation's body, with what each engine does with it."""
+    return load_field_table("windlass.workloads.inferences", "fields.yaml")
+
+
+def refused_fields(creation: InferenceCreationRequest, engine: EngineKind) -> list[FieldError]:
+    """Why this engine cannot honour the body as given; empty when it can."""
+    body = creation.as_given()
+    spec = creation.spec or InferenceSpec()
+    refusals = field_table().refusals(body, engine, set(_without_effect(spec)))
+    return [*refusals, *_CONDITIONS.get(engine, _no_conditions)(spec)]
+
+
+def _without_effect(spec: InferenceSpec) -> Iterator[str]:
+    """Fields whose value says what holds without them, given the fields beside them."""
+    compute, scaling = spec.compute, spec.autoscaling
+    if compute is not None:
+        if compute.gpu_portion_limit == compute.gpu_portion_request:
+            yield "spec.compute.gpuPortionLimit"
+        if compute.gpu_memory_limit == compute.gpu_memory_request:
+            yield "spec.compute.gpuMemoryLimit"
+    if scaling is not None:
+        if scaling.initial_replicas == scaling.start:
+            yield "spec.autoscaling.initialReplicas"
+        if scaling.activation_replicas == scaling.start:
+            yield "spec.autoscaling.activationReplicas"
+
+
+def _process_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
+    scaling = spec.autoscaling
+    if scaling is not None and scaling.minimum != scaling.maximum:
+        field = "minReplicas" if scaling.max_replicas is None else "maxReplicas"
+        yield FieldError(
+            f"spec.autoscaling.{field}",
+            f"{not_yet('autoscaling')}; until then minReplicas and maxReplicas must be equal",
+        )
+    probed = _probed_port(spec)
+    serving = spec.serving_port.container if spec.serving_port else None
+    if probed is not None and serving is not None and probed != serving:
+        yield FieldError(
+            "spec.probes.readiness.handler.httpGet.port",
+            f"must be left out or be {serving}, as in spec.servingPort.container: a process of the"
+            " host has the one port that it is given",
+        )
+
+
+def _no_conditions(_: InferenceSpec) -> Iterator[FieldError]:
+    yield from ()
+
+
+def _probed_port(spec: InferenceSpec) -> int | None:
+    readiness = spec.probes.readiness if spec.probes else None
+    handler = readiness.handler if readiness else None
+    return handler.http_get.port if handler and handler.http_get else None
+
+
+_CONDITIONS: Mapping[EngineKind, Callable[[InferenceSpec], Iterator[FieldError]]] = {
+    EngineKind.PROCESS: _process_conditions,
+}

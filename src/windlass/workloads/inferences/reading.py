@@ -1,0 +1,55 @@
+"""From the bytes of a request to a checked body, or to everything that is wrong with it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from windlass.kit.bodies import validate_soundest
+from windlass.kit.errors import FieldError, invalid_fields
+from windlass.kit.strict_json import read_json_object
+from windlass.workloads.field_support import EngineKind
+from windlass.workloads.inferences.fields import refused_fields
+from windlass.workloads.inferences.rules import creation_errors
+from windlass.workloads.inferences.schemas import InferenceCreationRequest
+
+
+def read_creation(
+    raw: bytes, content_type: str | None, engine: EngineKind
+) -> InferenceCreationRequest:
+    """The body of a creation that is to run on `engine`.
+
+    Raises BadRequest that names every field that is wrong or cannot be honoured. What only the
+    store knows is not checked: the project, the cluster, and whether the name is free and fits.
+    """
+    body = read_json_object(raw, content_type)
+    creation, errors = validate_soundest(InferenceCreationRequest, body)
+    wrong = {error.path for error in errors}
+    sound = creation or _with_stand_ins(body, wrong)
+    if sound is not None:
+        further = [*creation_errors(sound), *refused_fields(sound, engine)]
+        errors += _elsewhere(further, wrong)
+    if creation is None or errors:
+        raise invalid_fields(errors)
+    return creation
+
+
+_STAND_INS = {"name": "name", "projectId": "1", "clusterId": "00000000-0000-0000-0000-000000000000"}
+
+
+def _with_stand_ins(body: dict[str, Any], wrong: set[str]) -> InferenceCreationRequest | None:
+    """The body with other values where one that must be there is wrong, so that the rest can be
+    checked; None where the rest has the wrong form, too."""
+    stand_ins = {field: value for field, value in _STAND_INS.items() if field in wrong}
+    return validate_soundest(InferenceCreationRequest, {**body, **stand_ins})[0]
+
+
+def _elsewhere(further: Iterable[FieldError], wrong: set[str]) -> list[FieldError]:
+    """Errors that are not at, within or around a field already known to be wrong."""
+    return [
+        error
+        for error in further
+        if not any(_overlap(error.path, path) or _overlap(path, error.path) for path in wrong)
+    ]
+
+
+def _overlap(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))

@@ -1,0 +1,107 @@
+"""The wire shapes of inferences: version 2.22 with what 2.24 adds."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from windlass.workloads.inferences.autoscaling import Autoscaling
+from windlass.workloads.inferences.serving import ServingConfiguration, ServingPort
+from windlass.workloads.spec.compute import Compute
+from windlass.workloads.spec.connectivity import ContainerPort, ExposedUrl, RelatedUrl
+from windlass.workloads.spec.container import ImagePullPolicy, ImagePullSecret, Probes
+from windlass.workloads.spec.environment import EnvironmentVariable
+from windlass.workloads.spec.metadata import Annotation, Label
+from windlass.workloads.spec.model import SpecModel
+from windlass.workloads.spec.placement import NodeAffinity, PodAffinity, Toleration
+from windlass.workloads.spec.priority import Preemptibility
+from windlass.workloads.spec.scalars import NonEmpty, Uuid
+from windlass.workloads.spec.security import Security
+from windlass.workloads.spec.storage import Storage
+
+DesiredPhase = Literal["Running", "Stopped", "Deleted"]
+Phase = Literal[
+    "Creating",
+    "Initializing",
+    "Resuming",
+    "Pending",
+    "Deleting",
+    "Running",
+    "Updating",
+    "Stopped",
+    "Stopping",
+    "Degraded",
+    "Failed",
+    "Completed",
+    "Terminating",
+    "Unknown",
+]
+
+
+class InferenceSpec(SpecModel):
+    """What is to run and how it is served."""
+
+    image: NonEmpty | None = None
+    image_pull_policy: ImagePullPolicy | None = None
+    image_pull_secrets: list[ImagePullSecret | None] | None = None
+    command: NonEmpty | None = None
+    args: NonEmpty | None = None
+    working_dir: NonEmpty | None = None
+    create_home_dir: bool | None = None
+    probes: Probes | None = None
+    environment_variables: list[EnvironmentVariable | None] | None = None
+    annotations: list[Annotation | None] | None = None
+    labels: list[Label | None] | None = None
+    category: str | None = None
+    priority_class: str | None = None
+    preemptibility: Preemptibility | None = None
+    node_type: NonEmpty | None = None
+    node_affinity_required: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    node_pools: list[str] | None = None
+    tolerations: list[Toleration | None] | None = None
+    ports: list[ContainerPort | None] | None = None
+    exposed_urls: list[ExposedUrl | None] | None = None
+    related_urls: list[RelatedUrl | None] | None = None
+    compute: Compute | None = None
+    storage: Storage | None = None
+    security: Security | None = None
+    serving_port: ServingPort | None = None
+    autoscaling: Autoscaling | None = None
+    serving_configuration: ServingConfiguration | None = None
+
+
+class InferenceCreationRequest(SpecModel):
+    """The body of a creation. `spec` is what is run, all else says whose it is and what it is
+    called."""
+
+    name: NonEmpty
+    use_given_name_as_prefix: bool | None = None
+    project_id: NonEmpty
+    cluster_id: Uuid
+    template_id: Uuid | None = None
+    spec: InferenceSpec | None = None
+
+
+class InferenceResponse(BaseModel):
+    """An inference as clients see it. `spec` is as submitted, without nulls and unknown fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+    name: str
+    requested_name: str
+    workload_id: str
+    project_id: str
+    department_id: str
+    cluster_id: str
+    created_by: str
+    created_at: str
+    deleted_at: str | None = None
+    desired_phase: DesiredPhase
+    actual_phase: Phase
+    spec: dict[str, Any]
+    """What `InferenceSpec.submitted` gives."""
+
+    def body(self) -> dict[str, Any]:
+        """The body on the wire; `deletedAt` only of what is deleted."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

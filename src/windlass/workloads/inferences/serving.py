@@ -1,0 +1,84 @@
+"""The port that requests go to, who may call it, and how long things may take."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from windlass.gateway.gateway import Access
+from windlass.kit.errors import FieldError
+from windlass.workloads.spec.model import SpecModel
+from windlass.workloads.spec.scalars import Port, PositiveInt32
+
+AuthorizationType = Literal[
+    "public",
+    "authenticatedUsers",
+    "authorizedUsers",
+    "authorizedGroups",
+    "authorizedUsersOrGroups",
+]
+
+DEFAULT_INITIALIZATION_TIMEOUT_SECONDS = 600
+DEFAULT_REQUEST_TIMEOUT_SECONDS = 300
+
+
+class ServingPort(SpecModel):
+    """The port on which replicas answer requests."""
+
+    mandatory: ClassVar = ("container",)
+    container: Port | None = None
+    protocol: Literal["http", "grpc"] | None = None
+    authorization_type: AuthorizationType | None = None
+    authorized_users: list[str] | None = None
+    authorized_groups: list[str] | None = None
+    cluster_local_access_only: bool | None = None
+
+
+class ServingConfiguration(SpecModel):
+    """How long a replica may take to become ready, and a request to be answered, in seconds."""
+
+    initialization_timeout_seconds: PositiveInt32 | None = None
+    request_timeout_seconds: PositiveInt32 | None = None
+
+
+def serving_errors(port: ServingPort | None, path: str) -> Iterator[FieldError]:
+    """A port that is missing, and lists of callers that the authorization type does not take."""
+    if port is None:
+        yield FieldError(f"{path}.container", "is required")
+        return
+    lists = {
+        "authorizedUsers": port.authorized_users or [],
+        "authorizedGroups": port.authorized_groups or [],
+    }
+    kind = port.authorization_type or "public"
+    if kind == "authorizedUsersOrGroups":
+        yield from _exclusive_errors(lists, path)
+    for field, names in lists.items():
+        if "" in names:
+            yield FieldError(f"{path}.{field}[{names.index('')}]", "must not be empty")
+        if kind == field and not names:
+            yield FieldError(f"{path}.{field}", f"is required where authorizationType is {kind}")
+        if names and kind not in (field, "authorizedUsersOrGroups"):
+            yield FieldError(
+                f"{path}.{field}", f"must be left out where authorizationType is {kind}"
+            )
+
+
+def access_of(port: ServingPort) -> Access:
+    """Who may call, in the gateway's words."""
+    if port.authorization_type == "authenticatedUsers":
+        return Access.AUTHENTICATED
+    return Access.PUBLIC
+
+
+def _exclusive_errors(lists: dict[str, list[str]], path: str) -> Iterator[FieldError]:
+    filled = [field for field, names in lists.items() if names]
+    if not filled:
+        yield FieldError(
+            f"{path}.authorizedUsers",
+            "is required where authorizationType is authorizedUsersOrGroups, or authorizedGroups"
+            " instead",
+        )
+    if len(filled) == len(lists):
+        yield FieldError(
+            f"{path}.authorizedGroups",
+            "must not be given together with authorizedUsers: the two are mutually exclusive",
+        )

@@ -1,0 +1,1 @@
+"""The parts that the specs of workloads are made of: what each may say, and what must agree."""

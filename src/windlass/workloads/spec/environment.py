@@ -1,0 +1,120 @@
+"""Environment variables."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from windlass.engines import engine
+from windlass.kit.errors import FieldError
+from windlass.workloads.spec.model import Item, SpecModel, given
+from windlass.workloads.spec.scalars import NonEmpty, ResourceName
+
+SERVING_PORT_VARIABLE = "PORT"
+"""Carries the port that a replica must listen on; nobody else may set it."""
+
+
+class SecretKey(SpecModel):
+    """A key of a Kubernetes secret."""
+
+    mandatory: ClassVar = ("name", "key")
+    name: ResourceName | None = None
+    key: NonEmpty | None = None
+
+
+class ConfigMapKey(SpecModel):
+    """A key of a Kubernetes config map."""
+
+    mandatory: ClassVar = ("name", "key")
+    name: ResourceName | None = None
+    key: NonEmpty | None = None
+
+
+class UserCredentialKey(SpecModel):
+    """A key of a credential that belongs to the user."""
+
+    mandatory: ClassVar = ("name", "key")
+    name: NonEmpty | None = None
+    key: NonEmpty | None = None
+
+
+class PodFieldReference(SpecModel):
+    """A field of the pod, such as `status.podIP`."""
+
+    mandatory: ClassVar = ("path",)
+    path: NonEmpty | None = None
+
+
+class EnvironmentVariable(Item):
+    """One variable, from exactly one source."""
+
+    mandatory: ClassVar = ("name",)
+    identified_by: ClassVar = "name"
+    name: NonEmpty | None = None
+    value: str | None = None
+    secret: SecretKey | None = None
+    config_map: ConfigMapKey | None = None
+    user_credential: UserCredentialKey | None = None
+    pod_field_ref: PodFieldReference | None = None
+    description: str | None = None
+
+
+def environment_errors(
+    variables: list[EnvironmentVariable | None] | None, path: str
+) -> Iterator[FieldError]:
+    """Names that no process can have, and variables without exactly one source."""
+    for index, variable in given(variables):
+        entry = f"{path}[{index}]"
+        if variable.name is not None:
+            yield from _name_errors(variable.name, f"{entry}.name")
+        yield from _source_errors(variable, entry)
+
+
+def environment_of(
+    variables: list[EnvironmentVariable | None] | None,
+) -> tuple[engine.EnvironmentVariable, ...]:
+    """The variables that have a value or are excluded, in the engine's words."""
+    return tuple(
+        engine.EnvironmentVariable(
+            variable.name or "", variable.value or "", exclude=bool(variable.exclude)
+        )
+        for _, variable in given(variables)
+        if variable.exclude or variable.value is not None
+    )
+
+
+_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+"""As Kubernetes has it; in particular without `=`, which ends a name."""
+_SOURCES = {
+    "value": "value",
+    "secret": "secret",
+    "config_map": "configMap",
+    "user_credential": "userCredential",
+    "pod_field_ref": "podFieldRef",
+}
+
+
+def _name_errors(name: str, path: str) -> Iterator[FieldError]:
+    if not _NAME.fullmatch(name):
+        yield FieldError(
+            path, "must be letters, digits, '_', '-' and '.', and must not start with a digit"
+        )
+    if name == SERVING_PORT_VARIABLE:
+        yield FieldError(
+            path, "must not be PORT: it carries the port that the replica has to listen on"
+        )
+
+
+def _source_errors(variable: EnvironmentVariable, path: str) -> Iterator[FieldError]:
+    sources = [field for name, field in _SOURCES.items() if getattr(variable, name) is not None]
+    if variable.exclude:
+        if sources:
+            yield FieldError(
+                f"{path}.{sources[0]}", "must not be given together with exclude: true"
+            )
+    elif not sources:
+        yield FieldError(f"{path}.value", f"is required, or one of {', '.join(_SOURCES.values())}")
+    elif len(sources) > 1:
+        yield FieldError(
+            f"{path}.{sources[1]}",
+            f"must not be given together with {sources[0]}: a variable has exactly one source",
+        )

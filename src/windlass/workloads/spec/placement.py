@@ -1,0 +1,94 @@
+"""Which nodes a workload's replicas may run on."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from windlass.kit.errors import FieldError
+from windlass.workloads.spec.metadata import QUALIFIED_NAME, is_qualified_name
+from windlass.workloads.spec.model import Item, SpecModel, given
+from windlass.workloads.spec.scalars import NonEmpty, PositiveInt64
+
+MatchOperator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+
+
+class MatchExpression(SpecModel):
+    """A condition on one node label."""
+
+    key: str
+    operator: MatchOperator
+    values: list[str] | None = None
+
+
+class NodeSelectorTerm(SpecModel):
+    """Conditions that must all hold."""
+
+    match_expressions: list[MatchExpression | None] | None = None
+
+
+class NodeAffinity(SpecModel):
+    """Terms of which at least one must hold."""
+
+    node_selector_terms: list[NodeSelectorTerm | None] | None = None
+
+
+class PodAffinity(SpecModel):
+    """Which topology the replicas should share."""
+
+    mandatory: ClassVar = ("type", "key")
+    type: Literal["Required", "Preferred"] | None = None
+    key: str | None = None
+
+
+class Toleration(Item):
+    """A taint that does not keep the replicas away."""
+
+    mandatory: ClassVar = ("operator", "key", "effect")
+    name: NonEmpty | None = None
+    operator: Literal["Equal", "Exists"] | None = None
+    key: str | None = None
+    value: str | None = None
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule", "Any"] | None = None
+    seconds: PositiveInt64 | None = None
+
+
+def affinity_errors(affinity: NodeAffinity | None, path: str) -> Iterator[FieldError]:
+    """Operators with the wrong number or kind of values."""
+    if affinity is None:
+        return
+    for term_index, term in given(affinity.node_selector_terms):
+        for index, expression in given(term.match_expressions):
+            entry = f"{path}.nodeSelectorTerms[{term_index}].matchExpressions[{index}]"
+            if not is_qualified_name(expression.key):
+                yield FieldError(f"{entry}.key", QUALIFIED_NAME)
+            if problem := _values_problem(expression.operator, expression.values or []):
+                yield FieldError(f"{entry}.values", problem)
+
+
+def toleration_errors(
+    tolerations: list[Toleration | None] | None, path: str
+) -> Iterator[FieldError]:
+    """Values and seconds where they have no meaning, and a value missing."""
+    for index, toleration in given(tolerations):
+        entry = f"{path}[{index}]"
+        if toleration.key and not is_qualified_name(toleration.key):
+            yield FieldError(f"{entry}.key", QUALIFIED_NAME)
+        if toleration.operator == "Equal" and toleration.value is None:
+            yield FieldError(f"{entry}.value", "is required where operator is Equal")
+        if toleration.operator == "Exists" and toleration.value:
+            yield FieldError(f"{entry}.value", "must be left out where operator is Exists")
+        if toleration.seconds is not None and toleration.effect != "NoExecute":
+            yield FieldError(f"{entry}.seconds", "belongs to effect NoExecute only")
+
+
+def _values_problem(operator: MatchOperator, values: list[str]) -> str | None:
+    if operator in ("In", "NotIn") and not values:
+        return f"must not be empty where operator is {operator}"
+    if operator in ("Exists", "DoesNotExist") and values:
+        return f"must be empty where operator is {operator}"
+    if operator in ("Gt", "Lt") and not (len(values) == 1 and _is_whole(values[0])):
+        return f"must be one whole number where operator is {operator}"
+    return None
+
+
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii()
