@@ -1,90 +1,73 @@
-"""Launches, observes and stops supervised processes, each by its directory.
+"""Launches and stops supervised processes, each by its directory.
 
 Whoever launched a process need not be the one who observes or stops it: all that is known stands in
 the directory, and a lock that the supervisor holds for as long as it lives tells whether it does.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any, cast
 
-from windlass.kit.supervision.specification import Specification
+from windlass.kit.supervision import supervisor
+from windlass.kit.supervision.observation import Observation, State, observe, read_observation
+from windlass.kit.supervision.program import processes
+from windlass.kit.supervision.program.directory import (
+    LOG_SUFFIX,
+    Directory,
+    read_json,
+    write_json,
+)
+from windlass.kit.supervision.program.leftovers import end_leftovers, find_leftovers
+from windlass.kit.supervision.program.log import log_numbers
+from windlass.kit.supervision.specification import Restart, Specification
 
-
-class State(StrEnum):
-    """Where a supervised process stands."""
-
-    PREPARED = "prepared"
-    """A launcher was interrupted; nothing was started and nothing will be until the next launch."""
-    STARTING = "starting"
-    RUNNING = "running"
-    WAITING = "waiting"
-    """It ended, and is started again after a delay."""
-    EXITED = "exited"
-    LOST = "lost"
-    """Its supervisor died without a word: `settle` ends what is left of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How the process ended. `at` is in seconds since the epoch."""
-
-    message: str
-    at: float
-    code: int | None = None
-    signal: int | None = None
-    out_of_memory: bool = False
-    stopped: bool = False
-    """It was asked to stop."""
-    start_failed: bool = False
-    """It could not be executed at all."""
-    lost: bool = False
-    """Its supervisor died, and it with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What is known of a supervised process. Times are in seconds since the epoch."""
-
-    id: str
-    state: State
-    ready: bool = False
-    readiness_message: str | None = None
-    pid: int | None = None
-    supervisor_pid: int | None = None
-    started_at: float | None = None
-    first_ready_at: float | None = None
-    starts: int = 0
-    exit: Exit | None = None
-    """The end of the process; with restarts, of its latest run."""
-    port: int | None = None
-    log_bytes_lost: int = 0
-    log_error: str | None = None
-    """Why a part of the log could not be written, until writing succeeds again."""
-    labels: Mapping[str, str] = field(default_factory=dict)
+_LEFTOVERS_TIMEOUT = 5.0
+_PAUSE = 0.01
 
 
 def launch(directory: Path, specification: Specification) -> bool:
-    """Start a supervisor for the directory, unless it has one or, never restarted, was started once.
+    """Start a supervisor for the directory, unless it has one or was started once and for all.
 
     Safe to repeat after being killed at any point, and from several processes at once. Returns
-    whether this call started it. Raises OSError when the directory or the supervisor cannot be made.
+    whether this call started it. Raises OSError when directory or supervisor cannot be made, and
+    ValueError for a program that is not a path.
     """
-    raise OSError("not yet")
-
-
-def observe(directory: Path) -> Observation | None:
-    """What is known of the directory's process, or None where nothing was ever prepared."""
-    raise OSError("not yet")
+    if "/" not in specification.argv[0]:
+        raise ValueError(f"{specification.argv[0]!r} is not the path of a program")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = Directory(str(directory.absolute()))
+    lock = files.take_lock()
+    if lock is None:
+        return False
+    try:
+        if specification.restart is Restart.ALWAYS:
+            Path(files.stop).unlink(missing_ok=True)
+        elif files.was_started():
+            return False
+        write_json(files.specification, specification.to_json(), durable=True)
+        _spawn(files, lock)
+        return True
+    finally:
+        os.close(lock)
 
 
 def stop(directory: Path, grace_seconds: float, reason: str = "") -> None:
     """Ask for SIGTERM now and SIGKILL to all descendants after the grace. Does not wait.
 
     A later call may shorten the grace, never lengthen it. A process not started yet never will be.
+    Raises OSError when the request cannot be written.
     """
-    raise OSError("not yet")
+    files = Directory(str(directory))
+    if not directory.exists():
+        return
+    write_json(files.stop, {"grace_seconds": grace_seconds, "reason": reason})
+    # A supervisor that has not written its state yet looks for a request after it has.
+    _signal_supervisor(files, signal.SIGTERM)
 
 
 def kill(directory: Path, timeout_seconds: float = 10.0) -> None:
@@ -92,14 +75,107 @@ def kill(directory: Path, timeout_seconds: float = 10.0) -> None:
 
     Raises TimeoutError when the kernel does not let go of them in time.
     """
-    raise OSError("not yet")
+    files = Directory(str(directory))
+    deadline = time.monotonic() + timeout_seconds
+    with contextlib.suppress(OSError):
+        # On a full disk the signal below has to do.
+        stop(directory, 0)
+    if not _wait_for_end(files, time.monotonic() + timeout_seconds / 2):
+        _signal_supervisor(files, signal.SIGKILL)
+        if not _wait_for_end(files, deadline):
+            raise TimeoutError(f"the supervisor of {directory} does not end")
+    settle(directory)
+    left = find_leftovers(files)
+    if left:
+        raise TimeoutError(f"processes of {directory} do not end: {sorted(left)}")
 
 
 def settle(directory: Path) -> Observation | None:
-    """Like `observe`, and where the supervisor is lost, end what it left and record that."""
-    raise OSError("not yet")
+    """Like `observe`, and where the supervisor is lost, end what it left and record that.
+
+    Takes as long as ending it does, a few seconds at most. Raises OSError when the record cannot
+    be written.
+    """
+    observation = observe(directory)
+    if observation is None or observation.state not in (State.LOST, State.PREPARED):
+        return observation
+    files = Directory(str(directory))
+    lock = files.take_lock()
+    if lock is None:
+        return observe(directory)
+    try:
+        _settle_locked(files)
+    finally:
+        os.close(lock)
+    return observe(directory)
 
 
 def log_files(directory: Path) -> list[Path]:
     """The log of standard output and standard error, oldest file first."""
-    raise OSError("not yet")
+    folder = Directory(str(directory)).log
+    return [Path(folder, f"{number}{LOG_SUFFIX}") for number in log_numbers(folder)]
+
+
+def _spawn(files: Directory, lock: int) -> None:
+    """Start a supervisor that goes on holding the lock; returns once it is in the background."""
+    errors = os.open(files.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        status = subprocess.run(
+            [sys.executable, "-I", "-S", supervisor.__file__, files.path, "--lock", str(lock)],
+            pass_fds=[lock],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+            env={"LC_ALL": "C.UTF-8"},
+            check=False,
+        ).returncode
+    finally:
+        os.close(errors)
+    if status != 0:
+        raise OSError(f"the supervisor did not start (status {status}); see {files.errors}")
+
+
+def _signal_supervisor(files: Directory, number: int) -> None:
+    """Signal the supervisor named in the state, if it is still that process."""
+    state = cast(dict[str, Any], read_json(files.state) or {})
+    named = state.get("supervisor")
+    if not named or not files.lock_is_held():
+        return
+    with contextlib.suppress(OSError):
+        # The descriptor pins the process before its identity is checked.
+        pinned = os.pidfd_open(named["pid"])
+        try:
+            if processes.start_ticks(named["pid"]) == named["ticks"]:
+                signal.pidfd_send_signal(pinned, number)
+        finally:
+            os.close(pinned)
+
+
+def _wait_for_end(files: Directory, deadline: float) -> bool:
+    while files.lock_is_held():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+def _settle_locked(files: Directory) -> None:
+    observation = read_observation(files, supervised=False)
+    if observation is None:
+        return
+    stopped = os.path.exists(files.stop)
+    if observation.state is State.PREPARED and stopped:
+        os.close(os.open(files.started, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _write_exit(
+            files, observation, {"message": "stopped before it was started", "stopped": True}
+        )
+    elif observation.state is State.LOST and end_leftovers(files, _LEFTOVERS_TIMEOUT):
+        message = "its supervisor died, and the process with it"
+        _write_exit(files, observation, {"message": message, "stopped": stopped, "lost": True})
+
+
+def _write_exit(files: Directory, observation: Observation, end: dict[str, object]) -> None:
+    state = read_json(files.state) or {"version": 1, "id": observation.id}
+    state.update(state="exited", ready=False, exit={**end, "at": time.time()})
+    write_json(files.state, state)

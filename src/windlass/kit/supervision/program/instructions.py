@@ -1,0 +1,66 @@
+"""What a supervisor was told to do, as `specification.json` and `stop.json` say it."""
+
+import json
+
+from windlass.kit.supervision.program.child import Start
+
+
+class ProbeInstructions:
+    """A readiness probe; see `windlass.kit.supervision.specification.Probe`."""
+
+    def __init__(self, source: str) -> None:
+        content = json.loads(source)
+        self.path: str = content["path"]
+        self.secure: bool = content["scheme"] == "HTTPS"
+        self.initial_delay: float = content["initial_delay_seconds"]
+        self.period: float = content["period_seconds"]
+        self.timeout: float = content["timeout_seconds"]
+        self.success_threshold: int = content["success_threshold"]
+        self.failure_threshold: int = content["failure_threshold"]
+
+
+class Instructions:
+    """One process; see `windlass.kit.supervision.specification.Specification`."""
+
+    def __init__(self, path: str) -> None:
+        with open(path, "rb") as file:
+            content = json.loads(file.read())
+        user = content["user"]
+        probe = content["probe"]
+        self.id: str = content["id"]
+        self.start = Start(
+            argv=content["argv"],
+            environment=content["environment"],
+            working_directory=content["working_directory"],
+            user=user and (user["uid"], user["gid"], user["groups"]),
+            control_groups=content["control_groups"],
+        )
+        self.restarts: bool = content["restart"] == "always"
+        self.restart_delay: float = content["restart_delay_seconds"]
+        self.restart_delay_maximum: float = content["restart_delay_maximum_seconds"]
+        self.stop_grace: float = content["stop_grace_seconds"]
+        self.port: int | None = content["port"]
+        self.probe = ProbeInstructions(json.dumps(probe)) if probe else None
+        self.log_file_bytes: int = content["log_file_bytes"]
+        self.log_files: int = content["log_files"]
+        self.memory_limit: int | None = content["sampled_memory_bytes"]
+        self.notify: str | None = content["notify"]
+        self.mark: str | None = content["mark"]
+
+
+class StopRequest:
+    """Who stops a process, and how patiently."""
+
+    def __init__(self, grace: float, reason: str) -> None:
+        self.grace = grace
+        self.reason = reason
+
+    @staticmethod
+    def read(path: str) -> "StopRequest | None":
+        """The request in the file, or None where nobody has made one."""
+        try:
+            with open(path, "rb") as file:
+                content = json.loads(file.read())
+        except (FileNotFoundError, ValueError):
+            return None
+        return StopRequest(content["grace_seconds"], content["reason"])

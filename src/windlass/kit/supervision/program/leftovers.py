@@ -1,0 +1,40 @@
+"""Ends what a killed supervisor left running."""
+
+import signal
+import time
+
+from windlass.kit.supervision.program import processes
+from windlass.kit.supervision.program.directory import Directory, read_json
+from windlass.kit.supervision.program.instructions import Instructions
+
+_PAUSE = 0.01
+
+
+def end_leftovers(directory: Directory, timeout: float) -> bool:
+    """SIGKILL every process that a former supervisor of the directory left; whether all are gone.
+
+    Only for whoever holds the directory's lock. Waits for `timeout` seconds at most.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        left = find_leftovers(directory)
+        if not left:
+            return True
+        processes.send_signal(left, signal.SIGKILL)
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE)
+
+
+def find_leftovers(directory: Directory) -> set[int]:
+    """The processes that a former supervisor of the directory left."""
+    try:
+        instructions = Instructions(directory.specification)
+    except (FileNotFoundError, ValueError):
+        return set()
+    process = (read_json(directory.state) or {}).get("process")
+    leader, ticks = (
+        (process["pid"], process["ticks"]) if isinstance(process, dict) else (None, None)
+    )
+    groups = instructions.start.control_groups
+    return processes.leftovers(groups, leader, ticks, instructions.mark)

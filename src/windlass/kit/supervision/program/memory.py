@@ -1,0 +1,48 @@
+"""Whether memory ran out: by the kernel's own counters in cgroups, or by sampling."""
+
+import os
+
+from windlass.kit.supervision.program import processes
+
+# Version 2, then version 1 (since Linux 4.13): both have a line `oom_kill <count>`.
+_COUNTERS = ("memory.events", "memory.oom_control")
+
+
+class KernelCounter:
+    """Kills by the kernel for want of memory in the cgroups, since this object was made."""
+
+    def __init__(self, control_groups: list[str]) -> None:
+        self._files = [os.path.join(group, name) for group in control_groups for name in _COUNTERS]
+        self._before = self._read()
+
+    def kills(self) -> int:
+        """How many processes the kernel killed."""
+        return self._read() - self._before
+
+    def _read(self) -> int:
+        return sum(_oom_kills(path) for path in self._files)
+
+
+class Sampler:
+    """Compares the memory of a process tree with a limit, where no cgroup can hold it."""
+
+    PERIOD = 0.25
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def excess(self, pids: list[int]) -> int:
+        """Bytes above the limit; 0 or less within it."""
+        return processes.resident_bytes(pids, self.limit) - self.limit
+
+
+def _oom_kills(path: str) -> int:
+    try:
+        with open(path) as file:
+            for line in file:
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
+    except OSError:
+        return 0
+    return 0

@@ -1,0 +1,98 @@
+"""What the supervisor tells the world: its state file, and a datagram at each change of it."""
+
+import contextlib
+import os
+import socket
+import time
+
+from windlass.kit.supervision.program import processes
+from windlass.kit.supervision.program.directory import Directory, write_json
+
+
+class Record:
+    """The content of `state.json`. Times are in seconds since the epoch."""
+
+    def __init__(self, directory: Directory, identifier: str, notify: str | None) -> None:
+        self._path = directory.state
+        self._id = identifier
+        self._address = notify and ("\0" + notify[1:] if notify.startswith("@") else notify)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._saved: dict[str, object] | None = None
+        self._ticks = processes.start_ticks(os.getpid())
+        self.state = "starting"
+        self.pid: int | None = None
+        self.pid_ticks: int | None = None
+        self.started_at: float | None = None
+        self.starts = 0
+        self.ready = False
+        self.readiness_message: str | None = None
+        self.first_ready_at: float | None = None
+        self.exit: dict[str, object] | None = None
+        self.log_bytes_lost = 0
+        self.log_error: str | None = None
+
+    def set_running(self, pid: int) -> None:
+        """A process was started now."""
+        self.state = "running"
+        self.pid = pid
+        self.pid_ticks = processes.start_ticks(pid)
+        self.started_at = time.time()
+        self.starts += 1
+        self.save()
+
+    def set_readiness(self, ready: bool, message: str | None) -> None:
+        """What the latest probe saw."""
+        self.ready = ready
+        self.readiness_message = None if ready else message
+        if ready and self.first_ready_at is None:
+            self.first_ready_at = time.time()
+        self.save()
+
+    def set_log_loss(self, bytes_lost: int, error: str | None) -> None:
+        """How much of the log could not be written, and why not."""
+        self.log_bytes_lost = bytes_lost
+        self.log_error = error
+        self.save()
+
+    def set_exit(self, state: str, end: dict[str, object]) -> None:
+        """The process ended; `state` says whether it is started again."""
+        self.state = state
+        self.exit = {**end, "at": time.time()}
+        self.ready = False
+        self.readiness_message = None
+        self.save()
+
+    def save(self) -> None:
+        """Write and tell what changed since it was last written; a full disk is tried again."""
+        content = self._content()
+        if content == self._saved:
+            return
+        try:
+            write_json(self._path, content)
+        except OSError:
+            return
+        self._saved = content
+        if self._address:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(self._id.encode(), self._address)
+
+    def is_saved(self) -> bool:
+        """Whether the file says what this object does."""
+        return self._content() == self._saved
+
+    def _content(self) -> dict[str, object]:
+        return {
+            "version": 1,
+            "id": self._id,
+            "state": self.state,
+            "supervisor": {"pid": os.getpid(), "ticks": self._ticks},
+            "process": self.pid and {"pid": self.pid, "ticks": self.pid_ticks},
+            "started_at": self.started_at,
+            "starts": self.starts,
+            "ready": self.ready,
+            "readiness_message": self.readiness_message,
+            "first_ready_at": self.first_ready_at,
+            "exit": self.exit,
+            "log_bytes_lost": self.log_bytes_lost,
+            "log_error": self.log_error,
+        }
