@@ -1,7 +1,7 @@
 """What each kind of workload says about itself, so that reconciling needs no knowledge of kinds."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from windlass.engines.engine import ReplicaTemplate
@@ -9,25 +9,48 @@ from windlass.gateway.gateway import Access
 from windlass.scheduling import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How requests reach it."""
+class DesiredWorkload(Protocol):
+    """One revision in the platform's words, with every default filled in."""
 
-    access: Access
-    request_timeout_seconds: float
-
-
-class Kind(Protocol):
-    """One kind of workload. Every method is pure; `spec` is a spec as it was accepted."""
-
-    def template(self, spec: Mapping[str, Any]) -> ReplicaTemplate:
+    @property
+    def template(self) -> ReplicaTemplate:
         """What each replica runs."""
 
-    def request(self, spec: Mapping[str, Any]) -> Request:
+    @property
+    def request(self) -> Request:
         """What each replica needs of a node."""
 
-    def serving(self, spec: Mapping[str, Any]) -> Serving:
-        """How requests reach it."""
+    @property
+    def access(self) -> Access:
+        """Who may call it."""
 
-    def initialization_timeout_seconds(self, spec: Mapping[str, Any]) -> float:
+    @property
+    def request_timeout_seconds(self) -> int:
+        """How long a request may take to its first byte of answer, and be silent after it."""
+
+    @property
+    def initialization_timeout_seconds(self) -> int:
         """How long its replicas may take to be ready once they have a place."""
+
+
+Kind = Callable[[Mapping[str, Any]], DesiredWorkload]
+"""Reads a spec as it was accepted."""
+
+_REMEMBERED_REVISIONS = 20_000
+
+
+class Kinds:
+    """Every kind there is, by the type that workload records carry."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self._kinds = kinds
+        self._read: OrderedDict[str, DesiredWorkload] = OrderedDict()
+
+    def desired(self, type_: str, revision_id: str, spec: Mapping[str, Any]) -> DesiredWorkload:
+        """What a revision asks for; a revision never changes, so it is read once."""
+        found = self._read.get(revision_id)
+        if found is None:
+            found = self._read[revision_id] = self._kinds[type_](spec)
+            if len(self._read) > _REMEMBERED_REVISIONS:
+                self._read.popitem(last=False)
+        return found

@@ -46,7 +46,7 @@ class PlacementReconciler:
             grouped.setdefault(row.workload_id, []).append(row)
         for workload_id, members in grouped.items():
             first = members[0]
-            request = self._around.kinds[first.type].request(first.spec)
+            request = self._around.kinds.desired(first.type, first.revision_id, first.spec).request
             yield scheduling.Workload(
                 id=workload_id,
                 pods=tuple(
@@ -95,6 +95,7 @@ def _living_pods(connection: Connection) -> Sequence[Any]:
             pod.c.node_name,
             pod.c.devices,
             workload.c.type,
+            workload.c.revision_id,
             workload.c.spec,
             workload.c.priority,
             workload.c.pending_reasons,

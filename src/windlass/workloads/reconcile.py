@@ -4,7 +4,7 @@ The order matters. A route is acknowledged before the record says so; a replica'
 stop are on record before the engine is told; and what the engine is told twice it does once.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -23,7 +23,7 @@ from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
 from windlass.workloads import store
-from windlass.workloads.kind import Kind
+from windlass.workloads.kind import DesiredWorkload, Kinds
 from windlass.workloads.lifecycle import DRAIN_SECONDS, STOP_GRACE_SECONDS, Decision, decide
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import (
@@ -66,7 +66,7 @@ class Surroundings:
     database: Database
     engine: Engine
     gateway: Gateway
-    kinds: Mapping[str, Kind]
+    kinds: Kinds
     tenure: Tenure
     domain: str
     clock: Clock
@@ -153,16 +153,15 @@ class WorkloadReconciler:
 
     def _decide(self, observed: _Observed) -> Decision:
         record = observed.state.record
-        timeout = self._kind(record).initialization_timeout_seconds(record.spec)
+        timeout = self._desired(record).initialization_timeout_seconds
         now = self._around.clock.now()
         return decide(observed.state, now, timeout, new_id, observed.just_ended)
 
-    def _kind(self, record: WorkloadRecord) -> Kind:
-        return self._around.kinds[record.type]
+    def _desired(self, record: WorkloadRecord) -> DesiredWorkload:
+        return self._around.kinds.desired(record.type, record.revision_id, record.spec)
 
     def _route(self, record: WorkloadRecord, decision: Decision) -> Route:
-        serving = self._kind(record).serving(record.spec)
-        return route_of(record, decision, serving, self._around.domain)
+        return route_of(record, decision, self._desired(record), self._around.domain)
 
     def _apply_route(self, record: WorkloadRecord, decision: Decision) -> bool:
         """Whether the gateway has acknowledged what the decision asks for."""
@@ -214,11 +213,10 @@ class WorkloadReconciler:
             self._around.wake(PLACEMENT, EVERYTHING)
 
     def _start(self, record: WorkloadRecord, pod: Pod) -> float | None:
-        kind = self._kind(record)
         spec = ReplicaSpec(
             replica_id=pod.id,
             owner=record.project_id,
-            template=kind.template(record.spec),
+            template=self._desired(record).template,
             platform_environment=_platform_environment(record, pod),
             devices=pod.devices,
         )

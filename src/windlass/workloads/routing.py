@@ -2,7 +2,7 @@
 
 from windlass.gateway.gateway import Endpoint, Route
 from windlass.org.service import namespace_of
-from windlass.workloads.kind import Serving
+from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.lifecycle import Decision
 from windlass.workloads.records import Pod, WorkloadRecord
 
@@ -27,7 +27,9 @@ def urls_of(name: str, project_name: str, gateway_url: str, domain: str) -> list
     ]
 
 
-def route_of(record: WorkloadRecord, decision: Decision, serving: Serving, domain: str) -> Route:
+def route_of(
+    record: WorkloadRecord, decision: Decision, desired: DesiredWorkload, domain: str
+) -> Route:
     """The route that the decision asks for."""
     failure = decision.failure
     return Route(
@@ -36,8 +38,8 @@ def route_of(record: WorkloadRecord, decision: Decision, serving: Serving, domai
         path_prefix=path_of(record.name, record.project_name),
         endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
         unavailable=f"{failure.reason}: {failure.message}" if failure else None,
-        access=serving.access,
-        request_timeout_seconds=serving.request_timeout_seconds,
+        access=desired.access,
+        request_timeout_seconds=desired.request_timeout_seconds,
     )
 
 

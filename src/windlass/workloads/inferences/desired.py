@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.engines.engine import ReplicaTemplate
+from windlass.gateway.gateway import Access
 from windlass.scheduling.model import Request
 from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.workloads.inferences.serving import (
@@ -14,7 +15,6 @@ from windlass.workloads.inferences.serving import (
     ServingPort,
     access_of,
 )
-from windlass.workloads.kind import Serving
 from windlass.workloads.spec.compute import limits_of, request_of
 from windlass.workloads.spec.container import probe_of, words_of
 from windlass.workloads.spec.environment import environment_of
@@ -24,13 +24,45 @@ DEFAULT_CATEGORY = "Deploy"
 
 
 @dataclass(frozen=True, slots=True)
-class Priority:
-    """How much a workload matters."""
+class DesiredInference:
+    """One revision of an inference; see `windlass.workloads.kind.DesiredWorkload`."""
 
+    template: ReplicaTemplate
+    request: Request
+    replicas: int
+    access: Access
+    request_timeout_seconds: int
+    initialization_timeout_seconds: int
     category: str
     priority_class: str
-    value: int
+    priority: int
     preemptible: bool
+
+
+def desired_of(spec: InferenceSpec) -> DesiredInference:
+    """What the spec asks for. It must be one in which `rules.spec_errors` finds nothing."""
+    times = spec.serving_configuration or ServingConfiguration()
+    category = spec.category or DEFAULT_CATEGORY
+    priority_class = spec.priority_class or CATEGORIES[category]
+    return DesiredInference(
+        template=template_of(spec),
+        request=request_of(spec.compute),
+        replicas=replicas_of(spec),
+        access=access_of(spec.serving_port or ServingPort()),
+        request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
+        initialization_timeout_seconds=(
+            times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS
+        ),
+        category=category,
+        priority_class=priority_class,
+        priority=PRIORITY_CLASSES[priority_class],
+        preemptible=is_preemptible(priority_class, spec.preemptibility),
+    )
+
+
+def desired_of_stored(spec: Mapping[str, Any]) -> DesiredInference:
+    """The same of a spec as it is stored, which is what `InferenceSpec.submitted` gave."""
+    return desired_of(InferenceSpec.model_validate(spec))
 
 
 def template_of(spec: InferenceSpec) -> ReplicaTemplate:
@@ -50,53 +82,6 @@ def template_of(spec: InferenceSpec) -> ReplicaTemplate:
     )
 
 
-def serving_of(spec: InferenceSpec) -> Serving:
-    """Who may call, and how long an answer may take."""
-    times = spec.serving_configuration or ServingConfiguration()
-    return Serving(
-        access=access_of(spec.serving_port or ServingPort()),
-        request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
-    )
-
-
-def initialization_timeout_seconds_of(spec: InferenceSpec) -> int:
-    """How long replicas may take to become ready."""
-    times = spec.serving_configuration or ServingConfiguration()
-    return times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS
-
-
 def replicas_of(spec: InferenceSpec) -> int:
     """How many replicas are wanted where their number does not change."""
     return spec.autoscaling.minimum if spec.autoscaling else 1
-
-
-def priority_of(spec: InferenceSpec) -> Priority:
-    """Category, class and preemptibility, each as given or as follows from the one before."""
-    category = spec.category or DEFAULT_CATEGORY
-    priority_class = spec.priority_class or CATEGORIES[category]
-    return Priority(
-        category=category,
-        priority_class=priority_class,
-        value=PRIORITY_CLASSES[priority_class],
-        preemptible=is_preemptible(priority_class, spec.preemptibility),
-    )
-
-
-class InferenceKind:
-    """Inferences as a kind of workload; `spec` is what `InferenceSpec.submitted` gave."""
-
-    def template(self, spec: Mapping[str, Any]) -> ReplicaTemplate:
-        """What each replica runs."""
-        return template_of(InferenceSpec.model_validate(spec))
-
-    def request(self, spec: Mapping[str, Any]) -> Request:
-        """What each replica needs of a node."""
-        return request_of(InferenceSpec.model_validate(spec).compute)
-
-    def serving(self, spec: Mapping[str, Any]) -> Serving:
-        """How requests reach it."""
-        return serving_of(InferenceSpec.model_validate(spec))
-
-    def initialization_timeout_seconds(self, spec: Mapping[str, Any]) -> float:
-        """How long its replicas may take to be ready once they have a place."""
-        return initialization_timeout_seconds_of(InferenceSpec.model_validate(spec))

@@ -1,0 +1,53 @@
+"""HTTP of inferences."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from windlass.identity.tokens import Caller
+from windlass.kit.http import RawBody, error_responses
+from windlass.workloads.inferences.schemas import InferenceCreationRequest
+from windlass.workloads.inferences.service import Inferences
+
+_BASE = "/api/v1/workloads/inferences"
+
+
+def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRouter:
+    """The routes of inferences."""
+    routes = APIRouter(tags=["Inferences"], responses=error_responses(400, 401, 503))
+    AuthenticatedCaller = Annotated[Caller, Depends(authenticated)]  # noqa: N806
+    schema = InferenceCreationRequest.model_json_schema(
+        by_alias=True, ref_template="#/components/schemas/{model}"
+    )
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+
+    @routes.post(
+        _BASE,
+        status_code=202,
+        summary="Serve a model",
+        responses=error_responses(404, 409, 413),
+        openapi_extra={"requestBody": body},
+    )
+    def create_inference(
+        request: Request, raw: RawBody, caller: AuthenticatedCaller
+    ) -> dict[str, Any]:
+        return inferences.create(raw, request.headers.get("content-type"), caller)
+
+    @routes.get(
+        _BASE + "/{workload_id}", summary="Show an inference", responses=error_responses(404)
+    )
+    def get_inference(workload_id: str, _caller: AuthenticatedCaller) -> dict[str, Any]:
+        return inferences.show(workload_id)
+
+    @routes.delete(
+        _BASE + "/{workload_id}",
+        status_code=202,
+        summary="Remove an inference",
+        responses=error_responses(404),
+    )
+    def delete_inference(workload_id: str, _caller: AuthenticatedCaller) -> dict[str, Any]:
+        inferences.delete(workload_id)
+        return {"code": 202, "message": "The inference is being removed."}
+
+    return routes

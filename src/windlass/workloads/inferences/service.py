@@ -1,0 +1,243 @@
+"""Use cases of inferences: create, show, delete."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from windlass.control.changes import record_change
+from windlass.engines.engine import Refusal, ReplicaTemplate
+from windlass.identity.tokens import Caller
+from windlass.kit.clock import Clock
+from windlass.kit.database import Database
+from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
+from windlass.kit.ids import is_uuid, new_id
+from windlass.kit.timestamps import optional_to_wire, to_wire
+from windlass.org.service import ProjectRecord, find_project
+from windlass.workloads import store
+from windlass.workloads.field_support import EngineKind
+from windlass.workloads.inferences.desired import DesiredInference, desired_of
+from windlass.workloads.inferences.naming import name_errors, with_random_suffix
+from windlass.workloads.inferences.reading import read_creation
+from windlass.workloads.inferences.schemas import (
+    InferenceCreationRequest,
+    InferenceResponse,
+    InferenceSpec,
+)
+from windlass.workloads.phases import DesiredPhase, Phase
+from windlass.workloads.queries import WorkloadQueries
+from windlass.workloads.reconcile import WORKLOAD
+from windlass.workloads.records import NewEvent
+from windlass.workloads.tables import revision, workload
+
+TYPE = "Inference"
+_PREFIX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Inferences:
+    """The use cases, with what they need."""
+
+    database: Database
+    queries: WorkloadQueries
+    clock: Clock
+    refusals: Callable[[ReplicaTemplate, str], Sequence[Refusal]]
+    """Why the engine could not run a template for an owner."""
+    wake: Callable[[], None]
+
+    def create(self, raw: bytes, content_type: str | None, caller: Caller) -> dict[str, Any]:
+        """Accept a new inference: once this returns, it is safe.
+
+        Raises BadRequest, NotFound of its project, Conflict when the name is taken.
+        """
+        body = read_creation(raw, content_type, EngineKind.PROCESS)
+        owner = self._project(body)
+        desired = desired_of(body.spec or InferenceSpec())
+        refused = self.refusals(desired.template, owner.id)
+        if refused:
+            raise invalid_fields([FieldError(item.path, item.message) for item in refused])
+        created_id = self._insert(body, owner, desired, caller)
+        self.wake()
+        return self.show(created_id)
+
+    def show(self, workload_id: str) -> dict[str, Any]:
+        """One inference. Raises NotFound."""
+        row = self.queries.workload(workload_id)
+        if row.type != TYPE:
+            raise NotFound(f"The workload {workload_id!r} is not an inference.")
+        return _response(row)
+
+    def delete(self, workload_id: str) -> None:
+        """Have an inference removed; asked again while that is under way, the same.
+
+        Raises NotFound.
+        """
+        now = self.clock.now()
+        if not is_uuid(workload_id):
+            raise NotFound(f"There is no workload with the id {workload_id!r}.")
+
+        def request(connection: Connection) -> bool:
+            return _request_deletion(connection, workload_id.lower(), now)
+
+        if not self.database.write(request):
+            raise NotFound(f"There is no workload with the id {workload_id!r}.")
+        self.wake()
+
+    def _project(self, body: InferenceCreationRequest) -> ProjectRecord:
+        with self.database.read() as connection:
+            found = find_project(connection, body.project_id)
+        if found is None:
+            raise NotFound(f"projectId: there is no project with the id {body.project_id!r}.")
+        if found.cluster_id != body.cluster_id.lower():
+            raise BadRequest(
+                f"clusterId: is {body.cluster_id!r}; the project's cluster is {found.cluster_id!r}"
+            )
+        errors = name_errors(body.name, found.name, bool(body.use_given_name_as_prefix))
+        if errors:
+            raise invalid_fields(errors)
+        return found
+
+    def _insert(
+        self,
+        body: InferenceCreationRequest,
+        owner: ProjectRecord,
+        desired: DesiredInference,
+        caller: Caller,
+    ) -> str:
+        for _ in range(_PREFIX_ATTEMPTS):
+            is_prefix = bool(body.use_given_name_as_prefix)
+            name = with_random_suffix(body.name) if is_prefix else body.name
+            rows = _rows(body, name, owner, desired, caller, self.clock.now())
+            try:
+                self.database.write(rows.insert)
+            except IntegrityError:
+                if is_prefix:
+                    continue
+                raise Conflict(self._taken_by(owner, name)) from None
+            return str(rows.workload["id"])
+        raise Conflict(f"No free name that begins with {body.name!r} was found. Try again.")
+
+    def _taken_by(self, owner: ProjectRecord, name: str) -> str:
+        with self.database.read() as connection:
+            holder = connection.execute(
+                select(workload.c.id, workload.c.type, workload.c.phase).where(
+                    workload.c.project_id == int(owner.id),
+                    workload.c.name == name,
+                    workload.c.deleted_at.is_(None),
+                )
+            ).first()
+        by = f" by {holder.type} {holder.id} ({holder.phase})" if holder else ""
+        return f"name: {name!r} is taken in project {owner.name!r}{by}; choose another."
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    workload: dict[str, Any]
+    revision: dict[str, Any]
+
+    def insert(self, connection: Connection) -> None:
+        workload_id = str(self.workload["id"])
+        connection.execute(insert(workload).values(**self.workload))
+        connection.execute(insert(revision).values(**self.revision))
+        event = NewEvent("Created", f"Submitted by {self.workload['created_by']}.")
+        store.add_events(connection, workload_id, [event], self.workload["created_at"])
+        record_change(connection, WORKLOAD, workload_id)
+
+
+def _rows(
+    body: InferenceCreationRequest,
+    name: str,
+    owner: ProjectRecord,
+    desired: DesiredInference,
+    caller: Caller,
+    now: float,
+) -> _Rows:
+    workload_id, revision_id = new_id(), new_id()
+    spec = (body.spec or InferenceSpec()).submitted()
+    return _Rows(
+        {
+            "id": workload_id,
+            "type": TYPE,
+            "name": name,
+            "requested_name": body.name,
+            "tenant_id": owner.tenant_id,
+            "cluster_id": owner.cluster_id,
+            "department_id": int(owner.department_id),
+            "project_id": int(owner.id),
+            "created_by": caller.subject,
+            "created_at": now,
+            "updated_at": now,
+            "spec": spec,
+            "revision_id": revision_id,
+            "category": desired.category,
+            "priority_class": desired.priority_class,
+            "priority": desired.priority,
+            "preemptible": desired.preemptible,
+            "image": desired.template.image,
+            "desired_phase": DesiredPhase.RUNNING.value,
+            "phase": Phase.CREATING.value,
+            "phase_message": "",
+            "phase_updated_at": now,
+            "running_pods": 0,
+        },
+        {
+            "id": revision_id,
+            "workload_id": workload_id,
+            "number": 1,
+            "spec": spec,
+            "replicas": desired.replicas,
+            "created_at": now,
+        },
+    )
+
+
+def _request_deletion(connection: Connection, workload_id: str, now: float) -> bool:
+    row = connection.execute(
+        select(workload.c.desired_phase)
+        .where(
+            workload.c.id == workload_id,
+            workload.c.type == TYPE,
+            workload.c.deleted_at.is_(None),
+        )
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.desired_phase != DesiredPhase.DELETED.value:
+        connection.execute(
+            update(workload)
+            .where(workload.c.id == workload_id)
+            .values(
+                desired_phase=DesiredPhase.DELETED.value,
+                phase=Phase.DELETING.value,
+                phase_reason=None,
+                phase_message="",
+                phase_updated_at=now,
+                delete_requested_at=now,
+                updated_at=now,
+            )
+        )
+        store.add_events(
+            connection, workload_id, [NewEvent("Deleting", "Deletion asked for.")], now
+        )
+    record_change(connection, WORKLOAD, workload_id)
+    return True
+
+
+def _response(row: Row[Any]) -> dict[str, Any]:
+    return InferenceResponse(
+        name=row.name,
+        requested_name=row.requested_name,
+        workload_id=row.id,
+        project_id=str(row.project_id),
+        department_id=str(row.department_id),
+        cluster_id=row.cluster_id,
+        created_by=row.created_by,
+        created_at=to_wire(row.created_at),
+        deleted_at=optional_to_wire(row.deleted_at),
+        desired_phase=row.desired_phase,
+        actual_phase=row.phase,
+        spec=row.spec,
+    ).body()
