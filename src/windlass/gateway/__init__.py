@@ -1,1 +1,1 @@
-"""How requests reach replicas: Envoy, and the gate that configures it and holds requests at zero."""
+"""How requests reach replicas: Envoy, and the gate that configures it and holds at zero."""

@@ -47,7 +47,7 @@ class TokenTrust:
 
 
 class GatewayUnavailable(Exception):
-    """The gate or Envoy did not acknowledge in time; the change may or may not have taken effect."""
+    """The gate or Envoy did not acknowledge the change; it may or may not have taken effect."""
 
 
 class StaleEpoch(Exception):

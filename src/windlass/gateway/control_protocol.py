@@ -1,0 +1,11 @@
+"""What the gate and its client agree on: gRPC on a Unix socket, with JSON for messages."""
+
+import grpc
+
+SERVICE = "windlass.gateway.Gate"
+STALE_EPOCH = grpc.StatusCode.FAILED_PRECONDITION
+UNACKNOWLEDGED = grpc.StatusCode.ABORTED
+UNBOUNDED_MESSAGES = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]

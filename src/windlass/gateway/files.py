@@ -1,0 +1,50 @@
+"""Where the gateway keeps its files, all in one directory that only its owner opens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFiles:
+    """The files of one gateway.
+
+    Envoy and the gate name sockets relative to this directory, in which they are started, because a
+    Unix socket's path holds 107 bytes at most and a data directory may be deeper than that.
+    """
+
+    directory: Path
+
+    @property
+    def bootstrap(self) -> Path:
+        """Envoy's configuration."""
+        return self.directory / "envoy.json"
+
+    @property
+    def envoy_socket(self) -> Path:
+        """Where the gate answers Envoy."""
+        return self.directory / "envoy.sock"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the gate answers the control plane."""
+        return self.directory / "control.sock"
+
+    @property
+    def admin_socket(self) -> Path:
+        """Envoy's administration interface."""
+        return self.directory / "admin.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one gate of this directory."""
+        return self.directory / "gate.lock"
+
+    @property
+    def snapshot(self) -> Path:
+        """The routes as the gate last obeyed them."""
+        return self.directory / "snapshot"
+
+    def prepare(self) -> None:
+        """Create the directory, open to its owner alone."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.chmod(0o700)

@@ -1,0 +1,66 @@
+"""Run the gate: `python -m windlass.gateway.gate --directory DIR`."""
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+
+from windlass.gateway.files import GatewayFiles
+from windlass.gateway.gate.admin import EnvoyAdmin
+from windlass.gateway.gate.control import Control, methods
+from windlass.gateway.gate.discovery import Discovery
+from windlass.gateway.gate.drain import Drain
+from windlass.gateway.gate.holds import Holds
+from windlass.gateway.gate.publisher import Publisher
+from windlass.gateway.gate.server import control_server, envoy_server
+from windlass.gateway.gate.store import Store
+from windlass.kit.clock import SystemClock
+
+
+def main() -> int:
+    """Serve until SIGTERM. Exit code 1 where another gate has the directory."""
+    parser = argparse.ArgumentParser(prog="windlass.gateway.gate", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True)
+    files = GatewayFiles(parser.parse_args().directory.absolute())
+    os.umask(0o077)
+    files.prepare()
+    lock = files.lock.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"Another gate serves {files.directory}.", file=sys.stderr)
+        return 1
+    os.chdir(files.directory)
+    asyncio.run(_serve(files))
+    return 0
+
+
+async def _serve(files: GatewayFiles) -> None:
+    clock = SystemClock()
+    discovery = Discovery()
+    store = Store(files.snapshot)
+    publisher = Publisher(discovery, store, clock)
+    publisher.load()
+    holds = Holds(discovery, publisher.outlook, clock)
+    drain = Drain(publisher, EnvoyAdmin(Path(files.admin_socket.name)))
+    control = Control(discovery, publisher, holds, drain, store)
+    servers = [
+        envoy_server(Path(files.envoy_socket.name), discovery, holds),
+        control_server(Path(files.control_socket.name), methods(control)),
+    ]
+    for server in servers:
+        await server.start()
+    sweeping = asyncio.create_task(drain.sweep_forever())
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    await stopped.wait()
+    sweeping.cancel()
+    for server in servers:
+        await server.stop(grace=None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""What the control plane may ask of the gate."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from windlass.gateway.gate.discovery import FILTER, Discovery
+from windlass.gateway.gate.drain import Drain
+from windlass.gateway.gate.holds import Holds
+from windlass.gateway.gate.publisher import Publisher
+from windlass.gateway.gate.store import Store
+from windlass.gateway.gate.tokens import NO_TRUST, token_filter
+from windlass.gateway.gateway import StaleEpoch, TokenTrust
+from windlass.gateway.names import TOKEN_FILTER
+from windlass.gateway.wire import route_from_json, trust_from_json
+
+Json = Mapping[str, Any]
+
+
+class Control:
+    """The gate's methods, in words of JSON."""
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        publisher: Publisher,
+        holds: Holds,
+        drain: Drain,
+        store: Store,
+    ) -> None:
+        self._discovery = discovery
+        self._publisher = publisher
+        self._holds = holds
+        self._drain = drain
+        self._store = store
+        self._epoch = store.load_epoch()
+        self._publish_trust(store.load_trust() or NO_TRUST)
+
+    async def put(self, body: Json) -> Json:
+        """`{route, epoch}`."""
+        self._obey(body["epoch"])
+        await self._publisher.put(route_from_json(body["route"]))
+        return {}
+
+    async def remove(self, body: Json) -> Json:
+        """`{workload_id, epoch}`."""
+        self._obey(body["epoch"])
+        await self._publisher.remove(body["workload_id"])
+        return {}
+
+    async def replace_all(self, body: Json) -> Json:
+        """`{routes, trust, epoch}`."""
+        self._obey(body["epoch"])
+        trust = trust_from_json(body["trust"])
+        if trust != self._store.load_trust():
+            self._store.save_trust(trust)
+        filter_key = self._publish_trust(trust)
+        await self._publisher.replace_all([route_from_json(each) for each in body["routes"]])
+        await self._discovery.wait_until_acknowledged([filter_key])
+        return {}
+
+    async def in_flight(self, body: Json) -> Json:
+        """`{workload_id}`; answers a count for each replica id."""
+        return await self._drain.in_flight(body["workload_id"])
+
+    async def status(self, body: Json) -> Json:  # noqa: ARG002
+        """How the gate fares, for metrics and for people."""
+        records = self._publisher.records
+        return {
+            "pid": os.getpid(),
+            "epoch": self._epoch,
+            "envoy_connected": self._discovery.is_connected,
+            "workloads": sum(not record.removed for record in records),
+            "draining": sum(bool(record.draining) for record in records),
+            "held": dict(self._holds.held),
+            "held_answered": dict(self._holds.answered),
+            "rejections": self._discovery.rejections,
+            "last_rejection": self._discovery.last_rejection,
+        }
+
+    def _obey(self, epoch: int) -> None:
+        if epoch < self._epoch:
+            raise StaleEpoch(f"Epoch {epoch} is older than {self._epoch}.")
+        if epoch > self._epoch:
+            self._store.save_epoch(epoch)
+            self._epoch = epoch
+
+    def _publish_trust(self, trust: TokenTrust) -> Any:
+        return self._discovery.publish(FILTER, TOKEN_FILTER, token_filter(trust))
+
+
+def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
+    """What may be called, by name."""
+    return {
+        "Put": control.put,
+        "Remove": control.remove,
+        "ReplaceAll": control.replace_all,
+        "InFlight": control.in_flight,
+        "Status": control.status,
+    }

@@ -1,0 +1,70 @@
+"""Requests in flight, and replicas forgotten once theirs have ended."""
+
+import asyncio
+from collections.abc import Mapping
+
+from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
+from windlass.gateway.gate.discovery import Rejected
+from windlass.gateway.gate.publisher import Publisher, Superseded
+from windlass.gateway.gate.store import Record
+from windlass.gateway.gateway import Endpoint
+
+SETTLING_SECONDS = 0.05
+"""Envoy acknowledges once its workers have been told; this is ample for each to have listened."""
+SWEEP_SECONDS = 1.0
+
+
+class Drain:
+    """Counts requests in flight."""
+
+    def __init__(self, publisher: Publisher, admin: EnvoyAdmin) -> None:
+        self._publisher = publisher
+        self._admin = admin
+
+    async def in_flight(self, workload_id: str) -> Mapping[str, int]:
+        """Requests in flight by replica id, of replicas listed or draining.
+
+        Raises EnvoyUnreachable.
+        """
+        record = self._publisher.record(workload_id)
+        if record is None:
+            return {}
+        settled = self._publisher.seconds_acknowledged(workload_id)
+        if record.draining and settled is not None and settled < SETTLING_SECONDS:
+            await asyncio.sleep(SETTLING_SECONDS - settled)
+        counts = (await self._admin.in_flight([workload_id])).get(workload_id, {})
+        return {
+            each.replica_id: counts.get(_address(each), 0)
+            for each in (*record.route.endpoints, *record.draining)
+        }
+
+    async def sweep_forever(self) -> None:
+        """Forget drained replicas, again and again."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            leaving = [record for record in self._publisher.records if self._may_forget(record)]
+            if not leaving:
+                continue
+            try:
+                await self._sweep(leaving)
+            except (EnvoyUnreachable, Rejected, Superseded):
+                continue
+
+    async def _sweep(self, records: list[Record]) -> None:
+        counts = await self._admin.in_flight(record.route.workload_id for record in records)
+        for record in records:
+            workload_id = record.route.workload_id
+            active = counts.get(workload_id, {})
+            ended = {each.replica_id for each in record.draining if not active.get(_address(each))}
+            if ended or not record.draining:
+                await self._publisher.drained(workload_id, frozenset(ended))
+
+    def _may_forget(self, record: Record) -> bool:
+        if not record.draining and not record.removed:
+            return False
+        settled = self._publisher.seconds_acknowledged(record.route.workload_id)
+        return settled is not None and settled >= SETTLING_SECONDS
+
+
+def _address(endpoint: Endpoint) -> str:
+    return f"{endpoint.host}:{endpoint.port}"

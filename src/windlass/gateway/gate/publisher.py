@@ -1,0 +1,256 @@
+"""Brings what the control plane wants to Envoy, in an order that loses no request.
+
+From zero: endpoint in, held requests released, hold off. To zero: hold on, endpoint out. Each step
+waits until Envoy has acknowledged the one before.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from windlass.gateway.gate.discovery import (
+    CLUSTER,
+    ENDPOINTS,
+    ROUTES,
+    SCOPE,
+    Discovery,
+    ResourceKey,
+)
+from windlass.gateway.gate.holds import Denial, Outlook
+from windlass.gateway.gate.resources import (
+    cluster,
+    load_assignment,
+    route_configuration,
+    scope_names,
+    scopes,
+)
+from windlass.gateway.gate.store import Record, Store
+from windlass.gateway.gateway import Endpoint, Route
+from windlass.kit.clock import Clock
+
+NOT_HERE = "No workload is served at this address."
+
+
+class RouteConflict(Exception):
+    """A host or path belongs to another workload."""
+
+
+class Superseded(Exception):
+    """A later change of the same workload took the place of this one."""
+
+
+@dataclass(slots=True)
+class _Workload:
+    record: Record
+    scope_names: frozenset[str] = frozenset()
+    step: "asyncio.Task[None] | None" = None
+    """Brings `record` to Envoy; a later change cancels it."""
+    saved: Record | None = None
+    saving: "asyncio.Task[None] | None" = None
+    acknowledged_at: float | None = None
+    """When Envoy had all of `record`, by the monotonic clock."""
+
+
+class Publisher:
+    """Every workload's way to Envoy. For one event loop; not safe for threads."""
+
+    def __init__(self, discovery: Discovery, store: Store, clock: Clock) -> None:
+        self._discovery = discovery
+        self._store = store
+        self._clock = clock
+        self._workloads: dict[str, _Workload] = {}
+        self._owners: dict[str, str] = {}
+
+    def load(self) -> None:
+        """Publish what was last obeyed, all at once: Envoy may be serving it already."""
+        for record in self._store.load_records():
+            workload = _Workload(record, saved=record)
+            self._workloads[record.route.workload_id] = workload
+            self._publish_endpoints(workload)
+            if not record.removed:
+                self._publish_routes(workload)
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Every workload, those on their way out included."""
+        return [workload.record for workload in self._workloads.values()]
+
+    def record(self, workload_id: str) -> Record | None:
+        """One workload."""
+        workload = self._workloads.get(workload_id)
+        return None if workload is None else workload.record
+
+    def outlook(self, workload_id: str) -> Outlook:
+        """How things stand for a workload's held requests."""
+        record = self.record(workload_id)
+        if record is None or record.removed:
+            return Outlook(denial=Denial(404, NOT_HERE))
+        route = record.route
+        if route.unavailable is not None:
+            return Outlook(denial=Denial(503, route.unavailable))
+        listed = self._discovery.is_acknowledged(ResourceKey(ENDPOINTS, workload_id))
+        return Outlook(
+            may_pass=bool(route.endpoints) and listed,
+            limit_seconds=route.request_timeout_seconds,
+        )
+
+    def seconds_acknowledged(self, workload_id: str) -> float | None:
+        """For how long Envoy has had all of a workload; None while it has not, or none is known."""
+        workload = self._workloads.get(workload_id)
+        if workload is None or workload.acknowledged_at is None:
+            return None
+        return self._clock.monotonic() - workload.acknowledged_at
+
+    async def put(self, route: Route) -> None:
+        """Return once Envoy has acknowledged every step and the change is on disk.
+
+        Raises RouteConflict, Rejected, Superseded.
+        """
+        for key in scope_names(route):
+            owner = self._owners.get(key)
+            if owner is not None and owner != route.workload_id:
+                raise RouteConflict(f"{key} belongs to workload {owner}.")
+        known = self._workloads.setdefault(route.workload_id, _Workload(Record(route)))
+        await self._change(known, Record(route, _leaving(known.record, route)))
+
+    async def remove(self, workload_id: str) -> None:
+        """Return once new requests get 404. Raises Rejected, Superseded."""
+        workload = self._workloads.get(workload_id)
+        if workload is not None:
+            await self._change(workload, workload.record.removed_now())
+
+    async def replace_all(self, routes: Sequence[Route]) -> None:
+        """Make these the only routes. Raises as `put` does."""
+        wanted = {route.workload_id for route in routes}
+        gone = [
+            workload_id
+            for workload_id, workload in self._workloads.items()
+            if workload_id not in wanted and not workload.record.removed
+        ]
+        await asyncio.gather(*(self.remove(workload_id) for workload_id in gone))
+        await asyncio.gather(*(self.put(route) for route in routes))
+
+    async def drained(self, workload_id: str, replica_ids: frozenset[str]) -> None:
+        """Forget replicas whose last request has ended, and a removed workload with its last."""
+        workload = self._workloads.get(workload_id)
+        if workload is None:
+            return
+        record = workload.record
+        remaining = tuple(each for each in record.draining if each.replica_id not in replica_ids)
+        await self._change(workload, replace(record, draining=remaining))
+
+    async def _change(self, workload: _Workload, record: Record) -> None:
+        if workload.step is not None:
+            workload.step.cancel()
+        workload.record = record
+        workload.acknowledged_at = None
+        step = workload.step = asyncio.create_task(self._bring(workload))
+        try:
+            # A caller that gives up must not leave a change half made.
+            await asyncio.shield(step)
+        except asyncio.CancelledError:
+            if step.cancelled():
+                raise Superseded from None
+            raise
+
+    async def _bring(self, workload: _Workload) -> None:
+        record = workload.record
+        saving = self._save(workload)
+        if record.removed:
+            await self._bring_out(workload)
+        elif record.route.endpoints and record.route.unavailable is None:
+            await self._bring_endpoints_first(workload)
+        else:
+            await self._bring_routes_first(workload)
+        workload.acknowledged_at = self._clock.monotonic()
+        if saving is not None:
+            await asyncio.shield(saving)
+        if record.removed and not record.draining:
+            self._forget(workload)
+
+    def _save(self, workload: _Workload) -> "asyncio.Task[None] | None":
+        """Start to save, after whatever is still being saved of the same workload."""
+        if workload.saved != workload.record:
+            earlier, record = workload.saving, workload.record
+            workload.saving = asyncio.create_task(self._save_after(earlier, workload, record))
+        return workload.saving
+
+    async def _save_after(
+        self, earlier: "asyncio.Task[None] | None", workload: _Workload, record: Record
+    ) -> None:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        if record.removed and not record.draining:
+            await asyncio.to_thread(self._store.delete_record, record.route.workload_id)
+        else:
+            await asyncio.to_thread(self._store.save_record, record)
+        workload.saved = record
+
+    async def _bring_endpoints_first(self, workload: _Workload) -> None:
+        acknowledged = self._discovery.wait_until_acknowledged
+        await acknowledged(self._publish_endpoints(workload))
+        await acknowledged(self._publish_routes(workload))
+
+    async def _bring_routes_first(self, workload: _Workload) -> None:
+        acknowledged = self._discovery.wait_until_acknowledged
+        workload_id = workload.record.route.workload_id
+        if self._discovery.get(ResourceKey(CLUSTER, workload_id)) is None:
+            await acknowledged(self._publish_endpoints(workload))
+        # Where the answer is 503 from now on, those who wait get theirs at once.
+        self._discovery.look_again(ResourceKey(ENDPOINTS, workload_id))
+        await acknowledged(self._publish_routes(workload))
+        await acknowledged(self._publish_endpoints(workload))
+
+    async def _bring_out(self, workload: _Workload) -> None:
+        acknowledged = self._discovery.wait_until_acknowledged
+        workload_id = workload.record.route.workload_id
+        self._discovery.look_again(ResourceKey(ENDPOINTS, workload_id))
+        await acknowledged(self._withdraw_scopes(workload, workload.scope_names))
+        self._discovery.withdraw(ROUTES, workload_id)
+        await acknowledged(self._publish_endpoints(workload))
+
+    def _publish_endpoints(self, workload: _Workload) -> list[ResourceKey]:
+        record = workload.record
+        name = record.route.workload_id
+        assignment = load_assignment(name, record.route.endpoints, record.draining)
+        return [
+            self._discovery.publish(CLUSTER, name, cluster(name)),
+            self._discovery.publish(
+                ENDPOINTS, name, assignment, after_routes=not record.route.endpoints
+            ),
+        ]
+
+    def _publish_routes(self, workload: _Workload) -> list[ResourceKey]:
+        route = workload.record.route
+        wanted = scopes(route)
+        keys = self._withdraw_scopes(workload, workload.scope_names - wanted.keys())
+        for key in scope_names(route):
+            self._owners[key] = route.workload_id
+        keys += [self._discovery.publish(SCOPE, name, scope) for name, scope in wanted.items()]
+        workload.scope_names = frozenset(wanted)
+        configuration = route_configuration(route)
+        keys.append(self._discovery.publish(ROUTES, route.workload_id, configuration))
+        return keys
+
+    def _withdraw_scopes(self, workload: _Workload, names: frozenset[str]) -> list[ResourceKey]:
+        for name in names:
+            self._owners.pop(name.split("|", 1)[1], None)
+        workload.scope_names -= names
+        return [self._discovery.withdraw(SCOPE, name) for name in names]
+
+    def _forget(self, workload: _Workload) -> None:
+        workload_id = workload.record.route.workload_id
+        self._discovery.withdraw(CLUSTER, workload_id)
+        self._discovery.withdraw(ENDPOINTS, workload_id)
+        del self._workloads[workload_id]
+
+
+def _leaving(record: Record, route: Route) -> tuple[Endpoint, ...]:
+    """The replicas on their way out once `route` is wanted, but for those whose address is in use
+    again: Envoy knows one endpoint by one address."""
+    addresses = {(endpoint.host, endpoint.port) for endpoint in route.endpoints}
+    candidates = {
+        (endpoint.host, endpoint.port): endpoint
+        for endpoint in (*record.draining, *record.route.endpoints)
+    }
+    return tuple(endpoint for key, endpoint in candidates.items() if key not in addresses)

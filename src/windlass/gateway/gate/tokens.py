@@ -1,0 +1,41 @@
+"""Envoy's filter configuration for who counts as signed in."""
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from envoy.config.core.v3 import extension_pb2
+from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
+
+from windlass.gateway.gateway import TokenTrust
+from windlass.gateway.names import TOKEN_FILTER, TOKEN_REQUIREMENT
+
+CLOCK_SKEW_SECONDS = 1
+NO_TRUST = TokenTrust(issuer="nobody", jwks={"keys": []})
+"""Until the control plane has said whom to trust, no token counts."""
+_SECRET_BYTES = 32
+
+
+def token_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
+    """One requirement that routes can name; a route that names none lets everyone pass."""
+    authentication = config_pb2.JwtAuthentication()
+    provider = authentication.providers[TOKEN_REQUIREMENT]
+    provider.issuer = trust.issuer
+    provider.require_expiration = True
+    provider.clock_skew_seconds = CLOCK_SKEW_SECONDS
+    provider.local_jwks.inline_string = json.dumps(_never_empty(trust.jwks), sort_keys=True)
+    provider.from_headers.add(name="Authorization", value_prefix="Bearer ")
+    authentication.requirement_map[TOKEN_REQUIREMENT].provider_name = TOKEN_REQUIREMENT
+    built = extension_pb2.TypedExtensionConfig(name=TOKEN_FILTER)
+    built.typed_config.Pack(authentication, deterministic=True)
+    return built
+
+
+def _never_empty(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Envoy refuses an empty key set; a secret that nobody knows lets as few pass."""
+    if jwks.get("keys"):
+        return jwks
+    secret = base64.urlsafe_b64encode(os.urandom(_SECRET_BYTES)).rstrip(b"=").decode()
+    return {"keys": [{"kty": "oct", "alg": "HS256", "k": secret}]}

@@ -1,0 +1,22 @@
+"""Names that Envoy's bootstrap and the gate's resources must agree on."""
+
+ROUTE_KEY_HEADER = "x-windlass-route"
+"""Carries the scope a request belongs to, inside Envoy only: set over whatever a client sent, and
+removed before a replica sees the request."""
+
+ROUTE_KEY_FILTER = "windlass.route_key"
+TOKEN_FILTER = "windlass.token"
+HOLD_FILTER = "windlass.hold"
+GATE_CLUSTER = "gate"
+
+TOKEN_REQUIREMENT = "signed-in"
+"""The requirement that routes name when only signed-in callers may pass."""
+
+SERVED = "served"
+"""In a route's metadata: some workload is served here."""
+
+WORKLOAD = "workload"
+"""The key under which a held request tells the gate whose it is."""
+
+LONGEST_SECONDS = 365 * 24 * 3600
+"""No time-out is longer, so that none overflows a timer."""

