@@ -6,7 +6,7 @@ from typing import Any
 
 from windlass.engines.engine import ReplicaTemplate
 from windlass.gateway.gateway import Access
-from windlass.scheduling.model import Request
+from windlass.scheduling import Request
 from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.workloads.inferences.serving import (
     DEFAULT_INITIALIZATION_TIMEOUT_SECONDS,

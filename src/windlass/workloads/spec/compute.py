@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 from windlass.engines.engine import Limits
 from windlass.kit.errors import FieldError
 from windlass.kit.quantities import LARGEST, parse_bytes, parse_quantity, round_up
-from windlass.scheduling.model import Request
-from windlass.scheduling.quantities import WHOLE_DEVICE, portion
+from windlass.scheduling import WHOLE_DEVICE, Request, portion
 from windlass.workloads.spec.model import Item, SpecModel, given
 from windlass.workloads.spec.scalars import Bytes, NonEmpty, NotNegative, Quantity, UnsignedInt32
 
