@@ -22,3 +22,33 @@ lock:  ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest v
 		-c requirements/runtime.lock -o requirements/test.lock
 	echo runapy==1.222.0 | $(compile) - -c requirements/test.lock -o requirements/runapy-1.222.0.lock
 	echo runapy==1.224.0 | $(compile) - -c requirements/test.lock -o requirements/runapy-1.224.0.lock
+
+demo: setup  ## deploy a real model and ask it; EXIT=1 ends when done
+	@$(python) -m examples.demo $(if $(EXIT),--exit)
+
+test:  ## every suite but what takes long; SUITE=unit runs one
+	@tools/setup_tests.sh
+	@$(python) -m tools.run_suites $(SUITE)
+
+test-long:  ## the tests that `make test` leaves out
+	@tools/setup_tests.sh
+	@$(python) -m tools.run_suites --long $(SUITE)
+
+KILLS ?= 200
+chaos:  ## kill processes at random and look for losses; KILLS=… times
+	@tools/setup_tests.sh
+	@KILLS=$(KILLS) $(python) -m pytest -s tests/crash
+
+bench:  ## measure what docs/benchmarks.md tells; ONLY=… one of them
+	@tools/setup_tests.sh
+	@$(python) -m bench $(ONLY)
+
+format:  ## let ruff lay out the code
+	@tools/setup_tests.sh
+	@$(python) -m ruff check --fix-only --quiet
+	@$(python) -m ruff format
+
+clean:  ## remove what can be made again
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build bench/results
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf src/*.egg-info

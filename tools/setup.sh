@@ -30,18 +30,17 @@ up_to_date() {
     [ -e "$stamp" ] && [ ! -e "$unfinished" ] && venv_fits && describe | cmp -s - "$stamp"
 }
 
-# What the installed packages depend on; a clone that was moved has stale paths in its .venv.
 describe() {
-    echo "$PWD"
     sha256sum "requirements/$lock.lock" pyproject.toml
 }
 
-# Whether .venv is whole and of the interpreter that is asked for, if one is. A distribution's
-# upgrade replaces python3.N behind the link, which leaves the installed packages behind.
+# Whether .venv works here and is of the interpreter that is asked for, if one is. It does not work
+# where its clone was moved to, whose old path is in its scripts, nor with another python3.N that an
+# upgrade of the system put behind its link.
 venv_fits() {
-    [ -x .venv/bin/python ] && [ -e .venv/windlass-python ] || return 1
-    { read -r made_with && read -r real_path; } <.venv/windlass-python
-    [ "$(readlink -f .venv/bin/python)" = "$real_path" ] || return 1
+    [ -x .venv/bin/python ] && [ -e .venv/windlass-origin ] || return 1
+    { read -r place && read -r made_with && read -r real_path; } <.venv/windlass-origin
+    [ "$place" = "$PWD" ] && [ "$(readlink -f .venv/bin/python)" = "$real_path" ] || return 1
     [ -z "${PYTHON:-}" ] || [ "$(command -v "$PYTHON")" = "$made_with" ]
 }
 
@@ -52,7 +51,7 @@ make_venv() {
     mkdir .venv || fail "cannot write to $PWD"
     : >"$unfinished"
     "$python" -m venv .venv || fail "$python could not make a virtual environment"
-    { command -v "$python" && readlink -f .venv/bin/python; } >.venv/windlass-python
+    { echo "$PWD" && command -v "$python" && readlink -f .venv/bin/python; } >.venv/windlass-origin
 }
 
 choose_python() {

@@ -1,0 +1,90 @@
+"""Fixtures for tests of every kind: databases, and the vendor's own client."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.postgresql import PostgresqlMissing, PostgresqlServer
+from tools.suite_results import DATABASE_PROPERTY, ResultsCollector
+
+ROOT = Path(__file__).parent.parent
+RUNAPY_VERSIONS = ("1.222.0", "1.224.0")
+
+RunWithRunapy = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--results", type=Path, metavar="FILE", help="write outcomes there as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ResultsCollector(config.getoption("--results")))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A real server of this run's own; tests that need it are skipped where none is installed."""
+    try:
+        server = PostgresqlServer()
+    except PostgresqlMissing as missing:
+        pytest.skip(str(missing))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgresql_url(
+    request: pytest.FixtureRequest, postgresql_server: PostgresqlServer
+) -> Iterator[str]:
+    """An empty PostgreSQL database of this test's own, as SQLAlchemy's URL."""
+    request.node.user_properties.append((DATABASE_PROPERTY, "postgresql"))
+    name = f"test_{uuid.uuid4().hex}"
+    postgresql_server.create_database(name)
+    yield postgresql_server.url(name)
+    postgresql_server.drop_database(name)
+
+
+@pytest.fixture
+def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A SQLite database of this test's own, as SQLAlchemy's URL; its file does not exist yet."""
+    request.node.user_properties.append((DATABASE_PROPERTY, "sqlite"))
+    return f"sqlite:///{tmp_path / 'windlass.sqlite'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database; every test that takes it runs twice, on SQLite and on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=RUNAPY_VERSIONS)
+def run_with_runapy(request: pytest.FixtureRequest) -> RunWithRunapy:
+    """A function that runs Python with these words, where `import runai` gives one version.
+
+    Every test that takes it runs on each version. The process has this one's environment and what
+    is given as keywords; it may take `timeout` seconds. Raises CalledProcessError when it fails.
+    """
+    packages = ROOT / ".cache" / f"runapy-{request.param}"
+    if not packages.exists():
+        pytest.skip(f"runapy {request.param} is not installed; tools/setup_tests.sh does it")
+
+    def run(
+        *words: str, timeout: float = 120, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, *words],
+            env={**os.environ, "PYTHONPATH": str(packages), **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=True,
+        )
+
+    return run

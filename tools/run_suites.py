@@ -1,0 +1,168 @@
+"""Runs the suites of `make test`, one after the other, and says at the end what ran.
+
+    python -m tools.run_suites [--long] [SUITE …]
+
+Every suite runs, whatever came of the one before; the exit status is 1 when any of them failed.
+As root, where nothing can be missing, a skipped test fails the run unless
+`tests/permitted_skips.txt` lists it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.suite_results import SuiteResults
+
+PROGRAMS = Path(sys.executable).parent
+PERMITTED_SKIPS = Path("tests/permitted_skips.txt")
+LIMIT_SECONDS = 1800
+PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A suite of programs that say yes or no."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestSuite:
+    """A folder of tests. Those that start many processes or measure run one at a time."""
+
+    name: str
+    parallel: bool = False
+
+
+SUITES: tuple[Check | TestSuite, ...] = (
+    Check("style", (("ruff", "check"), ("ruff", "format", "--check"))),
+    Check("types", (("mypy",),)),
+    Check("imports", (("lint-imports",),)),
+    TestSuite("unit", parallel=True),
+    TestSuite("api", parallel=True),
+    TestSuite("contract", parallel=True),
+    TestSuite("integration"),
+    TestSuite("end_to_end"),
+    TestSuite("crash"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one suite."""
+
+    name: str
+    ok: bool
+    seconds: float
+    results: SuiteResults | None = None
+    """None for a check, which has no tests to count."""
+
+
+def main() -> None:
+    """Run what the command line names, or everything."""
+    names = [suite.name for suite in SUITES]
+    parser = argparse.ArgumentParser(description="Run the test suites.")
+    parser.add_argument("--long", action="store_true", help="the tests marked long, only those")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(names)}")
+    options = parser.parse_args()
+    if unknown := set(options.suites) - set(names):
+        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    chosen = [suite for suite in SUITES if not options.suites or suite.name in options.suites]
+    if options.long:
+        chosen = [suite for suite in chosen if isinstance(suite, TestSuite)]
+    outcomes = [run(suite, options.long) for suite in chosen]
+    sys.exit(0 if report(outcomes) else 1)
+
+
+def run(suite: Check | TestSuite, long: bool) -> Outcome:
+    """Run one suite, whatever comes of it."""
+    print(f"\n=== {suite.name} ===", flush=True)
+    begin = time.monotonic()
+    if isinstance(suite, Check):
+        statuses = [run_program(command) for command in suite.commands]
+        return Outcome(suite.name, not any(statuses), time.monotonic() - begin)
+    ok, results = run_tests(suite, long)
+    return Outcome(suite.name, ok, time.monotonic() - begin, results)
+
+
+def run_tests(suite: TestSuite, long: bool) -> tuple[bool, SuiteResults]:
+    """Run a folder's tests; one without a single test has failed, unless only long ones count."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "results.json"
+        command = ["pytest", "-q", f"tests/{suite.name}", "--results", str(path)]
+        command += ["-m", "long" if long else "not long"]
+        status = run_program([*command, *(PARALLEL if suite.parallel and not long else [])])
+        results = SuiteResults.read(path) if path.exists() else SuiteResults()
+    return status == 0 or (long and status == 5), results
+
+
+def run_program(command: Sequence[str]) -> int:
+    """A program of the virtual environment; its exit status."""
+    program, *arguments = command
+    process = subprocess.Popen([PROGRAMS / program, *arguments], stdin=subprocess.DEVNULL)
+    try:
+        return process.wait(LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"{program} took more than {LIMIT_SECONDS} s and was killed")
+        return -1
+    finally:
+        process.kill()
+        process.wait()
+
+
+def report(outcomes: Sequence[Outcome]) -> bool:
+    """Print the closing lines; whether all is well."""
+    total = SuiteResults()
+    for outcome in outcomes:
+        total.add(outcome.results or SuiteResults())
+    print("\n=== summary ===")
+    for outcome in outcomes:
+        print_outcome(outcome)
+    print(f"{'all':12}{sum(outcome.seconds for outcome in outcomes):8.1f} s")
+    refused = print_skips(total.skipped)
+    print(total.databases_line())
+    for test in total.failed:
+        print(f"failed: {test}")
+    failed_suites = [outcome.name for outcome in outcomes if not outcome.ok]
+    if failed_suites:
+        print(f"failed suites: {', '.join(failed_suites)}")
+    print(total.counts(), flush=True)
+    return not failed_suites and not refused
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """One row: the suite, its seconds, how it went."""
+    row = f"{outcome.name:12}{outcome.seconds:8.1f} s  {'ok' if outcome.ok else 'FAILED'}"
+    print(row if outcome.results is None else f"{row}, {outcome.results.counts()}")
+
+
+def print_skips(skipped: dict[str, str]) -> bool:
+    """Print what was skipped and why; whether any of it may not be skipped here."""
+    permitted = permitted_beginnings()
+    groups: defaultdict[tuple[str, bool], list[str]] = defaultdict(list)
+    for test, reason in skipped.items():
+        refused = os.geteuid() == 0 and not test.startswith(permitted)
+        groups[reason, refused].append(test)
+    for (reason, refused), tests in sorted(groups.items()):
+        print(f"skipped{', WHICH IS NOT PERMITTED' if refused else ''}: {reason}")
+        for test in tests:
+            print(f"    {test}")
+    return any(refused for _reason, refused in groups)
+
+
+def permitted_beginnings() -> tuple[str, ...]:
+    """The beginnings of test ids that `tests/permitted_skips.txt` lists."""
+    lines = PERMITTED_SKIPS.read_text().splitlines()
+    return tuple(line.split("  ")[0] for line in lines if line and not line.startswith("#"))
+
+
+if __name__ == "__main__":
+    main()
