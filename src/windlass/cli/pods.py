@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from windlass.cli.wording import age, duration
-from windlass.client.types import Pod, PodExit
+from windlass.client.types import Pod
 from windlass.kit.timestamps import from_wire
 
 HEADINGS = ("POD", "STATE", "NODE", "AGE", "RAN", "END")
@@ -15,16 +15,6 @@ def pod_rows(pods: Sequence[Pod], now: float) -> list[Sequence[str]]:
     return [_row(pod, now) for pod in newest_first]
 
 
-def ending(end: PodExit) -> str:
-    """How a pod ended, with the number that tells it from other ends."""
-    parts = [end["reason"]]
-    if end.get("signal") is not None:
-        parts.append(f"signal {end['signal']}")
-    elif end.get("code") is not None:
-        parts.append(f"exit code {end['code']}")
-    return f"{', '.join(parts)}: {end['message']}"
-
-
 def _row(pod: Pod, now: float) -> Sequence[str]:
     end = pod.get("exit")
     return (
@@ -33,7 +23,7 @@ def _row(pod: Pod, now: float) -> Sequence[str]:
         pod.get("nodeName") or "",
         age(pod["createdAt"], now),
         _ran(pod, now),
-        ending(end) if end else "",
+        f"{end['reason']}: {end['message']}" if end else "",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from windlass.client import Client, NotFound, Unreachable
+from windlass.client import NotFound, Unreachable
 from windlass.client.types import Workload
 from windlass.kit.clock import Clock, SystemClock
 
@@ -15,6 +15,13 @@ _PATIENCE_SECONDS = 60.0
 
 SETTLED_PHASES = frozenset({"Running", "Degraded", "Failed", "Completed", "Stopped"})
 """Phases in which nothing more comes of waiting."""
+
+
+class Source(Protocol):
+    """Where workloads are looked at; a Client is one."""
+
+    def workload(self, workload_id: str) -> Workload:
+        """A workload. Raises NotFound or Unreachable."""
 
 
 class Display(Protocol):
@@ -41,7 +48,7 @@ class Outcome:
 class Waiting:
     """How to wait. `timeout_seconds` None waits for ever."""
 
-    client: Client
+    client: Source
     display: Display
     timeout_seconds: float | None = None
     clock: Clock = field(default_factory=SystemClock)
