@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select
 
@@ -78,13 +77,15 @@ class WakeUps:
     The payload, if any, is the id of the replica that changed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, address: str) -> None:
+        """`address` is a path, or an abstract name after an `@`."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        self._socket.bind(str(path))
-        os.chmod(path, 0o600)
+        if not address.startswith("@"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(address)
+        self._socket.bind(_socket_address(address))
+        if not address.startswith("@"):
+            os.chmod(address, 0o600)
 
     def wait(self, timeout_seconds: float) -> set[str]:
         """Wait for a datagram, then take all that are there; the ids in them."""
@@ -109,8 +110,9 @@ class WakeUps:
 class Waker:
     """Sends wake-ups; never waits and never fails. Make it after forking."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
+    def __init__(self, address: str) -> None:
+        """`address` is that of `WakeUps`."""
+        self._address = _socket_address(address)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
@@ -118,7 +120,7 @@ class Waker:
         """Say "look"."""
         # Nobody listens, or so much is queued that somebody is about to look anyway.
         with contextlib.suppress(OSError):
-            self._socket.sendto(payload.encode(), self._path)
+            self._socket.sendto(payload.encode(), self._address)
 
 
 def listen_to_postgresql(url: str, wake: Callable[[], None], stop: threading.Event) -> None:
@@ -134,3 +136,7 @@ def listen_to_postgresql(url: str, wake: Callable[[], None], stop: threading.Eve
                         wake()
         except psycopg.OperationalError:
             stop.wait(1.0)
+
+
+def _socket_address(address: str) -> str:
+    return f"\0{address[1:]}" if address.startswith("@") else address

@@ -1,4 +1,4 @@
-"""Tables of the control loop."""
+"""Tables of the control loop, and what the store knows of where it is used."""
 
 from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
 
@@ -26,4 +26,11 @@ lease = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("renewals", BigInteger, nullable=False),
     Column("acquired_at", Double, nullable=False),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
 )

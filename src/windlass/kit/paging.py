@@ -98,9 +98,13 @@ def apply_order(
     return query.order_by(*ordered)
 
 
-def next_offset(page: Page, found: Sequence[Any]) -> int | None:
-    """Where the next page begins, if there is one. `found` holds up to `limit + 1` rows."""
-    return page.offset + page.limit if len(found) > page.limit else None
+def page_body(name: str, found: Sequence[Any], query: ListQuery) -> dict[str, Any]:
+    """The body of a list. `found` holds up to `limit + 1` entries; the last says there are more."""
+    page = query.page
+    body: dict[str, Any] = {name: list(found[: page.limit])}
+    if len(found) > page.limit:
+        body["next"] = page.offset + page.limit
+    return body
 
 
 def _integer(name: str, text: str | None, default: int, minimum: int, maximum: int) -> int:

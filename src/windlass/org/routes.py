@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from windlass.kit.clock import Clock
 from windlass.kit.errors import BadRequest
 from windlass.kit.http import QueryText, error_responses, list_query
-from windlass.kit.paging import ListQuery, boolean_of, next_offset
+from windlass.kit.paging import ListQuery, boolean_of, page_body
 from windlass.org.service import Organisation
 from windlass.org.views import cluster_view, department_view, project_view
 
@@ -41,12 +41,12 @@ def router(
     @routes.get("/api/v1/org-unit/departments", summary="List departments")
     def list_departments(query: Annotated[ListQuery, Depends(list_query)]) -> dict[str, Any]:
         rows = organisation.departments(query)
-        return _listed("departments", [department_view(row) for row in rows], query)
+        return page_body("departments", [department_view(row) for row in rows], query)
 
     @routes.get("/api/v1/org-unit/projects", summary="List projects")
     def list_projects(query: Annotated[ListQuery, Depends(list_query)]) -> dict[str, Any]:
         rows = organisation.projects(query)
-        return _listed("projects", [project_view(row) for row in rows], query)
+        return page_body("projects", [project_view(row) for row in rows], query)
 
     @routes.get(
         "/api/v1/org-unit/projects/{project_id}",
@@ -63,9 +63,3 @@ def _is_full(verbosity: str | None) -> bool:
     if verbosity not in (None, "full", "metadata"):
         raise BadRequest(f"verbosity: is {verbosity!r}; it must be full or metadata")
     return verbosity != "metadata"
-
-
-def _listed(name: str, views: list[dict[str, Any]], query: ListQuery) -> dict[str, Any]:
-    following = next_offset(query.page, views)
-    body: dict[str, Any] = {name: views[: query.page.limit]}
-    return body if following is None else {**body, "next": following}

@@ -1,0 +1,84 @@
+"""What has to be there before anything runs: schema, first tree, first administrator, keys."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import Connection, insert, select
+
+from windlass.app.data_directory import DataDirectory, read_json, write_json
+from windlass.app.schema import bring_up_to_date
+from windlass.control.tables import installation
+from windlass.identity.service import FirstCredentials, create_administrator, new_credentials
+from windlass.identity.tokens import load_or_create_key
+from windlass.kit.clock import Clock
+from windlass.kit.database import Database
+from windlass.org.service import FirstTree, create_first_tree, first_tree
+
+_DATA_DIRECTORY = "data_directory"
+_CREDENTIALS = ("username", "password", "client_id", "client_secret")
+
+
+class OtherDirectory(Exception):
+    """The store belongs to a platform with another data directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every process of the control plane starts from."""
+
+    tree: FirstTree
+    signing_key: rsa.RSAPrivateKey
+    administrator: dict[str, Any]
+    """What `admin.json` says of the first administrator."""
+
+
+def lay_foundation(
+    data: DataDirectory, database: Database, domain: str, clock: Clock
+) -> Foundation:
+    """Make what is missing; safe to repeat after being killed at any point.
+
+    Raises NewerStore, OtherDirectory, or OSError.
+    """
+    bring_up_to_date(database)
+    signing_key = load_or_create_key(data.signing_key)
+    administrator = {
+        name: value for name, value in read_json(data.administrator).items() if name in _CREDENTIALS
+    }
+    with database.read() as connection:
+        tree = first_tree(connection)
+    if tree is None:
+        # On disk before they count, so that they are never lost between the two.
+        if set(administrator) != set(_CREDENTIALS):
+            administrator = asdict(new_credentials())
+            write_json(data.administrator, administrator)
+        credentials = FirstCredentials(**administrator)
+        tree = database.write(lambda c: _first_rows(c, credentials, domain, data, clock))
+    _require_same_directory(database, data)
+    return Foundation(tree, signing_key, administrator)
+
+
+def _first_rows(
+    connection: Connection,
+    credentials: FirstCredentials,
+    domain: str,
+    data: DataDirectory,
+    clock: Clock,
+) -> FirstTree:
+    tree = create_first_tree(connection, domain, credentials.username, clock)
+    create_administrator(connection, credentials, tree.tenant_id, clock)
+    connection.execute(insert(installation).values(name=_DATA_DIRECTORY, value=str(data.root)))
+    return tree
+
+
+def _require_same_directory(database: Database, data: DataDirectory) -> None:
+    query = select(installation.c.value).where(installation.c.name == _DATA_DIRECTORY)
+    with database.read() as connection:
+        recorded = connection.execute(query).scalar_one()
+    # An embedded store moves with its directory.
+    if not database.is_sqlite and recorded != str(data.root):
+        raise OtherDirectory(
+            f"This database belongs to the platform in {recorded}, whose replicas run on this "
+            f"machine. Add a control plane to it with '--join {recorded}', or use another "
+            "--database."
+        )

@@ -1,0 +1,85 @@
+"""The one place that reads the environment. Every option of `windlass up` is here."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATA_DIRECTORY = Path("~/.local/share/windlass")
+
+
+class Address:
+    """A host and a TCP port; port 0 is any free one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    @classmethod
+    def parse(cls, text: object) -> "Address":
+        """Read `HOST:PORT`; an IPv6 host stands in brackets. Raises ValueError."""
+        if isinstance(text, cls):
+            return text
+        host, _, port = str(text).rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8080")
+        if host != "localhost":
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(f"{host!r} is not an IP address of this machine") from None
+        return cls("127.0.0.1" if host == "localhost" else host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+AddressText = Annotated[Address, BeforeValidator(Address.parse)]
+
+
+class Settings(BaseSettings):
+    """How a platform is started."""
+
+    model_config = SettingsConfigDict(env_prefix="WINDLASS_", arbitrary_types_allowed=True)
+
+    data_dir: Path = DEFAULT_DATA_DIRECTORY
+    listen: AddressText = Address("127.0.0.1", 8080)
+    gateway: AddressText = Address("127.0.0.1", 8081)
+    domain: str = "windlass.localhost"
+    database: str | None = None
+    host_images: Path | None = None
+    simulate_gpus: str | None = None
+    node_labels: list[str] = []
+    join: Path | None = None
+    worker_threads: int = 8
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Self:
+        for name in ("data_dir", "host_images", "join"):
+            path = getattr(self, name)
+            if path is not None:
+                setattr(self, name, path.expanduser().absolute())
+        if self.join is not None:
+            self.data_dir = self.join
+        self.domain = self.domain.lower().rstrip(".")
+        return self
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The node's labels. Raises ValueError for one that is not KEY=VALUE."""
+        labels = {}
+        for text in self.node_labels:
+            key, separator, value = text.partition("=")
+            if not separator or not key:
+                raise ValueError(f"--node-label {text!r} is not KEY=VALUE")
+            labels[key] = value
+        return labels

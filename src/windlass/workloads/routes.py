@@ -1,0 +1,128 @@
+"""HTTP of workloads of every kind: lists, single ones, pods, events, logs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+from sqlalchemy import Row
+
+from windlass.kit.errors import BadRequest, NotFound
+from windlass.kit.http import QueryText, error_responses, list_query
+from windlass.kit.paging import ListQuery, boolean_of, page_body
+from windlass.workloads.kind import DesiredWorkload, Kinds
+from windlass.workloads.logs import read_log
+from windlass.workloads.queries import WorkloadQueries
+from windlass.workloads.views import detail_view, event_view, pod_view, workload_view
+
+_BASE = "/api/v1/workloads"
+_LONGEST_TAIL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workloads:
+    """What these routes need."""
+
+    queries: WorkloadQueries
+    kinds: Kinds
+    log_files: Callable[[str], Sequence[Path]]
+    """The log of a replica, oldest file first."""
+    gateway_url: str
+    domain: str
+
+    def desired(self, row: Row[Any]) -> DesiredWorkload:
+        """What the workload's revision asks for."""
+        return self.kinds.desired(row.type, row.revision_id, row.spec)
+
+    def view(self, row: Row[Any]) -> dict[str, Any]:
+        """A workload as lists show it."""
+        return workload_view(row, self.desired(row), self.gateway_url, self.domain)
+
+
+def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter:
+    """The routes of workloads."""
+    routes = APIRouter(
+        tags=["Workloads"],
+        dependencies=[Depends(authenticated)],
+        responses=error_responses(400, 401, 503),
+    )
+    queries = workloads.queries
+    Query = Annotated[ListQuery, Depends(list_query)]  # noqa: N806
+
+    @routes.get(_BASE, summary="List workloads")
+    def list_workloads(query: Query, deleted: QueryText = None) -> dict[str, Any]:
+        rows = queries.workloads(query, deleted=boolean_of("deleted", deleted))
+        return page_body("workloads", [workloads.view(row) for row in rows], query)
+
+    @routes.get(_BASE + "/count", summary="Count workloads")
+    def count_workloads(query: Query, deleted: QueryText = None) -> dict[str, int]:
+        return {"count": queries.count(query, deleted=boolean_of("deleted", deleted))}
+
+    @routes.get(_BASE + "/{workload_id}", summary="Show a workload", responses=error_responses(404))
+    def get_workload(workload_id: str) -> dict[str, Any]:
+        row = queries.workload(workload_id)
+        return detail_view(row, workloads.view(row))
+
+    @routes.get(
+        _BASE + "/{workload_id}/pods",
+        summary="List a workload's pods",
+        responses=error_responses(404),
+    )
+    def list_pods(workload_id: str, query: Query, deleted: QueryText = None) -> dict[str, Any]:
+        owner = queries.workload(workload_id, gone_too=True)
+        rows = queries.pods(owner.id, query, deleted=boolean_of("deleted", deleted))
+        desired = workloads.desired(owner)
+        return page_body("pods", [pod_view(row, owner, desired) for row in rows], query)
+
+    @routes.get(
+        _BASE + "/{workload_id}/events",
+        summary="List what happened to a workload",
+        responses=error_responses(404),
+    )
+    def list_events(workload_id: str, query: Query) -> dict[str, Any]:
+        owner = queries.workload(workload_id, gone_too=True)
+        rows = queries.events(owner.id, query)
+        return page_body("events", [event_view(row, owner) for row in rows], query)
+
+    @routes.get(
+        _BASE + "/{workload_id}/pods/{pod_id}/logs",
+        summary="Read a replica's log",
+        response_class=StreamingResponse,
+        responses=error_responses(404),
+    )
+    def get_logs(
+        workload_id: str, pod_id: str, follow: QueryText = None, tail: QueryText = None
+    ) -> StreamingResponse:
+        queries.workload(workload_id)
+        pod = queries.pod(workload_id.lower(), pod_id)
+
+        async def has_ended() -> bool:
+            return await asyncio.to_thread(_pod_has_ended, queries, pod.workload_id, pod.id)
+
+        stream = read_log(
+            lambda: workloads.log_files(pod.id),
+            _tail_of(tail),
+            boolean_of("follow", follow),
+            has_ended,
+        )
+        return StreamingResponse(stream, media_type="text/plain; charset=utf-8")
+
+    return routes
+
+
+def _pod_has_ended(queries: WorkloadQueries, workload_id: str, pod_id: str) -> bool:
+    try:
+        return queries.pod(workload_id, pod_id).exited_at is not None
+    except NotFound:
+        return True
+
+
+def _tail_of(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 7 or int(text) > _LONGEST_TAIL:
+        raise BadRequest(f"tail: is {text!r}; it must be an integer from 0 to {_LONGEST_TAIL}")
+    return int(text)
