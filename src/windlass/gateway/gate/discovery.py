@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 _PREFIX = "type.googleapis.com/envoy.config."
 CLUSTER = f"{_PREFIX}cluster.v3.Cluster"
 ENDPOINTS = f"{_PREFIX}endpoint.v3.ClusterLoadAssignment"
+LISTENER = f"{_PREFIX}listener.v3.Listener"
 SCOPE = f"{_PREFIX}route.v3.ScopedRouteConfiguration"
 ROUTES = f"{_PREFIX}route.v3.RouteConfiguration"
 FILTER = f"{_PREFIX}core.v3.TypedExtensionConfig"

@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from windlass.gateway.gate import uploads
 from windlass.gateway.gate.discovery import (
     CLUSTER,
     ENDPOINTS,
+    LISTENER,
     ROUTES,
     SCOPE,
     Discovery,
@@ -19,6 +21,7 @@ from windlass.gateway.gate.discovery import (
 from windlass.gateway.gate.holds import Denial, Outlook
 from windlass.gateway.gate.resources import (
     cluster,
+    limit_seconds,
     load_assignment,
     route_configuration,
     scope_names,
@@ -229,8 +232,19 @@ class Publisher:
         keys += [self._discovery.publish(SCOPE, name, scope) for name, scope in wanted.items()]
         workload.scope_names = frozenset(wanted)
         configuration = route_configuration(route)
+        if route.unavailable is None:
+            keys += self._publish_upload_way(limit_seconds(route))
         keys.append(self._discovery.publish(ROUTES, route.workload_id, configuration))
         return keys
+
+    def _publish_upload_way(self, limit: float) -> list[ResourceKey]:
+        """There are as many as there are different time-outs: a few, so they stay."""
+        name = uploads.upload_way(limit)
+        listener = ResourceKey(LISTENER, name)
+        if self._discovery.get(listener) is None:
+            self._discovery.publish(CLUSTER, name, uploads.cluster(limit))
+            self._discovery.publish(LISTENER, name, uploads.listener(limit))
+        return [ResourceKey(CLUSTER, name), listener]
 
     def _withdraw_scopes(self, workload: _Workload, names: frozenset[str]) -> list[ResourceKey]:
         for name in names:

@@ -6,7 +6,7 @@ every host, and the path. Envoy's API is described at envoyproxy.io/docs/envoy/v
 
 from collections.abc import Sequence
 
-from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
+from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import base_pb2, health_check_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
@@ -15,10 +15,11 @@ from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2 as jwt_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.matcher.v3 import string_pb2
-from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from windlass.gateway.gate.packing import no_limits, packed
+from windlass.gateway.gate.uploads import upload_way
 from windlass.gateway.gateway import Access, Endpoint, Route
 from windlass.gateway.names import (
     HOLD_FILTER,
@@ -28,6 +29,7 @@ from windlass.gateway.names import (
     SERVED,
     TOKEN_FILTER,
     TOKEN_REQUIREMENT,
+    UPLOAD_HEADER,
     WORKLOAD,
 )
 
@@ -35,11 +37,13 @@ CONNECT_TIMEOUT_SECONDS = 5
 IDLE_CONNECTION_SECONDS = 1
 """Shorter than what common servers keep an idle connection open, so that a request is not sent into
 one which the replica is just closing."""
-UNLIMITED = 1_000_000
-CLIENT_ADDRESS_HEADER = "x-envoy-external-address"
-"""Envoy's own word for what `x-forwarded-for` says."""
+INNER_HEADERS = (ROUTE_KEY_HEADER, UPLOAD_HEADER, "x-envoy-external-address")
+"""Not for replicas. The last is Envoy's own word for what `x-forwarded-for` says."""
 RETRIED = "connect-failure,refused-stream,reset-before-request"
 """Where no byte of the request reached a replica."""
+SMALL_BODY = "[0-9]{1,4}"
+"""The length of a body that is there with its headers, or nearly: less than 10,000 bytes."""
+BODILESS = "GET|HEAD|DELETE|OPTIONS"
 
 
 def cluster(workload_id: str) -> cluster_pb2.Cluster:
@@ -56,13 +60,13 @@ def cluster(workload_id: str) -> cluster_pb2.Cluster:
     source.ads.SetInParent()
     # Without this Envoy would send to draining replicas once they are the majority.
     built.common_lb_config.healthy_panic_threshold.value = 0
-    built.circuit_breakers.thresholds.append(_no_limits())
+    built.circuit_breakers.thresholds.append(no_limits())
     options = http_protocol_options_pb2.HttpProtocolOptions()
     options.explicit_http_config.http_protocol_options.SetInParent()
     options.common_http_protocol_options.idle_timeout.seconds = IDLE_CONNECTION_SECONDS
     built.typed_extension_protocol_options[
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    ].CopyFrom(_packed(options))
+    ].CopyFrom(packed(options))
     return built
 
 
@@ -90,20 +94,20 @@ def scope_names(route: Route) -> dict[str, str]:
 
 
 def route_configuration(route: Route) -> route_pb2.RouteConfiguration:
-    """By path with the prefix removed, else by host; held while there is no endpoint."""
-    built = route_pb2.RouteConfiguration(
-        name=route.workload_id, request_headers_to_remove=[ROUTE_KEY_HEADER, CLIENT_ADDRESS_HEADER]
-    )
+    """One answer for every way in; held while there is no endpoint."""
+    built = route_pb2.RouteConfiguration(name=route.workload_id)
+    host = built.virtual_hosts.add(name=route.workload_id, domains=["*"])
+    for filter_name, configuration in _filters(route).items():
+        host.typed_per_filter_config[filter_name].CopyFrom(packed(configuration))
     if route.unavailable is not None:
         built.max_direct_response_body_size_bytes.value = len(route.unavailable.encode()) + 1
-    host = built.virtual_hosts.add(name=route.workload_id, domains=["*"])
-    if route.path_prefix:
-        for match in ({"prefix": f"{route.path_prefix}/"}, {"path": route.path_prefix}):
-            _add_route(host, route, by_path=True, rewrite="/", **match)
-    if route.hosts:
-        _add_route(host, route, by_path=False, rewrite=None, prefix="/")
-    for filter_name, configuration in _filters(route).items():
-        host.typed_per_filter_config[filter_name].CopyFrom(_packed(configuration))
+        refusing = _add_route(host, [])
+        refusing.direct_response.status = 503
+        refusing.direct_response.body.inline_string = route.unavailable
+        return built
+    for condition in _straight_to_replicas():
+        _lead_to_replicas(_add_route(host, condition), route)
+    _lead_through_uploads(_add_route(host, []), route)
     return built
 
 
@@ -112,34 +116,67 @@ def is_held(route: Route) -> bool:
     return not route.endpoints and route.unavailable is None
 
 
+def limit_seconds(route: Route) -> float:
+    """The time-out of a workload, bounded to what timers hold."""
+    return min(route.request_timeout_seconds, LONGEST_SECONDS)
+
+
 def _add_route(
-    host: route_components_pb2.VirtualHost,
-    route: Route,
-    by_path: bool,
-    rewrite: str | None,
-    **match: str,
-) -> None:
-    built = host.routes.add(match=route_components_pb2.RouteMatch(**match))
-    built.match.headers.add(
-        name=ROUTE_KEY_HEADER,
-        string_match=string_pb2.StringMatcher(exact=route.path_prefix),
-        invert_match=not by_path,
-    )
+    host: route_components_pb2.VirtualHost, headers: Sequence[route_components_pb2.HeaderMatcher]
+) -> route_components_pb2.Route:
+    built = host.routes.add(match=route_components_pb2.RouteMatch(prefix="/", headers=headers))
     built.metadata.filter_metadata[ROUTE_KEY_FILTER].update({SERVED: True})
-    if route.unavailable is not None:
-        built.direct_response.status = 503
-        built.direct_response.body.inline_string = route.unavailable
-        return
+    return built
+
+
+def _straight_to_replicas() -> list[list[route_components_pb2.HeaderMatcher]]:
+    """Conditions, one of which is enough: the request is known to be complete soon, or has taken
+    its turn already."""
+    absent = [
+        route_components_pb2.HeaderMatcher(name=name, present_match=False)
+        for name in ("content-length", "transfer-encoding")
+    ]
+    return [
+        [route_components_pb2.HeaderMatcher(name=UPLOAD_HEADER, present_match=True)],
+        [_matches("content-length", SMALL_BODY)],
+        [_matches(":method", BODILESS), *absent],
+    ]
+
+
+def _matches(header: str, expression: str) -> route_components_pb2.HeaderMatcher:
+    matcher = string_pb2.StringMatcher()
+    matcher.safe_regex.regex = expression
+    return route_components_pb2.HeaderMatcher(name=header, string_match=matcher)
+
+
+def _lead_to_replicas(built: route_components_pb2.Route, route: Route) -> None:
+    built.request_headers_to_remove.extend(INNER_HEADERS)
+    limit = limit_seconds(route)
     action = built.route
     action.cluster = route.workload_id
-    if rewrite is not None:
-        action.prefix_rewrite = rewrite
-    limit = min(route.request_timeout_seconds, LONGEST_SECONDS)
     # The whole answer may take as long as it likes: `timeout` off. Until its first byte, the
     # per-try limit holds, and silence never lasts longer than the idle limit.
     action.timeout.SetInParent()
     action.idle_timeout.FromMicroseconds(int(limit * 1e6))
     action.retry_policy.CopyFrom(_retries(limit))
+
+
+def _lead_through_uploads(built: route_components_pb2.Route, route: Route) -> None:
+    built.request_headers_to_add.add(
+        header=base_pb2.HeaderValue(key=UPLOAD_HEADER, value="yes"),
+        append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+    action = built.route
+    action.cluster = upload_way(limit_seconds(route))
+    action.timeout.SetInParent()
+    action.idle_timeout.SetInParent()
+    action.retry_policy.retry_on = RETRIED
+    # Who may call, and the hold, are seen to where the upload arrives.
+    for name, off in (
+        (HOLD_FILTER, ext_authz_pb2.ExtAuthzPerRoute(disabled=True)),
+        (TOKEN_FILTER, jwt_pb2.PerRouteConfig(disabled=True)),
+    ):
+        built.typed_per_filter_config[name].CopyFrom(packed(off))
 
 
 def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
@@ -148,7 +185,7 @@ def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
     policy.per_try_timeout.FromMicroseconds(int(limit_seconds * 1e6))
     policy.retry_host_predicate.add(
         name="previous_hosts",
-        typed_config=_packed(previous_hosts_pb2.PreviousHostsPredicate()),
+        typed_config=packed(previous_hosts_pb2.PreviousHostsPredicate()),
     )
     return policy
 
@@ -183,18 +220,3 @@ def _endpoint(endpoint: Endpoint, health: int) -> endpoint_components_pb2.LbEndp
     address.address = endpoint.host
     address.port_value = endpoint.port
     return built
-
-
-def _no_limits() -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
-    limits = circuit_breaker_pb2.CircuitBreakers.Thresholds(priority=base_pb2.DEFAULT)
-    limits.max_connections.value = UNLIMITED
-    limits.max_pending_requests.value = UNLIMITED
-    limits.max_requests.value = UNLIMITED
-    limits.max_retries.value = UNLIMITED
-    return limits
-
-
-def _packed(message: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(message, deterministic=True)
-    return packed

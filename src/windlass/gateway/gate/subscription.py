@@ -15,6 +15,7 @@ from windlass.gateway.gate.discovery import (
     CLUSTER,
     ENDPOINTS,
     FILTER,
+    LISTENER,
     ROUTES,
     SCOPE,
     Discovery,
@@ -122,7 +123,7 @@ class Subscription:
         """Clusters before what names them, and endpoints before routes; but an endpoint leaves only
         after the route that holds requests instead is there."""
         late: set[str] = set()
-        for type_url in (CLUSTER, ENDPOINTS, FILTER, SCOPE, ROUTES):
+        for type_url in (CLUSTER, ENDPOINTS, FILTER, LISTENER, SCOPE, ROUTES):
             names = self._due.pop(type_url, None)
             if names is None:
                 continue
