@@ -48,6 +48,10 @@ class Database:
     def __init__(self, url: str, busy_timeout_seconds: float = _BUSY_TIMEOUT_SECONDS) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.driver_url = parsed.set(drivername=parsed.get_backend_name()).render_as_string(
+            hide_password=False
+        )
+        """The address without SQLAlchemy's choice of driver."""
         self._busy_timeout_seconds = busy_timeout_seconds
         self._engine = self._make_engine(parsed)
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,0 +1,113 @@
+"""The API process: routes over use cases over the store."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import text
+
+from windlass.app.context import LEASE, Context
+from windlass.app.http import answer_errors
+from windlass.app.openapi import serve_openapi
+from windlass.app.platform import Platform
+from windlass.control.changes import Waker
+from windlass.control.lease import current_holder
+from windlass.identity import routes as identity_routes
+from windlass.identity.routes import Authentication
+from windlass.identity.service import SignIn
+from windlass.kit.clock import SystemClock
+from windlass.kit.database import Database
+from windlass.kit.errors import ApiError
+from windlass.kit.http import error_responses
+from windlass.org import routes as org_routes
+from windlass.org.service import Organisation
+from windlass.workloads import routes as workload_routes
+from windlass.workloads.inferences import routes as inference_routes
+from windlass.workloads.inferences.service import Inferences
+from windlass.workloads.queries import WorkloadQueries
+
+
+def create_api(context: Context, database: Database) -> FastAPI:
+    """The application of one process."""
+    clock = SystemClock()
+    engine = context.engine()
+    authority = context.authority()
+    authenticated = Authentication(authority)
+    queries = WorkloadQueries(database)
+    waker = Waker(context.data.wake_up)
+
+    api = FastAPI(title="Windlass", docs_url=None, redoc_url=None, redirect_slashes=False)
+    answer_errors(api)
+    api.include_router(
+        _own_routes(
+            context, database, Platform(context, database, engine, context.gate()), authenticated
+        )
+    )
+    api.include_router(identity_routes.router(SignIn(database, authority)))
+    api.include_router(org_routes.router(Organisation(database), authenticated, clock))
+    inferences = Inferences(database, queries, clock, engine.refusals, waker.wake)
+    api.include_router(inference_routes.router(inferences, authenticated))
+    workloads = workload_routes.Workloads(
+        queries, context.kinds(), engine.log_files, context.gateway_url, context.settings.domain
+    )
+    api.include_router(workload_routes.router(workloads, authenticated))
+    serve_openapi(api)
+    return api
+
+
+def _own_routes(
+    context: Context,
+    database: Database,
+    platform: Platform,
+    authenticated: Callable[..., Any],
+) -> APIRouter:
+    routes = APIRouter(tags=["Platform"])
+    open_to_all: dict[str, Any] = {"security": []}
+
+    @routes.get("/healthz", summary="Whether the API process lives", openapi_extra=open_to_all)
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get(
+        "/readyz",
+        summary="Whether the store answers and the controllers run",
+        openapi_extra=open_to_all,
+    )
+    def readyz() -> JSONResponse:
+        problem = _not_ready(database)
+        if problem is None:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"code": 503, "message": problem}, 503, {"Retry-After": "1"})
+
+    @routes.get("/metrics", summary="Counters for Prometheus", openapi_extra=open_to_all)
+    def metrics() -> Response:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(context.data.metrics))  # type: ignore[no-untyped-call]
+        body = generate_latest(registry) + platform.gate_metrics()
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+    @routes.get(
+        "/api/v1/platform",
+        summary="Show the platform itself",
+        dependencies=[Depends(authenticated)],
+        responses=error_responses(401, 503),
+    )
+    def get_platform() -> dict[str, Any]:
+        return platform.view()
+
+    return routes
+
+
+def _not_ready(database: Database) -> str | None:
+    try:
+        with database.read() as connection:
+            connection.execute(text("SELECT 1"))
+            holder = current_holder(connection, LEASE)
+    except ApiError as error:
+        return error.message
+    if holder is None or holder[0].is_dead():
+        return "No controllers run: what is asked for is kept, and done once they do."
+    return None

@@ -1,0 +1,90 @@
+"""What the processes of one control plane share, made before they are forked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.app.bootstrap import Foundation
+from windlass.app.data_directory import DataDirectory
+from windlass.engines.local.engine import LocalEngine
+from windlass.gateway.client import GateClient
+from windlass.identity.tokens import TokenAuthority
+from windlass.kit.clock import SystemClock
+from windlass.org.service import FirstTree
+from windlass.settings import Address, Settings
+from windlass.workloads.inferences.desired import desired_of_stored
+from windlass.workloads.inferences.service import TYPE as INFERENCE
+from windlass.workloads.kind import Kinds
+
+LEASE = "controllers"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything is plain data: each process opens its own connections."""
+
+    settings: Settings
+    data: DataDirectory
+    database_url: str
+    foundation: Foundation
+    api_address: Address
+    gateway_address: Address
+    started_at: float
+
+    @property
+    def tree(self) -> FirstTree:
+        """The first tenant, cluster, department and project."""
+        return self.foundation.tree
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is reached."""
+        return f"http://{self.api_address}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where workloads are reached."""
+        return f"http://{self.gateway_address}"
+
+    def engine(self) -> LocalEngine:
+        """The engine of this machine."""
+        return make_engine(self.settings, self.data)
+
+    def gate(self) -> GateClient:
+        """The gateway."""
+        return GateClient(self.data.gateway)
+
+    def authority(self) -> TokenAuthority:
+        """Issues and verifies tokens."""
+        issuer = f"windlass:{self.tree.cluster_id}"
+        return TokenAuthority(self.foundation.signing_key, issuer, SystemClock())
+
+    def kinds(self) -> Kinds:
+        """The kinds of workloads there are."""
+        return Kinds({INFERENCE: desired_of_stored})
+
+    def administrator_file(self, pid: int) -> dict[str, Any]:
+        """What `admin.json` says."""
+        tree = self.tree
+        return {
+            "url": self.api_url,
+            "gateway_url": self.gateway_url,
+            "internal_url": None,
+            "pid": pid,
+            **self.foundation.administrator,
+            "cluster_id": tree.cluster_id,
+            "department_id": tree.department_id,
+            "project_id": tree.project_id,
+            "project_name": tree.project_name,
+            "domain": self.settings.domain,
+        }
+
+
+def make_engine(settings: Settings, data: DataDirectory) -> LocalEngine:
+    """The engine of this machine. Raises ValueError for settings that make no sense."""
+    return LocalEngine(
+        data.root,
+        host_images=settings.host_images,
+        simulate_gpus=settings.simulate_gpus,
+        labels=settings.labels,
+        notify=data.wake_up,
+    )

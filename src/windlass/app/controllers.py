@@ -1,0 +1,189 @@
+"""The controllers process: holds the lease, runs the loop, keeps the gateway's processes up."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from windlass.app.context import LEASE, Context
+from windlass.app.services import Services
+from windlass.control.changes import (
+    Change,
+    ChangeFeed,
+    Waker,
+    WakeUps,
+    listen_to_postgresql,
+)
+from windlass.control.lease import DURATION_SECONDS, Holder, Lease
+from windlass.control.loop import ControlLoop, Reconciler
+from windlass.gateway.gateway import GatewayUnavailable, TokenTrust
+from windlass.kit.clock import SteadyClock, SystemClock
+from windlass.kit.database import Database
+from windlass.kit.errors import Unavailable
+from windlass.workloads import store
+from windlass.workloads.housekeeping import remove_old_records
+from windlass.workloads.placement import PlacementReconciler
+from windlass.workloads.reconcile import (
+    PLACEMENT,
+    WORKLOAD,
+    Surroundings,
+    Tenure,
+    WorkloadReconciler,
+)
+
+RESYNC_SECONDS = 15.0
+_LOOK_SECONDS = 1.0
+_RENEW_SECONDS = DURATION_SECONDS / 4
+_ACQUIRE_SECONDS = 0.1
+_HOUSEKEEPING_SECONDS = 3600.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Controllers:
+    """Runs until stopped, or until another holder takes the lease."""
+
+    def __init__(self, context: Context, when_ready: Callable[[], None]) -> None:
+        self._context = context
+        self._when_ready = when_ready
+        self._stop = threading.Event()
+        self._clock = SystemClock()
+        self._database = Database(context.database_url)
+        self._services = Services(context.data, context.gateway_address)
+
+    def stop(self) -> None:
+        """End soon."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Wait for the lease, then control until stopped or replaced."""
+        lease = Lease(self._database, self._clock, Holder.this_process(), LEASE)
+        epoch = self._acquire(lease)
+        if epoch is None:
+            return
+        _log.info("controllers run", epoch=epoch)
+        try:
+            self._control(lease, epoch)
+        finally:
+            with contextlib.suppress(Unavailable):
+                lease.release(epoch)
+            self._database.close()
+
+    def _acquire(self, lease: Lease) -> int | None:
+        announced = False
+        while not self._stop.is_set():
+            with contextlib.suppress(Unavailable):
+                epoch = lease.acquire()
+                if epoch is not None:
+                    return epoch
+            if not announced:
+                # Another control plane controls; this one is ready to take over.
+                self._when_ready()
+                announced = True
+            self._stop.wait(_ACQUIRE_SECONDS)
+        return None
+
+    def _control(self, lease: Lease, epoch: int) -> None:
+        self._services.ensure()
+        wake_ups = WakeUps(self._context.data.wake_up)
+        feed = ChangeFeed(self._database)
+        engine = self._context.engine()
+        gateway = self._context.gate()
+        around = Surroundings(
+            database=self._database,
+            engine=engine,
+            gateway=gateway,
+            kinds=self._context.kinds(),
+            tenure=Tenure(LEASE, epoch),
+            domain=self._context.settings.domain,
+            clock=SteadyClock(self._clock),
+            wall_clock=self._clock,
+            wake=lambda kind, key: loop.wake(Change(kind, key)),
+        )
+        workloads = WorkloadReconciler(around)
+        placement = PlacementReconciler(around)
+        loop = ControlLoop(
+            {
+                WORKLOAD: Reconciler(workloads.reconcile, workloads.list_keys),
+                PLACEMENT: Reconciler(placement.reconcile, placement.list_keys),
+            },
+            self._clock,
+        )
+        with self._database.read() as connection:
+            known = store.known_pods(connection)
+        engine.sweep(known, epoch)
+        self._give_routes(workloads, around)
+        loop.resync()
+        loop.start(self._context.settings.worker_threads)
+        threading.Thread(target=self._maintain, args=(lease, loop, epoch), daemon=True).start()
+        self._listen_to_postgresql()
+        self._when_ready()
+        while not self._stop.is_set():
+            self._look(wake_ups.wait(_LOOK_SECONDS), feed, loop)
+        loop.stop()
+        wake_ups.close()
+
+    def _give_routes(self, workloads: WorkloadReconciler, around: Surroundings) -> None:
+        """Make the gateway's routes those that follow from the records, all at once."""
+        authority = self._context.authority()
+        trust = TokenTrust(authority.issuer, authority.jwks())
+        routes = [
+            route
+            for key in workloads.list_keys()
+            if (route := workloads.current_route(key)) is not None
+        ]
+        while not self._stop.is_set():
+            try:
+                around.gateway.replace_all(routes, trust, around.tenure.epoch)
+            except GatewayUnavailable as error:
+                _log.warning("the gateway is not there yet", reason=str(error))
+                self._services.ensure()
+                continue
+            workloads.assume_acknowledged(routes)
+            return
+
+    def _look(self, replica_ids: Iterable[str], feed: ChangeFeed, loop: ControlLoop) -> None:
+        """Wake what changed; a store that does not answer is asked again."""
+        try:
+            for change in feed.read():
+                loop.wake(change)
+            ids = list(replica_ids)
+            if ids:
+                with self._database.read() as connection:
+                    for workload_id in store.workloads_of_pods(connection, ids):
+                        loop.wake(Change(WORKLOAD, workload_id))
+        except Unavailable as error:
+            _log.warning("the change feed cannot be read", reason=error.message)
+
+    def _maintain(self, lease: Lease, loop: ControlLoop, epoch: int) -> None:
+        """Renew the lease, keep the gateway's processes up, resync, clean up."""
+        due = {"resync": RESYNC_SECONDS, "housekeeping": 0.0, "renew": 0.0}
+        began = self._clock.monotonic()
+        while not self._stop.wait(_LOOK_SECONDS):
+            now = self._clock.monotonic() - began
+            try:
+                self._services.ensure()
+                if now >= due["renew"]:
+                    due["renew"] = now + _RENEW_SECONDS
+                    if not lease.renew(epoch):
+                        _log.error("another control plane has the lease now", epoch=epoch)
+                        self.stop()
+                if now >= due["resync"]:
+                    due["resync"] = now + RESYNC_SECONDS
+                    loop.resync()
+                if now >= due["housekeeping"]:
+                    due["housekeeping"] = now + _HOUSEKEEPING_SECONDS
+                    remove_old_records(self._database, self._clock.now())
+            except (Unavailable, OSError) as error:
+                _log.warning("maintenance is put off", reason=str(error))
+
+    def _listen_to_postgresql(self) -> None:
+        if self._database.is_sqlite:
+            return
+        waker = Waker(self._context.data.wake_up)
+        threading.Thread(
+            target=listen_to_postgresql,
+            args=(self._database.driver_url, waker.wake, self._stop),
+            daemon=True,
+        ).start()

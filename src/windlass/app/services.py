@@ -1,0 +1,87 @@
+"""The platform's own long-lived processes, the gate and Envoy, each under a supervisor."""
+
+import os
+from dataclasses import dataclass
+
+import structlog
+
+from windlass.app.data_directory import DataDirectory
+from windlass.gateway.processes import Address as ListenAddress
+from windlass.gateway.processes import Command, envoy_command, gate_command
+from windlass.kit.supervision.control import kill, launch, settle, stop
+from windlass.kit.supervision.observation import State, observe
+from windlass.kit.supervision.specification import Restart, Specification
+from windlass.settings import Address
+
+GATE = "gate"
+ENVOY = "envoy"
+
+_RESTART_SECONDS = 0.1
+_LONGEST_RESTART_SECONDS = 5.0
+_LISTEN = "listen"
+
+_SUPERVISED = (State.STARTING, State.RUNNING, State.WAITING)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Starts and stops them. They outlive the control plane."""
+
+    data: DataDirectory
+    gateway_address: Address
+
+    def is_running(self, name: str) -> bool:
+        """Whether its supervisor lives."""
+        seen = observe(self.data.services / name)
+        return seen is not None and seen.state in _SUPERVISED
+
+    def serves_elsewhere(self) -> bool:
+        """Whether Envoy runs, but listens on another address than it now should."""
+        seen = observe(self.data.services / ENVOY)
+        if seen is None or seen.state not in _SUPERVISED:
+            return False
+        return seen.labels.get(_LISTEN) != str(self.gateway_address)
+
+    def ensure(self) -> None:
+        """Start what does not run; move Envoy to its address. Raises OSError."""
+        if self.serves_elsewhere():
+            kill(self.data.services / ENVOY)
+        if not self.is_running(GATE):
+            self._launch(GATE, gate_command(self.data.gateway))
+        if not self.is_running(ENVOY):
+            listen = ListenAddress(self.gateway_address.host, self.gateway_address.port)
+            self._launch(ENVOY, envoy_command(self.data.gateway, listen))
+
+    def stop(self, grace_seconds: float) -> None:
+        """End both, Envoy first, and wait until they are gone."""
+        for name in (ENVOY, GATE):
+            if (self.data.services / name).exists():
+                stop(self.data.services / name, grace_seconds, "windlass down")
+                kill(self.data.services / name, grace_seconds + 5.0)
+
+    def _launch(self, name: str, command: Command) -> None:
+        # What a supervisor that was killed left behind must be gone first.
+        settle(self.data.services / name)
+        started = launch(
+            self.data.services / name,
+            Specification(
+                id=name,
+                argv=command.argv,
+                environment=_environment(),
+                working_directory=str(command.directory),
+                restart=Restart.ALWAYS,
+                restart_delay_seconds=_RESTART_SECONDS,
+                restart_delay_maximum_seconds=_LONGEST_RESTART_SECONDS,
+                mark=f"WINDLASS_SERVICE={self.data.services / name}",
+                labels={_LISTEN: str(self.gateway_address)},
+            ),
+        )
+        if started:
+            _log.info("service started", name=name)
+
+
+def _environment() -> dict[str, str]:
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+    return {name: os.environ[name] for name in kept if name in os.environ}

@@ -1,0 +1,54 @@
+"""Serves the API in the calling process."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from windlass.app.api import create_api
+from windlass.app.context import Context
+from windlass.app.http import Observed
+from windlass.kit.database import Database
+
+_THREADS = 16
+_GRACE_SECONDS = 5
+
+
+def serve_api(context: Context, listener: socket.socket, when_ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    database = Database(context.database_url)
+    application = Observed(create_api(context, database))
+    server = _Server(
+        uvicorn.Config(
+            application,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            backlog=2048,
+        ),
+        when_ready,
+    )
+    server.run(sockets=[listener])
+    database.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        import anyio.to_thread
+
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        await super().startup(sockets)
+        asyncio.get_running_loop().call_soon(self._when_ready)
