@@ -1,0 +1,128 @@
+"""The table of autoscaling rules that follows from Knative's."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.inferences.bodies import body, problems, rule_errors
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        {},
+        {"minReplicas": 3},
+        {"minReplicas": 0},
+        {"minReplicas": 0, "maxReplicas": 1},
+        {"minReplicas": 2, "maxReplicas": 2},
+        {"minReplicas": 1, "maxReplicas": 4, "metric": "throughput", "metricThreshold": 10},
+        {"minReplicas": 0, "maxReplicas": 4, "metric": "concurrency", "metricThreshold": 1},
+        {"minReplicas": 1, "maxReplicas": 4, "metric": "latency", "metricThreshold": 250},
+        {"minReplicas": 1, "maxReplicas": 4, "metric": "queue_depth:5m", "metricThreshold": 1},
+        {"metric": "throughput", "metricThreshold": 10, "metricThresholdPercentage": 99.5},
+        {"metricThresholdPercentage": 70},
+        {"minReplicas": 0, "scaleToZeroRetentionSeconds": 3600},
+        {"scaleToZeroRetentionSeconds": 0},
+        {"minReplicas": 0, "initialReplicas": 0},
+        {"minReplicas": 2, "maxReplicas": 2, "initialReplicas": 2, "activationReplicas": 2},
+        {"concurrencyHardLimit": 0, "scaleDownDelaySeconds": 3600},
+        {"initializationTimeoutSeconds": 5},
+    ],
+)
+def test_takes_what_agrees(scaling: dict[str, Any]) -> None:
+    assert rule_errors(autoscaling=scaling) == {}
+
+
+@pytest.mark.parametrize(
+    ("scaling", "field", "words"),
+    [
+        ({"minReplicas": 3, "maxReplicas": 2}, "maxReplicas", "2 is less than 3"),
+        ({"minReplicas": 1, "maxReplicas": 2}, "metric", "is required"),
+        ({"minReplicas": 0, "maxReplicas": 2}, "metric", "is required"),
+        ({"maxReplicas": 2}, "metric", "is required"),
+        ({"metric": "throughput"}, "metricThreshold", "is required"),
+        ({"metricThreshold": 3}, "metricThreshold", "needs metric"),
+        ({"metric": "throughput", "metricThreshold": 0}, "metricThreshold", "at least 1"),
+        (
+            {"minReplicas": 0, "maxReplicas": 2, "metric": "latency", "metricThreshold": 5},
+            "metric",
+            "throughput or concurrency",
+        ),
+        ({"minReplicas": 0, "metric": "mine", "metricThreshold": 5}, "metric", "wakes from 0"),
+        (
+            {"metric": "latency", "metricThreshold": 5, "metricThresholdPercentage": 50},
+            "metricThresholdPercentage",
+            "throughput and concurrency",
+        ),
+        ({"metricThresholdPercentage": 50}, "metricThresholdPercentage", "belongs to"),
+        ({"scaleToZeroRetentionSeconds": 1}, "scaleToZeroRetentionSeconds", "minReplicas 0"),
+        ({"minReplicas": 1, "initialReplicas": 0}, "initialReplicas", "minReplicas is 0"),
+        ({"minReplicas": 1, "initialReplicas": 2}, "initialReplicas", "at most maxReplicas"),
+        ({"minReplicas": 2, "activationReplicas": 1}, "activationReplicas", "from 2 to 2"),
+        ({"minReplicas": 0, "activationReplicas": 2}, "activationReplicas", "from 0 to 1"),
+    ],
+)
+def test_refuses_what_does_not_agree(scaling: dict[str, Any], field: str, words: str) -> None:
+    found = rule_errors(autoscaling=scaling)
+    assert list(found) == [f"autoscaling.{field}"]
+    assert words in found[f"autoscaling.{field}"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("minReplicas", -1),
+        ("maxReplicas", 0),
+        ("activationReplicas", 0),
+        ("initialReplicas", -1),
+        ("metricThresholdPercentage", 0.5),
+        ("metricThresholdPercentage", 101),
+        ("concurrencyHardLimit", -1),
+        ("scaleToZeroRetentionSeconds", 3601),
+        ("scaleDownDelaySeconds", 3601),
+        ("initializationTimeoutSeconds", 0),
+        ("metric", "my metric"),
+        ("metric", "1st"),
+        ("metric", "throughput\n"),
+        ("metricThreshold", 2**31),
+    ],
+)
+def test_refuses_wrong_values(field: str, value: object) -> None:
+    assert f"spec.autoscaling.{field}" in problems(body(autoscaling={field: value}))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "field"),
+    [
+        ({"minReplicas": 0}, "minReplicas"),
+        ({"minReplicas": 0, "maxReplicas": 1}, "maxReplicas"),
+        (
+            {"minReplicas": 1, "maxReplicas": 2, "metric": "throughput", "metricThreshold": 1},
+            "maxReplicas",
+        ),
+        (
+            {"minReplicas": 3, "maxReplicas": 3, "initialReplicas": 1},
+            "initialReplicas",
+        ),
+        ({"scaleDownDelaySeconds": 1}, "scaleDownDelaySeconds"),
+        ({"concurrencyHardLimit": 5}, "concurrencyHardLimit"),
+    ],
+)
+def test_a_number_of_replicas_that_changes_waits_for_autoscaling(
+    scaling: dict[str, Any], field: str
+) -> None:
+    found = problems(body(autoscaling=scaling))
+    assert "autoscaling" in found[f"spec.autoscaling.{field}"]
+
+
+def test_a_fixed_number_of_replicas_is_taken_however_it_is_said() -> None:
+    fixed = {
+        "minReplicas": 3,
+        "maxReplicas": 3,
+        "initialReplicas": 3,
+        "activationReplicas": 3,
+        "concurrencyHardLimit": 0,
+        "scaleDownDelaySeconds": 0,
+        "metric": None,
+    }
+    assert problems(body(autoscaling=fixed)) == {}
