@@ -75,7 +75,7 @@ def test_latency_is_what_the_server_took() -> None:
 def test_an_error_is_told_with_its_text() -> None:
     with (
         serving(lambda _number: (503, {"message": "no replica"})) as (url, _),
-        pytest.raises(WrongAnswer, match="503.*no replica"),
+        pytest.raises(WrongAnswer, match=r"503.*no replica"),
     ):
         measure(url, DIGITS, connections=2, rounds=1)
 
