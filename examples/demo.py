@@ -119,10 +119,10 @@ def _why_not_running(client: Client, workload_id: str) -> str:
         f"  {event['createdAt']}  {event['type']}  {event['reason']}: {event['message']}"
         for event in reversed(client.events(workload_id, limit=20))
     ]
-    pods = sorted(client.pods(workload_id), key=lambda pod: pod["createdAt"])
+    pods = client.ended_pods(workload_id, limit=1) or client.pods(workload_id)
     if pods:
-        lines.append(f"The end of the log of {pods[-1]['name']}:")
-        with client.logs(workload_id, pods[-1]["id"], tail=LOG_LINES) as log:
+        lines.append(f"The end of the log of {pods[0]['name']}:")
+        with client.logs(workload_id, pods[0]["id"], tail=LOG_LINES) as log:
             lines += [f"  {line}" for line in log]
     return "\n".join(lines)
 

@@ -14,6 +14,8 @@ from windlass.cli.wording import age, compute
 from windlass.client import Client, NotFound
 from windlass.client.types import Event, Inference, Pod, Workload
 
+_ENDED_PODS_SHOWN = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -51,9 +53,8 @@ def _look(client: Client, workload: Workload, event_limit: int) -> Subject:
         inference = client.inference(workload_id) if workload["type"] == "Inference" else None
     except NotFound:
         inference = None
-    return Subject(
-        workload, inference, client.pods(workload_id), client.events(workload_id, event_limit)
-    )
+    pods = client.pods(workload_id) + client.ended_pods(workload_id, _ENDED_PODS_SHOWN)
+    return Subject(workload, inference, pods, client.events(workload_id, event_limit))
 
 
 def _print(subject: Subject, now: float) -> None:

@@ -9,6 +9,8 @@ from windlass.cli.output import warn
 from windlass.client import Client, ClientError
 from windlass.client.types import Pod, Workload
 
+_ENDED_PODS = 500
+
 
 class NoLog(ClientError):
     """There is nothing that could have written a log."""
@@ -27,7 +29,8 @@ def run(
     """Print a pod's log; with `follow` until the pod ends. Raises NoLog."""
     with Client.from_data_dir(data_dir) as client:
         workload = find_workload(client, name, project)
-        chosen = _choose(workload, client.pods(workload["id"]), pod)
+        pods = client.pods(workload["id"]) + client.ended_pods(workload["id"], _ENDED_PODS)
+        chosen = _choose(workload, pods, pod)
         with client.logs(workload["id"], chosen["id"], follow=follow, tail=tail) as lines:
             for line in lines:
                 if as_json:
@@ -37,26 +40,30 @@ def run(
 
 
 def _choose(workload: Workload, pods: list[Pod], name_or_id: str | None) -> Pod:
-    """The pod that is asked for, else the newest of those that run, else the newest."""
-    if not pods:
-        explanation = workload.get("phaseMessage") or "no replica has been started"
+    """The pod that is asked for, else the newest that runs, else the newest that ever ran."""
+    if name_or_id is not None:
+        return _named(workload, pods, name_or_id)
+    started = [pod for pod in _newest_first(pods) if pod["k8sPhase"] != "Pending"]
+    if not started:
+        explanation = workload.get("phaseMessage") or "no replica has been started yet"
         raise NoLog(
             f"{workload['name']} has no log: it is {workload['phase']} ({explanation}). "
             f"More: windlass describe {workload['name']}"
         )
-    if name_or_id is not None:
-        return _named(workload, pods, name_or_id)
-    newest_first = sorted(pods, key=lambda pod: pod["createdAt"], reverse=True)
-    running = [pod for pod in newest_first if pod["k8sPhase"] == "Running"]
-    chosen = (running or newest_first)[0]
-    if len(pods) > 1 and sys.stderr.isatty():
-        warn(f"{len(pods)} pods; this is {chosen['name']}. Another: --pod NAME")
+    running = [pod for pod in started if pod["k8sPhase"] == "Running"]
+    chosen = (running or started)[0]
+    if len(started) > 1 and sys.stderr.isatty():
+        warn(f"{len(started)} pods have a log; this is {chosen['name']}. Another: --pod NAME")
     return chosen
+
+
+def _newest_first(pods: list[Pod]) -> list[Pod]:
+    return sorted(pods, key=lambda pod: pod["createdAt"], reverse=True)
 
 
 def _named(workload: Workload, pods: list[Pod], name_or_id: str) -> Pod:
     for pod in pods:
         if name_or_id in (pod["name"], pod["id"]):
             return pod
-    names = ", ".join(pod["name"] for pod in pods)
+    names = ", ".join(pod["name"] for pod in _newest_first(pods)) or "none"
     raise NoLog(f"{workload['name']} has no pod {name_or_id!r}. It has: {names}")

@@ -90,10 +90,10 @@ def _print_devices(devices: list[PlatformDevice]) -> None:
 def _complaints(platform: Platform) -> Iterator[str]:
     gateway = platform["gateway"]
     log = f"Its log is under {platform['dataDir']}."
-    if gateway["envoy"] != "running":
+    if gateway["envoy"] == "down":
         yield f"Envoy is down: no request reaches a workload until it is back. {log}"
     if gateway["gate"] != "running":
-        yield f"The gate is down: requests pass, but no route can change. {log}"
+        yield f"The gate is down: Envoy serves the routes it has, but none can change. {log}"
     if not platform["controllers"]["running"]:
         yield "The controllers are not running: requests are kept, but nothing is started or ended."
     problem = platform["engine"].get("hostImagesError")

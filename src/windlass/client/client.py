@@ -154,8 +154,14 @@ class Client:
         return self._every(_WORKLOADS, "workloads", parameters)
 
     def pods(self, workload_id: str) -> list[Pod]:
-        """Every start of a replica that the platform still knows of. Raises NotFound."""
+        """Every start of a replica that has not ended, newest first. Raises NotFound."""
         return list(self._every(f"{_WORKLOADS}/{_segment(workload_id)}/pods", "pods", {}))
+
+    def ended_pods(self, workload_id: str, limit: int = 50) -> list[Pod]:
+        """The newest `limit` (1 to 500) starts of replicas that ended. Raises NotFound."""
+        parameters = {"deleted": "true", "limit": str(limit)}
+        answer = self._get(f"{_WORKLOADS}/{_segment(workload_id)}/pods", parameters)
+        return cast(list[Pod], answer["pods"])
 
     def events(self, workload_id: str, limit: int = 50) -> list[Event]:
         """The newest `limit` (1 to 500) events of a workload, newest first. Raises NotFound."""

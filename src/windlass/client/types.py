@@ -190,7 +190,7 @@ class PlatformEngine(TypedDict):
 
 
 class PlatformGateway(TypedDict):
-    """How requests reach replicas; `envoy` and `gate` are `running` or `down`."""
+    """How requests reach replicas: `running` or `down`; of Envoy `unknown` without the gate."""
 
     url: str
     envoy: str
@@ -198,10 +198,10 @@ class PlatformGateway(TypedDict):
 
 
 class PlatformControllers(TypedDict):
-    """Who acts on what is wanted; `epoch` counts the holders of the lease."""
+    """Who acts on what is wanted; `epoch` counts the holders of the lease so far."""
 
     running: bool
-    epoch: int
+    epoch: int | None
 
 
 class Platform(TypedDict):

@@ -202,7 +202,7 @@ class TestLogs:
     ) -> None:
         self.add_pods(store)
         assert windlass("logs", "digits", "--pod", "other") == 1
-        assert "digits-old, digits-new" in capsys.readouterr().err
+        assert "digits-next, digits-new, digits-old" in capsys.readouterr().err
 
     def test_says_why_there_is_no_log(
         self, store: WorkloadStore, capsys: pytest.CaptureFixture[str]

@@ -54,7 +54,7 @@ class WorkloadStore:
             case "GET", ["workloads", workload_id]:
                 return self._look(workload_id)
             case "GET", ["workloads", workload_id, "pods"]:
-                return Answer(body={"pods": self.pods.get(workload_id, [])})
+                return Answer(body={"pods": self._pods(workload_id, request)})
             case "GET", ["workloads", workload_id, "events"]:
                 return Answer(body={"events": self.events.get(workload_id, [])})
             case "GET", ["workloads", _, "pods", pod_id, "logs"]:
@@ -74,6 +74,11 @@ class WorkloadStore:
             if all(workload[field] == value for field, value in wanted)
         ]
         return Answer(body={"workloads": rows})
+
+    def _pods(self, workload_id: str, request: Request) -> list[dict[str, Any]]:
+        ended = request.query.get("deleted") == ["true"]
+        pods = self.pods.get(workload_id, [])
+        return [pod for pod in pods if ended == (pod["k8sPhase"] in ("Failed", "Succeeded"))]
 
     def _create(self, request: Request) -> Answer:
         if self.refuse is not None:
