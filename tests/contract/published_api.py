@@ -53,6 +53,11 @@ def schema_problems(document: str, schema: str, body: object) -> Iterator[str]:
     yield from _problems(document, {"$ref": f"#/components/schemas/{schema}"}, body)
 
 
+def value_problems(document: str, schema: Schema, value: object) -> Iterator[str]:
+    """What keeps `value` from being an instance of a schema such as `leaf_schemas` gives."""
+    yield from _problems(document, schema, value)
+
+
 def json_schema(document: str, schema: str) -> Schema:
     """A named schema as JSON Schema, complete in itself."""
     return _complete(document, {"$ref": f"#/components/schemas/{schema}"})

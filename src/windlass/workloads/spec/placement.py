@@ -14,8 +14,9 @@ MatchOperator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
 class MatchExpression(SpecModel):
     """A condition on one node label."""
 
-    key: str
-    operator: MatchOperator
+    mandatory: ClassVar = ("key", "operator")
+    key: str | None = None
+    operator: MatchOperator | None = None
     values: list[str] | None = None
 
 
@@ -58,7 +59,7 @@ def affinity_errors(affinity: NodeAffinity | None, path: str) -> Iterator[FieldE
     for term_index, term in given(affinity.node_selector_terms):
         for index, expression in given(term.match_expressions):
             entry = f"{path}.nodeSelectorTerms[{term_index}].matchExpressions[{index}]"
-            if not is_qualified_name(expression.key):
+            if expression.key is not None and not is_qualified_name(expression.key):
                 yield FieldError(f"{entry}.key", QUALIFIED_NAME)
             if problem := _values_problem(expression.operator, expression.values or []):
                 yield FieldError(f"{entry}.values", problem)
@@ -80,7 +81,7 @@ def toleration_errors(
             yield FieldError(f"{entry}.seconds", "belongs to effect NoExecute only")
 
 
-def _values_problem(operator: MatchOperator, values: list[str]) -> str | None:
+def _values_problem(operator: MatchOperator | None, values: list[str]) -> str | None:
     if operator in ("In", "NotIn") and not values:
         return f"must not be empty where operator is {operator}"
     if operator in ("Exists", "DoesNotExist") and values:

@@ -11,6 +11,15 @@ from windlass.workloads.spec.scalars import Bytes, NonEmpty, ResourceName, UpTo6
 
 FileMode = Annotated[str, matching(r"0[0-7]{3}", "must be four octal digits, such as 0644")]
 
+AttributeKey = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    matching(
+        r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]",
+        "must be letters, digits, '-', '_' and '.', with a letter or digit at both ends",
+    ),
+]
+
 
 class DataVolume(Item):
     """A data volume of the platform, by its id."""
@@ -32,14 +41,8 @@ class AccessModes(SpecModel):
 class AddedAttribute(SpecModel):
     """An annotation of a new claim."""
 
-    key: Annotated[
-        str,
-        Field(min_length=1, max_length=63),
-        matching(
-            r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]",
-            "must be letters, digits, '-', '_' and '.', with a letter or digit at both ends",
-        ),
-    ]
+    mandatory: ClassVar = ("key",)
+    key: AttributeKey | None = None
     value: str | None = None
 
 
