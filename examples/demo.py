@@ -26,12 +26,13 @@ from examples.demo_platform import (
 )
 from examples.digits.data import Digits, held_out_digits
 from examples.digits.measurement import Measurement, WrongAnswer, measure
+from windlass.cli.documents import read_documents
 from windlass.cli.progress import Progress
 from windlass.cli.waiting import Waiting, has_settled
 from windlass.client import Administrator, Client, ClientError
 from windlass.client.types import InferenceRequest, Workload
 
-NAME = "digits"
+INFERENCE = REPOSITORY / "examples" / "digits" / "inference.yaml"
 LEAST_ACCURACY = 0.9
 CONNECTIONS = 4
 ROUNDS = 4
@@ -85,19 +86,17 @@ def _deploy_and_ask(platform: Platform) -> None:
     _tell_measurement(measured, len(digits.labels))
     if measured.accuracy <= LEAST_ACCURACY:
         raise DemoFailed(f"The model is right in {measured.accuracy:.1%} only; it should be more.")
-    _tell_what_to_try(urls, digits)
+    _tell_what_to_try(workload, digits)
 
 
 def _request(administrator: Administrator) -> InferenceRequest:
+    """The body that `windlass submit -f examples/digits/inference.yaml` would send."""
+    (document,) = read_documents(INFERENCE)
     return {
-        "name": NAME,
+        "name": document["name"],
+        "spec": document["spec"],
         "projectId": administrator.project_id,
         "clusterId": administrator.cluster_id,
-        "spec": {
-            "image": "host/digits",
-            "servingPort": {"container": 8000},
-            "probes": {"readiness": {"handler": {"httpGet": {"path": "/healthz"}}}},
-        },
     }
 
 
@@ -114,7 +113,8 @@ def _deploy(client: Client, request: InferenceRequest) -> Workload:
 
 def _why_not_running(client: Client, workload_id: str) -> str:
     workload = client.workload(workload_id)
-    lines = [f"{NAME} is {workload['phase']}: {workload.get('phaseMessage') or 'no reason given'}"]
+    reason = workload.get("phaseMessage") or "no reason given"
+    lines = [f"{workload['name']} is {workload['phase']}: {reason}"]
     lines += [
         f"  {event['createdAt']}  {event['type']}  {event['reason']}: {event['message']}"
         for event in reversed(client.events(workload_id, limit=20))
@@ -139,7 +139,8 @@ def _tell_measurement(measured: Measurement, images: int) -> None:
     _say("", f"latency     {', '.join(milliseconds)}")
 
 
-def _tell_what_to_try(urls: list[str], digits: Digits) -> None:
+def _tell_what_to_try(workload: Workload, digits: Digits) -> None:
+    name, urls = workload["name"], workload.get("urls") or []
     body = json.dumps({"images": [[int(pixel) for pixel in digits.images[0]]]}).replace(" ", "")
     header = "-H 'Content-Type: application/json'"
     _say("Try", f"by path, an image of a {digits.labels[0]}:")
@@ -151,8 +152,8 @@ def _tell_what_to_try(urls: list[str], digits: Digits) -> None:
         _say("", f"curl -H 'Host: {host}' http://{address}/healthz")
     command = (REPOSITORY / ".venv/bin/windlass").relative_to(REPOSITORY)
     directory = DATA_DIR.relative_to(REPOSITORY)
-    _say("See", f"{command} describe {NAME} --data-dir {directory}")
-    _say("Logs", f"of the model:     {command} logs {NAME} --data-dir {directory}")
+    _say("See", f"{command} describe {name} --data-dir {directory}")
+    _say("Logs", f"of the model:     {command} logs {name} --data-dir {directory}")
     _say("", f"of the platform:  {LOG.relative_to(REPOSITORY)}")
 
 
