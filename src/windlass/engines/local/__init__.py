@@ -1,0 +1,1 @@
+"""Runs replicas on this machine."""

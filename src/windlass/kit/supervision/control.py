@@ -37,8 +37,9 @@ def launch(directory: Path, specification: Specification) -> bool:
     whether this call started it. Raises OSError when directory or supervisor cannot be made, and
     ValueError for a program that is not a path.
     """
-    if "/" not in specification.argv[0]:
-        raise ValueError(f"{specification.argv[0]!r} is not the path of a program")
+    program = specification.program or specification.argv[0]
+    if "/" not in program:
+        raise ValueError(f"{program!r} is not the path of a program")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = Directory(str(directory.absolute()))
     lock = files.take_lock()
@@ -60,12 +61,17 @@ def stop(directory: Path, grace_seconds: float, reason: str = "") -> None:
     """Ask for SIGTERM now and SIGKILL to all descendants after the grace. Does not wait.
 
     A later call may shorten the grace, never lengthen it. A process not started yet never will be.
-    Raises OSError when the request cannot be written.
+    On a full disk the grace is that of the specification. Raises OSError when neither works.
     """
     files = Directory(str(directory))
     if not directory.exists():
         return
-    write_json(files.stop, {"grace_seconds": grace_seconds, "reason": reason})
+    try:
+        write_json(files.stop, {"grace_seconds": grace_seconds, "reason": reason})
+    except OSError:
+        if not _signal_supervisor(files, signal.SIGTERM):
+            raise
+        return
     # A supervisor that has not written its state yet looks for a request after it has.
     _signal_supervisor(files, signal.SIGTERM)
 
@@ -136,20 +142,26 @@ def _spawn(files: Directory, lock: int) -> None:
         raise OSError(f"the supervisor did not start (status {status}); see {files.errors}")
 
 
-def _signal_supervisor(files: Directory, number: int) -> None:
-    """Signal the supervisor named in the state, if it is still that process."""
+def _signal_supervisor(files: Directory, number: int) -> bool:
+    """Signal the supervisor named in the state, if it is still that process; whether it was."""
     state = cast(dict[str, Any], read_json(files.state) or {})
     named = state.get("supervisor")
     if not named or not files.lock_is_held():
-        return
-    with contextlib.suppress(OSError):
+        return False
+    try:
         # The descriptor pins the process before its identity is checked.
         pinned = os.pidfd_open(named["pid"])
-        try:
-            if processes.start_ticks(named["pid"]) == named["ticks"]:
-                signal.pidfd_send_signal(pinned, number)
-        finally:
-            os.close(pinned)
+    except ProcessLookupError:
+        return False
+    try:
+        if processes.start_ticks(named["pid"]) != named["ticks"]:
+            return False
+        signal.pidfd_send_signal(pinned, number)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pinned)
 
 
 def _wait_for_end(files: Directory, deadline: float) -> bool:

@@ -32,7 +32,8 @@ class Probe:
     verified. Until its first success, after the initial delay, it runs every 50 ms.
     """
 
-    path: str = "/"
+    path: str | None = "/"
+    """None: it is enough that the process listens."""
     scheme: str = "HTTP"
     """`HTTP` or `HTTPS`."""
     initial_delay_seconds: float = 0
@@ -49,10 +50,12 @@ class Specification:
     id: str
     """What notifications carry."""
     argv: tuple[str, ...]
-    """The first word is the path of the program; nothing is searched for."""
+    """The first word is the path of the program, unless `program` is."""
     environment: Mapping[str, str]
     """All of it: nothing is inherited."""
     working_directory: str
+    program: str | None = None
+    """The path of what is executed, where it is not the first word; nothing is searched for."""
     user: User | None = None
     restart: Restart = Restart.NEVER
     restart_delay_seconds: float = 1.0

@@ -20,12 +20,14 @@ class Start:
 
     def __init__(
         self,
+        program: str,
         argv: list[str],
         environment: dict[str, str],
         working_directory: str,
         user: tuple[int, int, list[int]] | None,
         control_groups: list[str],
     ) -> None:
+        self.program = program
         self.argv = argv
         self.environment = environment
         self.working_directory = working_directory
@@ -79,8 +81,8 @@ def _run_child(what: Start, output: int, parent: int, failure: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(127)
-        step = f"could not execute {what.argv[0]}"
-        os.execve(what.argv[0], what.argv, what.environment)
+        step = f"could not execute {what.program}"
+        os.execve(what.program, what.argv, what.environment)
     except OSError as error:
         os.write(failure, f"{step}: {error.strerror}".encode())
     except (ValueError, TypeError) as error:

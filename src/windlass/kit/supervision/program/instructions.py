@@ -10,7 +10,7 @@ class ProbeInstructions:
 
     def __init__(self, source: str) -> None:
         content = json.loads(source)
-        self.path: str = content["path"]
+        self.path: str | None = content["path"]
         self.secure: bool = content["scheme"] == "HTTPS"
         self.initial_delay: float = content["initial_delay_seconds"]
         self.period: float = content["period_seconds"]
@@ -29,6 +29,7 @@ class Instructions:
         probe = content["probe"]
         self.id: str = content["id"]
         self.start = Start(
+            program=content["program"] or content["argv"][0],
             argv=content["argv"],
             environment=content["environment"],
             working_directory=content["working_directory"],

@@ -70,7 +70,7 @@ class ReadinessWatch:
         self._began = now
         if not self._look(now, pids):
             return
-        if self._probe is None:
+        if self._probe is None or self._probe.path is None:
             self._succeed()
             return
         self._attempt = http_get(self._port, self._probe.path, self._probe.secure)

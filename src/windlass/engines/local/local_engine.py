@@ -1,0 +1,236 @@
+"""The engine that runs replicas as supervised processes of this machine."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from windlass.engines.engine import (
+    Device,
+    Node,
+    Refusal,
+    ReplicaCannotStart,
+    ReplicaObservation,
+    ReplicaSpec,
+    ReplicaState,
+    ReplicaTemplate,
+)
+from windlass.engines.local.catalogue import Catalogue
+from windlass.engines.local.control_groups import find_control_groups
+from windlass.engines.local.fence import Fence
+from windlass.engines.local.gpus import discover_gpus
+from windlass.engines.local.homes import SHARED_ROOT, Homes
+from windlass.engines.local.observations import Observations
+from windlass.engines.local.ports import NoFreePort, Ports
+from windlass.engines.local.preparation import Preparation
+from windlass.engines.local.users import OwnerUsers, can_change_users
+from windlass.kit.supervision import control
+from windlass.kit.supervision.observation import State, observe
+
+_REMOVED = ".removed-"
+_KILL_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+
+
+class LocalEngine:
+    """An `Engine` of processes on this machine, all of whose traces are in the data directory.
+
+    Several may share a data directory: the fence lets only one of them act.
+    """
+
+    def __init__(
+        self,
+        data_directory: Path,
+        catalogue: Catalogue,
+        search_path: str,
+        *,
+        simulated_gpus: Sequence[Device] = (),
+        node_labels: Mapping[str, str] | None = None,
+        notify: str | None = None,
+        shared_root: Path = SHARED_ROOT,
+    ) -> None:
+        """Adopt what runs there.
+
+        `search_path` is the PATH of replicas and of commands without a `/`. `simulated_gpus` stand
+        in for real ones. `notify` is a Unix datagram address that gets a replica's id whenever
+        something about it changes. Raises OSError when the data directory cannot be used.
+        """
+        data = data_directory.absolute()
+        self._replicas = data / "replicas"
+        self._replicas.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fence = Fence(data / "engine.epoch")
+        self._separate_users = can_change_users()
+        devices = tuple(simulated_gpus) or tuple(discover_gpus())
+        name = hashlib.sha256(str(data).encode()).hexdigest()[:12]
+        self._preparation = Preparation(
+            catalogue=catalogue,
+            search_path=search_path,
+            homes=Homes(data, shared_root),
+            users=OwnerUsers(data / "users.json") if self._separate_users else None,
+            groups=find_control_groups(f"windlass-{name}"),
+            devices=devices,
+            notify=notify,
+        )
+        self._node = _node(devices, node_labels or {})
+        self._observations = Observations()
+        self._starting = threading.Lock()
+        self._ports = Ports(self._known_ports())
+
+    @property
+    def trust_domain_note(self) -> str | None:
+        """What an operator should know about who is kept from whom; None when projects are."""
+        if self._separate_users:
+            return None
+        return (
+            "Not run as root: every process runs as the platform's own user, so that projects are "
+            "not kept from each other's files, nor from the data directory."
+        )
+
+    def nodes(self) -> Sequence[Node]:
+        """This machine."""
+        return (self._node,)
+
+    def refusals(self, template: ReplicaTemplate, owner: str) -> Sequence[Refusal]:
+        """Why the template could not run here; empty when it could."""
+        return self._preparation.refusals(template, owner)
+
+    def start(self, spec: ReplicaSpec, epoch: int) -> None:
+        """Start a replica, unless this id was ever started.
+
+        Raises StaleEpoch, or ReplicaCannotStart when nothing was started.
+        """
+        directory = self._directory(spec.replica_id)
+        with self._fence.action(epoch), self._starting:
+            before = observe(directory)
+            if before is not None and before.state is not State.PREPARED:
+                return
+            try:
+                port = self._ports.allocate(spec.replica_id)
+                supervised = self._preparation.prepare(spec, port)
+                control.launch(directory, supervised)
+            except (OSError, ValueError, NoFreePort, ReplicaCannotStart) as error:
+                self._undo_start(spec.replica_id, directory)
+                if isinstance(error, ReplicaCannotStart):
+                    raise
+                raise ReplicaCannotStart(f"it cannot be started now: {error}") from error
+
+    def stop(self, replica_id: str, grace_seconds: float, epoch: int) -> None:
+        """SIGTERM now and SIGKILL to all descendants after the grace. Does not wait.
+
+        Raises StaleEpoch.
+        """
+        directory = self._directory(replica_id)
+        with self._fence.action(epoch):
+            control.stop(directory, grace_seconds)
+            control.settle(directory)
+
+    def observe(self) -> Mapping[str, ReplicaObservation]:
+        """Every replica there is a trace of, running or ended, by id."""
+        observed = (self._observations.of(directory) for directory in self._directories())
+        return {replica.replica_id: replica for replica in observed if replica is not None}
+
+    def observe_one(self, replica_id: str) -> ReplicaObservation | None:
+        """One replica, or None where there is no trace of it."""
+        return self._observations.of(self._directory(replica_id))
+
+    def forget(self, replica_id: str, epoch: int) -> None:
+        """Remove what an ended replica left, its log included; a running one is killed first.
+
+        Raises StaleEpoch, or TimeoutError when the kernel does not let go of its processes.
+        """
+        with self._fence.action(epoch):
+            self._forget(replica_id)
+
+    def log_files(self, replica_id: str) -> Sequence[Path]:
+        """The replica's log, oldest file first; empty when there is none."""
+        return control.log_files(self._directory(replica_id))
+
+    def sweep(self, known: Callable[[], Collection[str]], epoch: int) -> Sequence[str]:
+        """End and remove every replica that no record knows; return their ids.
+
+        `known` is asked after the replicas were listed, so that one recorded and started meanwhile
+        is spared. Raises StaleEpoch, or TimeoutError as `forget`.
+        """
+        with self._fence.action(epoch):
+            self._remove_remains()
+            there = self._traces()
+            unknown = sorted(there - set(known()))
+            for replica_id in unknown:
+                self._forget(replica_id)
+            return unknown
+
+    def stop_everything(self, grace_seconds: float) -> None:
+        """Stop every replica, and wait until all are gone; for when the platform is shut down.
+
+        Raises TimeoutError when the kernel does not let go of some process.
+        """
+        directories = self._directories()
+        for directory in directories:
+            with contextlib.suppress(OSError):
+                control.stop(directory, grace_seconds, "the platform was shut down")
+        deadline = time.monotonic() + grace_seconds + 1
+        while time.monotonic() < deadline and any(self._runs(item) for item in directories):
+            time.sleep(_POLL_SECONDS)
+        for directory in directories:
+            if self._runs(directory):
+                control.kill(directory, _KILL_SECONDS)
+
+    def _directory(self, replica_id: str) -> Path:
+        if not replica_id or "/" in replica_id or replica_id.startswith("."):
+            raise ValueError(f"{replica_id!r} is not the id of a replica")
+        return self._replicas / replica_id
+
+    def _directories(self) -> list[Path]:
+        with os.scandir(self._replicas) as entries:
+            return [self._replicas / entry.name for entry in entries if entry.name[0] != "."]
+
+    def _known_ports(self) -> dict[str, int]:
+        seen = ((directory.name, observe(directory)) for directory in self._directories())
+        return {name: found.port for name, found in seen if found and found.port is not None}
+
+    def _runs(self, directory: Path) -> bool:
+        replica = self._observations.of(directory)
+        return replica is not None and replica.state is not ReplicaState.EXITED
+
+    def _undo_start(self, replica_id: str, directory: Path) -> None:
+        with contextlib.suppress(OSError):
+            self._preparation.undo(replica_id)
+        shutil.rmtree(directory, ignore_errors=True)
+        self._ports.release(replica_id)
+
+    def _forget(self, replica_id: str) -> None:
+        directory = self._directory(replica_id)
+        if directory.exists():
+            control.kill(directory, _KILL_SECONDS)
+            # Out of sight in one step: a directory half removed would look like one half prepared.
+            directory.rename(self._replicas / f"{_REMOVED}{replica_id}")
+        self._preparation.undo(replica_id)
+        self._remove_remains()
+        self._observations.forget(replica_id)
+        self._ports.release(replica_id)
+
+    def _remove_remains(self) -> None:
+        for remains in self._replicas.glob(f"{_REMOVED}*"):
+            shutil.rmtree(remains, ignore_errors=True)
+
+    def _traces(self) -> set[str]:
+        """Ids of replicas with a directory, a home or a cgroup."""
+        names = {directory.name for directory in self._directories()}
+        return names | self._preparation.replicas()
+
+
+def _node(devices: Sequence[Device], labels: Mapping[str, str]) -> Node:
+    return Node(
+        name=socket.gethostname(),
+        cpu_millicores=1000 * len(os.sched_getaffinity(0)),
+        memory_bytes=psutil.virtual_memory().total,
+        devices=tuple(devices),
+        labels=dict(labels),
+    )
