@@ -99,7 +99,13 @@ class FieldError:
 
 
 def invalid_fields(errors: Sequence[FieldError]) -> BadRequest:
-    """One error for a body in which these things are wrong, the first in the message."""
+    """One error for a body in which these things are wrong: the first in the message, and so many
+    of the others in the details as somebody may want to read."""
     first, *others = errors
-    details = "\n".join(str(error) for error in others) if others else None
-    return BadRequest(str(first), details)
+    lines = [str(error) for error in others[:_MOST_DETAILS]]
+    if len(others) > _MOST_DETAILS:
+        lines.append(f"and {len(others) - _MOST_DETAILS} more")
+    return BadRequest(str(first), "\n".join(lines) or None)
+
+
+_MOST_DETAILS = 100

@@ -53,7 +53,13 @@ def test_refuses_lines_without_words(field: str, line: str) -> None:
 
 @pytest.mark.parametrize(
     ("image", "words"),
-    [(None, "is required"), ("a b", "spaces"), ("a\tb", "control"), ("a\n", "control")],
+    [
+        (None, "is required"),
+        ("a b", "spaces"),
+        ("a\tb", "control"),
+        ("a\n", "control"),
+        ("a" * 5000, "4096"),
+    ],
 )
 def test_refuses_images_that_none_can_be(image: str | None, words: str) -> None:
     assert words in rule_errors(image=image)["image"]

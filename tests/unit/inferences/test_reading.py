@@ -104,6 +104,14 @@ def test_says_everything_that_is_wrong_at_once() -> None:
     }
 
 
+def test_a_body_with_very_many_errors_gets_a_short_answer() -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(body(environmentVariables=[{"name": 1}] * 10_000))
+    details = refused.value.details or ""
+    assert len(details.splitlines()) == 101
+    assert details.endswith("and 9899 more")
+
+
 def test_a_wrong_value_is_not_also_called_missing() -> None:
     assert problems(body(servingPort={"container": "80"})) == {
         "spec.servingPort.container": "must be a whole number, not a string"

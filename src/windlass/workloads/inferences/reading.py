@@ -1,5 +1,6 @@
 """From the bytes of a request to a checked body, or to everything that is wrong with it."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,12 +45,14 @@ def _with_stand_ins(body: dict[str, Any], wrong: set[str]) -> InferenceCreationR
 
 def _elsewhere(further: Iterable[FieldError], wrong: set[str]) -> list[FieldError]:
     """Errors that are not at, within or around a field already known to be wrong."""
+    around = {outer for path in wrong for outer in _outer_paths(path)}
     return [
         error
         for error in further
-        if not any(_overlap(error.path, path) or _overlap(path, error.path) for path in wrong)
+        if error.path not in around and wrong.isdisjoint(_outer_paths(error.path))
     ]
 
 
-def _overlap(outer: str, inner: str) -> bool:
-    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
+def _outer_paths(path: str) -> list[str]:
+    """The path itself and those it lies within: `a.b[0]` lies within `a.b`, which within `a`."""
+    return [path, *(path[: match.start()] for match in re.finditer(r"[.\[]", path))]

@@ -85,11 +85,13 @@ def split_words(line: str) -> tuple[str, ...]:
 
 
 def image_errors(image: str | None, path: str) -> Iterator[FieldError]:
-    """An image that is missing or has a character that none can have."""
+    """An image that is missing, or whose name no image can have."""
     if image is None:
         yield FieldError(path, "is required")
     elif not image.isprintable() or " " in image:
         yield FieldError(path, "must not contain spaces or control characters")
+    elif len(image) > _LONGEST_IMAGE_NAME:
+        yield FieldError(path, f"must be at most {_LONGEST_IMAGE_NAME} characters long")
 
 
 def command_errors(command: str | None, args: str | None, path: str) -> Iterator[FieldError]:
@@ -128,6 +130,9 @@ def probe_of(probes: Probes | None, container_port: int) -> engine.Probe | None:
         success_threshold=probe.success_threshold or defaults.success_threshold,
         failure_threshold=probe.failure_threshold or defaults.failure_threshold,
     )
+
+
+_LONGEST_IMAGE_NAME = 4096
 
 
 def _http_get_of(handler: ProbeHandler | None, container_port: int) -> engine.HttpGet | None:
