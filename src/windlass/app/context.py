@@ -1,11 +1,14 @@
 """What the processes of one control plane share, made before they are forked."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 from windlass.app.bootstrap import Foundation
 from windlass.app.data_directory import DataDirectory
-from windlass.engines.local.engine import LocalEngine
+from windlass.engines.local.catalogue import Catalogue, CatalogueInvalid
+from windlass.engines.local.gpus import parse_simulated_gpus
+from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.client import GateClient
 from windlass.identity.tokens import TokenAuthority
 from windlass.kit.clock import SystemClock
@@ -47,7 +50,11 @@ class Context:
 
     def engine(self) -> LocalEngine:
         """The engine of this machine."""
-        return make_engine(self.settings, self.data)
+        return make_engine(self.settings, self.data, self.catalogue())
+
+    def catalogue(self) -> Catalogue:
+        """The host images, as their file now has them."""
+        return Catalogue(self.settings.host_images)
 
     def gate(self) -> GateClient:
         """The gateway."""
@@ -79,12 +86,22 @@ class Context:
         }
 
 
-def make_engine(settings: Settings, data: DataDirectory) -> LocalEngine:
+def make_engine(settings: Settings, data: DataDirectory, catalogue: Catalogue) -> LocalEngine:
     """The engine of this machine. Raises ValueError for settings that make no sense."""
+    simulated = parse_simulated_gpus(settings.simulate_gpus) if settings.simulate_gpus else ()
     return LocalEngine(
         data.root,
-        host_images=settings.host_images,
-        simulate_gpus=settings.simulate_gpus,
-        labels=settings.labels,
+        catalogue,
+        os.environ.get("PATH", os.defpath),
+        simulated_gpus=simulated,
+        node_labels=settings.labels,
         notify=data.wake_up,
     )
+
+
+def read_catalogue(settings: Settings) -> Catalogue:
+    """The host images at the start. Raises ValueError that says what is wrong with their file."""
+    try:
+        return Catalogue(settings.host_images)
+    except CatalogueInvalid as error:
+        raise ValueError(str(error)) from None

@@ -110,9 +110,7 @@ class Controllers:
             },
             self._clock,
         )
-        with self._database.read() as connection:
-            known = store.known_pods(connection)
-        engine.sweep(known, epoch)
+        engine.sweep(self._known_pods, epoch)
         self._give_routes(workloads, around)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
@@ -123,6 +121,10 @@ class Controllers:
             self._look(wake_ups.wait(_LOOK_SECONDS), feed, loop)
         loop.stop()
         wake_ups.close()
+
+    def _known_pods(self) -> set[str]:
+        with self._database.read() as connection:
+            return store.known_pods(connection)
 
     def _give_routes(self, workloads: WorkloadReconciler, around: Surroundings) -> None:
         """Make the gateway's routes those that follow from the records, all at once."""

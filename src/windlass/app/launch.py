@@ -20,7 +20,7 @@ import structlog
 
 from windlass.app.addresses import bind, settle_address
 from windlass.app.bootstrap import lay_foundation
-from windlass.app.context import Context, make_engine
+from windlass.app.context import Context, make_engine, read_catalogue
 from windlass.app.data_directory import DataDirectory, Membership, write_json
 from windlass.app.services import ENVOY, Services
 from windlass.kit.clock import SystemClock
@@ -65,7 +65,7 @@ def run_control_plane(settings: Settings) -> None:
 
 
 def _prepare(settings: Settings, data: DataDirectory) -> Context:
-    make_engine(settings, data)
+    make_engine(settings, data, read_catalogue(settings))
     _empty_metrics(data)
     database_url = settings.database or data.database_url
     database = Database(database_url)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from windlass import __version__
 from windlass.app.context import LEASE, Context
 from windlass.control.lease import current_holder
-from windlass.engines.local.engine import LocalEngine
+from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.client import GateClient
 from windlass.gateway.gateway import GatewayUnavailable
 from windlass.kit.database import Database
@@ -23,6 +23,9 @@ _GATE_SERIES = {
 }
 
 
+_SEPARATED = "Run as root: each project's processes run under a user id of their own."
+
+
 class Platform:
     """Shows one control plane and what it sees."""
 
@@ -33,6 +36,7 @@ class Platform:
         self._database = database
         self._engine = engine
         self._gate = gate
+        self._catalogue = context.catalogue()
 
     def view(self) -> dict[str, Any]:
         """What `windlass status` shows."""
@@ -77,11 +81,11 @@ class Platform:
                 }
                 for device in node.devices
             ],
-            "trust": self._engine.trust_note,
+            "trust": self._engine.trust_domain_note or _SEPARATED,
             "limits": self._engine.limits_note,
-            "hostImages": list(self._engine.host_images()),
+            "hostImages": sorted(self._catalogue.entries()),
         }
-        problem = self._engine.host_images_error()
+        problem = self._catalogue.problem
         return view if problem is None else {**view, "hostImagesError": problem}
 
     def _allocated(self) -> dict[str, float]:

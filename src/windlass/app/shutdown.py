@@ -7,6 +7,7 @@ from contextlib import suppress
 from windlass.app.context import make_engine
 from windlass.app.data_directory import DataDirectory
 from windlass.app.services import Services
+from windlass.engines.local.catalogue import Catalogue
 from windlass.settings import Settings
 
 _CONTROL_PLANE_SECONDS = 15.0
@@ -24,7 +25,7 @@ def end_everything(settings: Settings) -> None:
     data.prepare()
     _end_control_planes(data)
     with data.joined(alone=True):
-        make_engine(settings, data).stop_everything(_REPLICA_GRACE_SECONDS)
+        make_engine(settings, data, Catalogue()).stop_everything(_REPLICA_GRACE_SECONDS)
         Services(data, settings.gateway).stop(_SERVICE_GRACE_SECONDS)
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ NOW = 1_000_000.0
 TIMEOUT = 600.0
 
 
-def record(**changes: object) -> WorkloadRecord:
+def record(**changes: Any) -> WorkloadRecord:
     made = WorkloadRecord(
         id="w",
         type="Inference",
@@ -29,18 +30,18 @@ def record(**changes: object) -> WorkloadRecord:
         created_at=NOW - 10,
         phase="Creating",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
-def pod(name: str, ordinal: int = 0, **changes: object) -> Pod:
+def pod(name: str, ordinal: int = 0, **changes: Any) -> Pod:
     return replace(Pod(name, "w", "r", ordinal, NOW - 5), **changes)  # type: ignore[arg-type]
 
 
-def running(name: str, ordinal: int = 0, **changes: object) -> Pod:
+def running(name: str, ordinal: int = 0, **changes: Any) -> Pod:
     return pod(name, ordinal, state=PodState.RUNNING, node_name="n", started_at=NOW - 5, **changes)
 
 
-def ended(name: str, reason: ExitReason = ExitReason.ERROR, **changes: object) -> Pod:
+def ended(name: str, reason: ExitReason = ExitReason.ERROR, **changes: Any) -> Pod:
     placed = replace(pod(name, **changes), node_name="n")
     return placed.exited(PodExit(reason, "it ended", NOW - 1))
 

@@ -14,6 +14,7 @@ import psutil
 
 from windlass.engines.engine import (
     Device,
+    Limits,
     Node,
     Refusal,
     ReplicaCannotStart,
@@ -27,6 +28,7 @@ from windlass.engines.local.control_groups import find_control_groups
 from windlass.engines.local.fence import Fence
 from windlass.engines.local.gpus import discover_gpus
 from windlass.engines.local.homes import SHARED_ROOT, Homes
+from windlass.engines.local.notes import limit_notes
 from windlass.engines.local.observations import Observations
 from windlass.engines.local.ports import NoFreePort, Ports
 from windlass.engines.local.preparation import Preparation
@@ -92,6 +94,12 @@ class LocalEngine:
             "Not run as root: every process runs as the platform's own user, so that projects are "
             "not kept from each other's files, nor from the data directory."
         )
+
+    @property
+    def limits_note(self) -> str:
+        """How CPU and memory limits are enforced on this machine."""
+        limits = Limits(cpu_millicores_limit=1, memory_bytes_limit=1)
+        return "; ".join(limit_notes(limits, self._preparation.groups))
 
     def nodes(self) -> Sequence[Node]:
         """This machine."""

@@ -1,0 +1,34 @@
+"""Platforms that end-to-end tests share."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.platforms import Platform, running
+
+
+@pytest.fixture(scope="session")
+def platform(scratch_root: Path) -> Iterator[Platform]:
+    """One platform that tests share: each names its own workloads and deletes them."""
+    yield from running(scratch_root / "shared", "--simulate-gpus", "4xH100-80GB")
+
+
+@pytest.fixture
+def own_platform(scratch_root: Path, request: pytest.FixtureRequest) -> Iterator[Platform]:
+    """A platform of this test's own, which it may stop, kill and start."""
+    directory = Path(tempfile.mkdtemp(dir=scratch_root))
+    options = getattr(request, "param", ())
+    yield from running(directory / "data", *options)
+
+
+@pytest.fixture(scope="session")
+def scratch_root() -> Iterator[Path]:
+    """A folder that other users can pass through, as replicas of a project's user must."""
+    made = Path(tempfile.mkdtemp(prefix="windlass-test-"))
+    os.chmod(made, 0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
