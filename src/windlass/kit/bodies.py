@@ -2,8 +2,8 @@
 
 import copy
 import json
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -51,12 +51,31 @@ def validate_soundest(
         return validate(model, sound)[0], field_errors(error)
 
 
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The model as one JSON Schema without references, as OpenAPI 3.1 takes it.
+
+    The model must not contain itself.
+    """
+    schema = model.model_json_schema(by_alias=True)
+    return cast(dict[str, Any], _inlined(schema, schema.pop("$defs", {})))
+
+
 def field_errors(error: ValidationError) -> list[FieldError]:
     """What pydantic found, as paths the caller wrote and in words the caller understands."""
     return [
         FieldError(_path(detail["loc"]), _problem(detail))
         for detail in error.errors(include_url=False)
     ]
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(entry, definitions) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
+    return {key: _inlined(member, definitions) for key, member in schema.items()}
 
 
 def _path(location: Sequence[str | int]) -> str:

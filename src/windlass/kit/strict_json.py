@@ -13,20 +13,15 @@ from typing import Any, NoReturn
 
 from windlass.kit.errors import BadRequest, FieldError, invalid_fields
 
-LARGEST_BODY_BYTES = 1024 * 1024
 DEEPEST_NESTING = 64
 
 
-def read_json_object(
-    raw: bytes, content_type: str | None = None, largest: int = LARGEST_BODY_BYTES
-) -> dict[str, Any]:
+def read_json_object(raw: bytes, content_type: str | None = None) -> dict[str, Any]:
     """The JSON object in `raw`; `content_type` is the request's header, None where there is none.
 
     Raises BadRequest for anything else, with the line and column where that is known.
     """
     _require_json(content_type)
-    if len(raw) > largest:
-        raise BadRequest(f"The body is {len(raw)} bytes; at most {largest} are taken.")
     body = _parse(_decode(raw))
     if not isinstance(body, dict):
         raise BadRequest(f"The body must be a JSON object, not {json_kind(body)}.")

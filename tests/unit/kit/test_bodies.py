@@ -4,9 +4,10 @@ import json
 from typing import Annotated, Any, Literal
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field
 
-from windlass.kit.bodies import parse_body, validate_soundest
+from windlass.kit.bodies import body_schema, parse_body, validate_soundest
 from windlass.kit.errors import BadRequest
 
 
@@ -86,6 +87,14 @@ def test_leaves_the_given_body_alone() -> None:
     body = {"name": "a", "parts": [{"port": 0}]}
     validate_soundest(Whole, body)
     assert body == {"name": "a", "parts": [{"port": 0}]}
+
+
+def test_the_schema_of_a_body_is_complete_in_itself() -> None:
+    schema = body_schema(Whole)
+    assert "$ref" not in json.dumps(schema)
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid({"name": "a", "parts": [{"port": 1, "kind": "small"}]})
+    assert not validator.is_valid({"name": "a", "parts": [{"port": 0}]})
 
 
 def test_nothing_sound_remains_without_what_is_required() -> None:

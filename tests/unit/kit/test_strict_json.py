@@ -66,7 +66,6 @@ def test_refuses_other_content_types_naming_the_right_one(content_type: str) -> 
         (b'{"a": {"\\u0000": 1}}', "a: has a key"),
         (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", "64 levels"),
         (b'{"a": ' * 150_000, "64 levels"),
-        (b'{"a": "' + b"x" * (1024 * 1024) + b'"}', "at most 1048576"),
     ],
 )
 def test_refuses_what_would_mean_something_else_to_us(raw: bytes, words: str) -> None:
