@@ -27,17 +27,27 @@ class Autoscaling(SpecModel):
     """The bounds of the number of replicas, and what moves it between them."""
 
     metric_threshold_percentage: Percentage | None = None
+    """The share of `metricThreshold` to aim at; 70 unless given."""
     min_replicas: UnsignedInt32 | None = None
+    """1 unless given; 0 lets it scale to zero."""
     max_replicas: PositiveInt32 | None = None
+    """As `minReplicas`, and at least 1, unless given."""
     initial_replicas: UnsignedInt32 | None = None
+    """How many to start with."""
     activation_replicas: PositiveInt32 | None = None
+    """How many to wake with from zero."""
     concurrency_hard_limit: UnsignedInt32 | None = None
+    """Most requests in flight to one replica; 0 is no limit."""
     scale_to_zero_retention_seconds: UpToAnHour | None = None
+    """How long the last replica stays without traffic."""
     scale_down_delay_seconds: UpToAnHour | None = None
+    """How long a decision to scale down waits."""
     initialization_timeout_seconds: PositiveInt32 | None = None
     """Superseded by `servingConfiguration.initializationTimeoutSeconds`, and without effect."""
     metric: Metric | None = None
+    """`throughput`, `concurrency`, `latency` or the name of a custom metric."""
     metric_threshold: Int32 | None = None
+    """Requests a second, requests in flight, or milliseconds, of each replica."""
 
     @property
     def minimum(self) -> int:

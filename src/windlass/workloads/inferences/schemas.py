@@ -42,32 +42,44 @@ class InferenceSpec(SpecModel):
     """What is to run and how it is served."""
 
     image: NonEmpty | None = None
+    """The image; `host/…` names a command of the catalogue of this machine. Mandatory."""
     image_pull_policy: ImagePullPolicy | None = None
     image_pull_secrets: list[ImagePullSecret | None] | None = None
     command: NonEmpty | None = None
+    """Replaces the image's command; split into words as a shell does; only `$(NAME)` is expanded."""
     args: NonEmpty | None = None
+    """Replaces the image's arguments; split like `command`."""
     working_dir: NonEmpty | None = None
+    """Where the command starts."""
     create_home_dir: bool | None = None
     probes: Probes | None = None
     environment_variables: list[EnvironmentVariable | None] | None = None
+    """Variables of the replica, later ones expanding `$(NAME)` of earlier ones."""
     annotations: list[Annotation | None] | None = None
     labels: list[Label | None] | None = None
     category: str | None = None
+    """Build, Train or Deploy, which is the default here."""
     priority_class: str | None = None
+    """One of seven, from very-low to very-high; follows the category unless given."""
     preemptibility: Preemptibility | None = None
+    """Follows the priority class unless given."""
     node_type: NonEmpty | None = None
     node_affinity_required: NodeAffinity | None = None
     pod_affinity: PodAffinity | None = None
     node_pools: list[str] | None = None
+    """Node pools in order of preference."""
     tolerations: list[Toleration | None] | None = None
     ports: list[ContainerPort | None] | None = None
     exposed_urls: list[ExposedUrl | None] | None = None
     related_urls: list[RelatedUrl | None] | None = None
     compute: Compute | None = None
+    """What each replica asks for."""
     storage: Storage | None = None
     security: Security | None = None
     serving_port: ServingPort | None = None
+    """Mandatory."""
     autoscaling: Autoscaling | None = None
+    """One replica unless given."""
     serving_configuration: ServingConfiguration | None = None
 
 
@@ -76,9 +88,12 @@ class InferenceCreationRequest(SpecModel):
     called."""
 
     name: NonEmpty
+    """A DNS label, free in the project, that leaves room for the project in the host name."""
     use_given_name_as_prefix: bool | None = None
+    """Add a random suffix to the name."""
     project_id: NonEmpty
     cluster_id: Uuid
+    """The project's cluster."""
     template_id: Uuid | None = None
     spec: InferenceSpec | None = None
 

@@ -25,18 +25,23 @@ class ServingPort(SpecModel):
 
     mandatory: ClassVar = ("container",)
     container: Port | None = None
+    """The port that the container listens on; a process of the host listens on `PORT`."""
     protocol: Literal["http", "grpc"] | None = None
     authorization_type: AuthorizationType | None = None
+    """Who may call: everybody, unless given."""
     authorized_users: list[str] | None = None
     authorized_groups: list[str] | None = None
     cluster_local_access_only: bool | None = None
+    """Answer on the internal gateway only."""
 
 
 class ServingConfiguration(SpecModel):
     """How long a replica may take to become ready, and a request to be answered, in seconds."""
 
     initialization_timeout_seconds: PositiveInt32 | None = None
+    """600 unless given; after it, the workload has failed."""
     request_timeout_seconds: PositiveInt32 | None = None
+    """To the first byte of the answer, and then of silence; 300 unless given."""
 
 
 def serving_errors(port: ServingPort | None, path: str) -> Iterator[FieldError]:

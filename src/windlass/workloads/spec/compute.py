@@ -39,17 +39,26 @@ class Compute(SpecModel):
     """What one replica asks of its node. Portions and GPU memory are of each device."""
 
     gpu_devices_request: UnsignedInt32 | None = None
+    """How many GPUs, all on one node."""
     gpu_request_type: GpuRequestType | None = None
+    """How the part of each GPU is said."""
     gpu_portion_request: NotNegative | None = None
+    """Above 0, at most 1."""
     gpu_portion_limit: NotNegative | None = None
+    """What it may use while nobody else needs it."""
     gpu_memory_request: Bytes | None = None
     gpu_memory_limit: Bytes | None = None
     mig_profile: MigProfile | None = None
     cpu_core_request: NotNegative | None = None
+    """In cores, such as 0.5."""
     cpu_core_limit: NotNegative | None = None
+    """In cores; no limit unless given."""
     cpu_memory_request: Bytes | None = None
+    """Such as 512Mi or 2G."""
     cpu_memory_limit: Bytes | None = None
+    """No limit unless given; a replica that exceeds it is killed."""
     large_shm_request: bool | None = None
+    """A larger /dev/shm."""
     extended_resources: list[ExtendedResource | None] | None = None
 
 

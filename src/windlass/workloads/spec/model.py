@@ -23,6 +23,7 @@ class SpecModel(BaseModel):
         extra="ignore",
         alias_generator=to_camel,
         protected_namespaces=(),
+        use_attribute_docstrings=True,
     )
 
     mandatory: ClassVar[tuple[str, ...]] = ()
