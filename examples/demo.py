@@ -1,29 +1,19 @@
 """`make demo`: starts a platform, deploys a real model through the public API, and asks it.
 
-Goes on serving until Ctrl-C, which ends all that was started; `--exit` (or EXIT=1) ends at once.
+Goes on serving until Ctrl-C, which ends all that was started.
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from examples.demo_platform import (
-    DATA_DIR,
-    LOG,
-    REPOSITORY,
-    AlreadyRunning,
-    Platform,
-    PlatformTrouble,
-    exclusive,
-    log_tail,
-    running_platform,
-)
+from examples.demo_platform import REPOSITORY, AlreadyRunning, DemoPlatform, PlatformTrouble
 from examples.digits.data import Digits, held_out_digits
 from examples.digits.measurement import Measurement, WrongAnswer, measure
 from windlass.cli.documents import read_documents
@@ -46,19 +36,20 @@ class DemoFailed(Exception):
 
 def main() -> int:
     """Run the demo. 0 when all went well, 1 when not, 130 when interrupted before it was done."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--exit", action="store_true", help="end when done, as EXIT=1 does")
-    leave = parser.parse_args().exit or os.environ.get("EXIT") == "1"
+    options = _options()
+    platform = DemoPlatform(options.folder.absolute())
     _treat_as_interrupts(signal.SIGTERM, signal.SIGHUP)
-    served = False
+    has_shown = False
     try:
-        with exclusive(), running_platform() as platform, _announced_end():
+        with platform.alone(), platform.running() as control_plane, _announced_end():
             _deploy_and_ask(platform)
-            served = True
-            if not leave:
-                _serve(platform)
+            has_shown = True
+            if not options.exit:
+                _say("Serving", "until Ctrl-C")
+                status = control_plane.wait()
+                raise DemoFailed(f"windlass up ended by itself ({status}).\n{platform.log_tail()}")
     except KeyboardInterrupt:
-        return 0 if served else 130
+        return 0 if has_shown else 130
     except (
         AlreadyRunning,
         PlatformTrouble,
@@ -72,21 +63,36 @@ def main() -> int:
     return 0
 
 
-def _deploy_and_ask(platform: Platform) -> None:
-    administrator = Administrator.read(DATA_DIR)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
+    parser.add_argument(
+        "--exit",
+        action="store_true",
+        default=os.environ.get("EXIT") == "1",
+        help="end when done, as EXIT=1 in the environment does",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=REPOSITORY / ".cache" / "demo",
+        help="where the platform keeps everything (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def _deploy_and_ask(platform: DemoPlatform) -> None:
+    administrator = Administrator.read(platform.data_dir)
     _say("Platform", f"ready in {platform.seconds_to_ready:.1f} s at {administrator.url}")
     with Client.from_administrator(administrator) as client:
-        request = _request(administrator)
-        _say("Deploy", f"POST {administrator.url}/api/v1/workloads/inferences")
-        _say("", json.dumps({"name": request["name"], "spec": request["spec"]}))
-        workload = _deploy(client, request)
+        workload = _deploy(client, _request(administrator))
     urls = workload.get("urls") or []
     digits = held_out_digits()
     measured = measure(urls[0], digits, CONNECTIONS, ROUNDS)
     _tell_measurement(measured, len(digits.labels))
     if measured.accuracy <= LEAST_ACCURACY:
-        raise DemoFailed(f"The model is right in {measured.accuracy:.1%} only; it should be more.")
+        raise DemoFailed(f"The model is right in {measured.accuracy:.1%} only.")
     _tell_what_to_try(workload, digits)
+    _tell_where_to_look(workload, platform)
 
 
 def _request(administrator: Administrator) -> InferenceRequest:
@@ -102,6 +108,7 @@ def _request(administrator: Administrator) -> InferenceRequest:
 
 def _deploy(client: Client, request: InferenceRequest) -> Workload:
     """Create the workload and show its phases until it runs. Raises DemoFailed."""
+    _say("Deploy", f"POST /api/v1/workloads/inferences, the body of {_short(INFERENCE)}")
     with Progress() as progress:
         workload_id = client.create_inference(request)["workloadId"]
         waiting = Waiting(client, progress, RUNNING_WITHIN_SECONDS)
@@ -140,29 +147,22 @@ def _tell_measurement(measured: Measurement, images: int) -> None:
 
 
 def _tell_what_to_try(workload: Workload, digits: Digits) -> None:
-    name, urls = workload["name"], workload.get("urls") or []
-    body = json.dumps({"images": [[int(pixel) for pixel in digits.images[0]]]}).replace(" ", "")
+    by_path, *others = workload.get("urls") or []
+    image = ",".join(str(int(pixel)) for pixel in digits.images[0])
     header = "-H 'Content-Type: application/json'"
-    _say("Try", f"by path, an image of a {digits.labels[0]}:")
-    _say("", f"curl {urls[0].rstrip('/')}/predict {header} -d '{body}'")
-    by_host = next((url for url in urls if urlsplit(url).netloc != urlsplit(urls[0]).netloc), None)
-    if by_host is not None:
-        address, host = urlsplit(urls[0]).netloc, urlsplit(by_host).netloc
-        _say("", f"by host, {by_host}:")
+    _say("Try", f"by path, with an image of a {digits.labels[0]}:")
+    _say("", f"""curl {by_path.rstrip("/")}/predict {header} -d '{{"images":[[{image}]]}}'""")
+    for url in others:
+        _say("", f"by host, {url}:")
+        host, address = urlsplit(url).netloc, urlsplit(by_path).netloc
         _say("", f"curl -H 'Host: {host}' http://{address}/healthz")
-    command = (REPOSITORY / ".venv/bin/windlass").relative_to(REPOSITORY)
-    directory = DATA_DIR.relative_to(REPOSITORY)
-    _say("See", f"{command} describe {name} --data-dir {directory}")
-    _say("Logs", f"of the model:     {command} logs {name} --data-dir {directory}")
-    _say("", f"of the platform:  {LOG.relative_to(REPOSITORY)}")
 
 
-def _serve(platform: Platform) -> None:
-    _say("Serving", "until Ctrl-C")
-    status = platform.wait()
-    raise DemoFailed(
-        "\n".join([f"The platform ended by itself with exit status {status}.", *log_tail()])
-    )
+def _tell_where_to_look(workload: Workload, platform: DemoPlatform) -> None:
+    directory = f"--data-dir {_short(platform.data_dir)}"
+    _say("Look", f".venv/bin/windlass describe {workload['name']} {directory}")
+    _say("Logs", f".venv/bin/windlass logs {workload['name']} {directory}")
+    _say("", f"and of the platform: {_short(platform.log)}")
 
 
 @contextmanager
@@ -175,6 +175,11 @@ def _announced_end() -> Iterator[None]:
 
 def _say(title: str, text: str) -> None:
     print(f"{title:<10}{text}", flush=True)
+
+
+def _short(path: Path) -> Path:
+    """As it is typed in the repository's root."""
+    return path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
 
 
 def _treat_as_interrupts(*signals: signal.Signals) -> None:

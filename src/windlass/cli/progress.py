@@ -12,6 +12,7 @@ from windlass.kit.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.spinner import Spinner
 
 _REFRESHES_A_SECOND = 12
 
@@ -27,6 +28,7 @@ class Progress:
         self._current: dict[str, Workload] = {}
         self._silent_for: float | None = None
         self._live: Live | None = None
+        self._spinners: dict[str, Spinner] = {}
 
     def __enter__(self) -> Self:
         if sys.stdout.isatty() and not self._quiet:
@@ -92,24 +94,26 @@ class Progress:
 
     def _render(self) -> "RenderableType":
         from rich.console import Group
+
+        if self._silent_for is not None:
+            return self._spinning("", "the platform does not answer; asking again")
+        moving = [each for each in tuple(self._current.values()) if not has_settled(each)]
+        return Group(*(self._spinning(each["id"], self._now(each)) for each in moving))
+
+    def _spinning(self, key: str, text: str) -> "Spinner":
+        """The text behind a spinner, which goes on turning from one rendering to the next."""
         from rich.spinner import Spinner
         from rich.text import Text
 
-        if self._silent_for is not None:
-            return Spinner("dots", Text("the platform does not answer; asking again", "yellow"))
-        moving = [each for each in tuple(self._current.values()) if not has_settled(each)]
-        return Group(*(Spinner("dots", self._live_text(each)) for each in moving))
+        spinner = self._spinners.setdefault(key, Spinner("dots"))
+        spinner.update(text=Text(text))
+        return spinner
 
-    def _live_text(self, workload: Workload) -> str:
+    def _now(self, workload: Workload) -> str:
         ready, wanted = replicas(workload)
-        parts = [
-            workload["name"],
-            workload["phase"],
-            f"{self._elapsed():.1f} s",
-            f"{ready} of {wanted} replicas ready",
-            printable(workload.get("phaseMessage") or ""),
-        ]
-        return "  ".join(part for part in parts if part)
+        message = workload.get("phaseMessage") or f"{ready} of {wanted} replicas are ready."
+        elapsed = f"{self._elapsed():.1f} s"
+        return "  ".join([workload["name"], workload["phase"], elapsed, printable(message)])
 
 
 def replicas(workload: Workload) -> tuple[int, int]:
