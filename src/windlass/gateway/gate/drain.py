@@ -53,11 +53,10 @@ class Drain:
     async def _sweep(self, records: list[Record]) -> None:
         counts = await self._admin.in_flight(record.route.workload_id for record in records)
         for record in records:
-            workload_id = record.route.workload_id
-            active = counts.get(workload_id, {})
+            active = counts.get(record.route.workload_id, {})
             ended = {each.replica_id for each in record.draining if not active.get(_address(each))}
             if ended or not record.draining:
-                await self._publisher.drained(workload_id, frozenset(ended))
+                await self._publisher.drained(record, frozenset(ended))
 
     def _may_forget(self, record: Record) -> bool:
         if not record.draining and not record.removed:

@@ -46,6 +46,8 @@ class Superseded(Exception):
 class _Workload:
     record: Record
     scope_names: frozenset[str] = frozenset()
+    is_listed: bool = False
+    """Whether an endpoint that takes new requests is published."""
     step: "asyncio.Task[None] | None" = None
     """Brings `record` to Envoy; a later change cancels it."""
     saved: Record | None = None
@@ -85,15 +87,16 @@ class Publisher:
 
     def outlook(self, workload_id: str) -> Outlook:
         """How things stand for a workload's held requests."""
-        record = self.record(workload_id)
-        if record is None or record.removed:
+        workload = self._workloads.get(workload_id)
+        if workload is None or workload.record.removed:
             return Outlook(denial=Denial(404, NOT_HERE))
-        route = record.route
+        route = workload.record.route
         if route.unavailable is not None:
             return Outlook(denial=Denial(503, route.unavailable))
-        listed = self._discovery.is_acknowledged(ResourceKey(ENDPOINTS, workload_id))
+        known = self._discovery.is_acknowledged(ResourceKey(ENDPOINTS, workload_id))
         return Outlook(
-            may_pass=bool(route.endpoints) and listed,
+            # What is wanted may not be published yet; or no longer wanted, and not yet withdrawn.
+            may_pass=bool(route.endpoints) and workload.is_listed and known,
             limit_seconds=route.request_timeout_seconds,
         )
 
@@ -133,12 +136,14 @@ class Publisher:
         await asyncio.gather(*(self.remove(workload_id) for workload_id in gone))
         await asyncio.gather(*(self.put(route) for route in routes))
 
-    async def drained(self, workload_id: str, replica_ids: frozenset[str]) -> None:
-        """Forget replicas whose last request has ended, and a removed workload with its last."""
-        workload = self._workloads.get(workload_id)
-        if workload is None:
+    async def drained(self, record: Record, replica_ids: frozenset[str]) -> None:
+        """Forget replicas whose last request has ended, and a removed workload with its last.
+
+        Does nothing when `record` is no longer how things stand.
+        """
+        workload = self._workloads.get(record.route.workload_id)
+        if workload is None or workload.record is not record:
             return
-        record = workload.record
         remaining = tuple(each for each in record.draining if each.replica_id not in replica_ids)
         await self._change(workload, replace(record, draining=remaining))
 
@@ -215,6 +220,7 @@ class Publisher:
     def _publish_endpoints(self, workload: _Workload) -> list[ResourceKey]:
         record = workload.record
         name = record.route.workload_id
+        workload.is_listed = bool(record.route.endpoints)
         assignment = load_assignment(name, record.route.endpoints, record.draining)
         return [
             self._discovery.publish(CLUSTER, name, cluster(name)),

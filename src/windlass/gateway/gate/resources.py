@@ -60,6 +60,8 @@ def cluster(workload_id: str) -> cluster_pb2.Cluster:
     source.ads.SetInParent()
     # Without this Envoy would send to draining replicas once they are the majority.
     built.common_lb_config.healthy_panic_threshold.value = 0
+    # Else Envoy acknowledges a replica's draining at once and acts on it up to a second later.
+    built.common_lb_config.update_merge_window.SetInParent()
     built.circuit_breakers.thresholds.append(no_limits())
     options = http_protocol_options_pb2.HttpProtocolOptions()
     options.explicit_http_config.http_protocol_options.SetInParent()

@@ -159,6 +159,8 @@ class Subscription:
                     name=name, version=resource.version, resource=resource.packed
                 )
                 self._sent[key] = resource.version
+                # Contents recur, and with them versions: an earlier word does not count any more.
+                self._acknowledged.pop(key, None)
                 carried[key] = resource.version
         # The first answer to a wildcard is due even when it is empty: Envoy waits for it.
         if not carried and names:

@@ -1,0 +1,55 @@
+"""One gate and one Envoy for most tests; each test takes workload names of its own."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.running import RunningGateway
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """Shared: a test must not kill its processes or call `replace_all`."""
+    running = RunningGateway(tmp_path_factory.mktemp("gateway")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """For a test that kills its processes or replaces all routes."""
+    running = RunningGateway(tmp_path).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def name() -> str:
+    """A workload name that no other test uses."""
+    return f"w{next(_numbers)}"
+
+
+@pytest.fixture
+def start_replica() -> Iterator[Callable[[str], Replica]]:
+    """Starts replicas, and stops them after the test."""
+    started: list[Replica] = []
+
+    def start(replica_name: str) -> Replica:
+        replica = Replica(replica_name).start()
+        started.append(replica)
+        return replica
+
+    yield start
+    for replica in started:
+        replica.stop()
+
+
+@pytest.fixture
+def replica(start_replica: Callable[[str], Replica]) -> Replica:
+    """One replica."""
+    return start_replica("replica-1")

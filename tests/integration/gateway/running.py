@@ -1,0 +1,176 @@
+"""A gate and an Envoy under test, and a client for what they serve."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windlass.gateway.client import GateClient
+from windlass.gateway.gateway import Endpoint, Route, TokenTrust
+from windlass.gateway.processes import Address, Command, envoy_command, gate_command
+
+DOMAIN = "windlass.test"
+EPOCH = 1
+NO_TRUST = TokenTrust(issuer="nobody", jwks={"keys": []})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP response, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Return once the condition holds; fail the test when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.005)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def route(name: str, *endpoints: Endpoint, **fields: Any) -> Route:
+    """A workload `name` of the project `team`."""
+    return Route(
+        workload_id=f"id-{name}",
+        hosts=(f"{name}-runai-team.{DOMAIN}",),
+        path_prefix=f"/team/{name}",
+        endpoints=endpoints,
+        **fields,
+    )
+
+
+class RunningGateway:
+    """A gate and an Envoy in a directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.client = GateClient(directory)
+        self.gate: subprocess.Popen[bytes] | None = None
+        self.envoy: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "RunningGateway":
+        """Return once both serve."""
+        self.start_gate()
+        self.start_envoy()
+        self.client.replace_all([], NO_TRUST, EPOCH)
+        self.wait_until_listening()
+        return self
+
+    def start_gate(self) -> None:
+        """Start the gate; returns before it serves."""
+        self.gate = _started(gate_command(self.directory))
+
+    def start_envoy(self) -> None:
+        """Start Envoy; returns before it serves."""
+        self.envoy = _started(envoy_command(self.directory, Address("127.0.0.1", self.port), 2))
+
+    def kill_gate(self) -> None:
+        """As `kill -9` does, waiting until it is gone."""
+        assert self.gate is not None
+        self.gate.send_signal(signal.SIGKILL)
+        self.gate.wait()
+
+    def kill_envoy(self) -> None:
+        """As `kill -9` does, waiting until it is gone."""
+        assert self.envoy is not None
+        self.envoy.send_signal(signal.SIGKILL)
+        self.envoy.wait()
+
+    def stop(self) -> None:
+        """End both."""
+        self.client.close()
+        for process in (self.envoy, self.gate):
+            if process is not None:
+                process.kill()
+                process.wait()
+
+    def wait_until_listening(self) -> None:
+        """Return once Envoy takes connections."""
+
+        def listens() -> bool:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return True
+            return False
+
+        eventually(listens)
+
+    def held(self, name: str) -> int:
+        """Requests now held for a workload."""
+        count: int = self.client.status()["held"].get(f"id-{name}", 0)
+        return count
+
+    def request(
+        self,
+        path: str,
+        method: str = "GET",
+        host: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Iterable[bytes] | None = None,
+        seconds: float = 20.0,
+    ) -> Answer:
+        """One request on a connection of its own; `path` goes out as it is."""
+        with self.connection(seconds) as connection:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", host or f"127.0.0.1:{self.port}")
+            for key, value in (headers or {}).items():
+                connection.putheader(key, value)
+            if isinstance(body, bytes):
+                connection.putheader("Content-Length", str(len(body)))
+                connection.endheaders(body)
+            elif body is not None:
+                connection.putheader("Transfer-Encoding", "chunked")
+                connection.endheaders(body, encode_chunked=True)
+            else:
+                connection.endheaders()
+            response = connection.getresponse()
+            content = response.read()
+            return Answer(
+                response.status,
+                {key.lower(): value for key, value in response.getheaders()},
+                content,
+            )
+
+    @contextlib.contextmanager
+    def connection(self, seconds: float = 20.0) -> Iterator[http.client.HTTPConnection]:
+        """A connection to the gateway."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def raw(self, seconds: float = 20.0) -> socket.socket:
+        """A bare connection to the gateway."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
+
+
+def _started(command: Command) -> subprocess.Popen[bytes]:
+    with (command.directory / "log").open("ab") as log:
+        return subprocess.Popen(
+            command.argv, cwd=command.directory, stdout=log, stderr=log, env=dict(os.environ)
+        )

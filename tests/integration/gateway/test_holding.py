@@ -1,0 +1,157 @@
+"""With no replica, requests wait; each gets one answer."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.running import EPOCH, Answer, RunningGateway, eventually, route
+
+BODY = b"x" * 20_000
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Clients at the same time."""
+    with ThreadPoolExecutor(64) as pool:
+        yield pool
+
+
+def _hold(
+    gateway: RunningGateway,
+    threads: ThreadPoolExecutor,
+    name: str,
+    path: str = "/echo",
+    count: int = 1,
+) -> list[Future[Answer]]:
+    """Send requests that are held, and return once they are."""
+    before = gateway.held(name)
+    sent = [
+        threads.submit(gateway.request, f"/team/{name}{path}", "POST", body=BODY)
+        for _ in range(count)
+    ]
+    eventually(lambda: gateway.held(name) == before + count)
+    return sent
+
+
+def test_held_requests_are_answered_once_a_replica_is_there(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    gateway.client.put(route(name), EPOCH)
+    held = _hold(gateway, threads, name, count=20)
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    assert [each.result().json["size"] for each in held] == [len(BODY)] * 20
+    assert replica.seen["/echo"] == 20
+    assert gateway.held(name) == 0
+
+
+def test_the_hold_returns_with_the_last_replica_gone(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    for _ in range(3):
+        gateway.client.put(route(name, replica.endpoint), EPOCH)
+        assert gateway.request(f"/team/{name}/echo").status == 200
+        gateway.client.put(route(name), EPOCH)
+        [held] = _hold(gateway, threads, name)
+        gateway.client.put(route(name, replica.endpoint), EPOCH)
+        assert held.result().status == 200
+
+
+def test_held_requests_of_a_removed_workload_get_404(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, name: str
+) -> None:
+    gateway.client.put(route(name), EPOCH)
+    [held] = _hold(gateway, threads, name)
+    gateway.client.remove(f"id-{name}", EPOCH)
+    assert held.result().status == 404
+    assert held.result().json == {"code": 404, "message": "No workload is served at this address."}
+
+
+def test_held_and_new_requests_get_503_with_the_reason_once_it_is_unavailable(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    reason = 'Exit "1" \\ %REQ(x)% 100% \n\t{"a": 1} über ' + "long " * 2000
+    gateway.client.put(route(name), EPOCH)
+    [held] = _hold(gateway, threads, name)
+    gateway.client.put(route(name, unavailable=reason), EPOCH)
+    for answer in (held.result(), gateway.request(f"/team/{name}/echo")):
+        assert answer.status == 503
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json == {"code": 503, "message": reason}
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    assert gateway.request(f"/team/{name}/echo").status == 200
+
+
+def test_a_client_that_leaves_frees_its_place(
+    gateway: RunningGateway, replica: Replica, name: str
+) -> None:
+    gateway.client.put(route(name), EPOCH)
+    waiting = gateway.raw()
+    waiting.sendall(f"GET /team/{name}/echo HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    eventually(lambda: gateway.held(name) == 1)
+    waiting.close()
+    eventually(lambda: gateway.held(name) == 0)
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    assert gateway.request(f"/team/{name}/echo").status == 200
+    assert replica.seen["/echo"] == 1
+
+
+def test_a_held_websocket_opens_once_a_replica_is_there(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    gateway.client.put(route(name), EPOCH)
+    address = f"ws://127.0.0.1:{gateway.port}/team/{name}/socket"
+
+    def talk() -> str | bytes:
+        with connect(address, open_timeout=20) as socket:
+            socket.send("hello")
+            return socket.recv(timeout=20)
+
+    talking = threads.submit(talk)
+    eventually(lambda: gateway.held(name) == 1)
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    assert talking.result() == "hello"
+
+
+def test_other_workloads_do_not_wait(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    gateway.client.put(route(name), EPOCH)
+    gateway.client.put(route(f"{name}-other", replica.endpoint), EPOCH)
+    [held] = _hold(gateway, threads, name)
+    assert gateway.request(f"/team/{name}-other/echo").status == 200
+    gateway.client.remove(f"id-{name}", EPOCH)
+    assert held.result().status == 404
+
+
+def test_a_request_never_fails_while_replicas_come_and_go(
+    gateway: RunningGateway,
+    threads: ThreadPoolExecutor,
+    start_replica: Callable[[str], Replica],
+    name: str,
+) -> None:
+    replicas = [start_replica(f"replica-{number}") for number in range(2)]
+    gateway.client.put(route(name, replicas[0].endpoint), EPOCH)
+    finished = threading.Event()
+
+    def keep_asking() -> set[int]:
+        statuses = set()
+        with gateway.connection() as connection:
+            while not finished.is_set():
+                connection.request("GET", f"/team/{name}/echo")
+                response = connection.getresponse()
+                response.read()
+                statuses.add(response.status)
+        return statuses
+
+    asking = [threads.submit(keep_asking) for _ in range(4)]
+    for number in range(60):
+        listed = replicas[number % 2].endpoint
+        gateway.client.put(route(name, listed), EPOCH)
+        gateway.client.put(route(name), EPOCH)
+    gateway.client.put(route(name, replicas[0].endpoint), EPOCH)
+    finished.set()
+    assert set().union(*(each.result() for each in asking)) == {200}
