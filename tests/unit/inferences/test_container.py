@@ -82,6 +82,9 @@ def test_refuses_images_that_none_can_be(image: str | None, words: str) -> None:
         ("handler.httpGet.host", "a_b"),
         ("handler.httpGet.host", "-a.org"),
         ("handler.httpGet.host", "a" * 64),
+        ("handler.httpGet.host", "a." * 126 + "ab"),
+        ("handler.httpGet.host", "a..b"),
+        ("handler.httpGet.host", "::1"),
     ],
 )
 def test_refuses_wrong_probe_values(field: str, value: object) -> None:

@@ -31,6 +31,8 @@ from windlass.kit.quantities import (
         ("1E", "1000000000000000000"),
         ("1E3", "1000"),
         ("1e-3", "0.001"),
+        ("1e18", "1000000000000000000"),
+        ("1e-18", "0.000000000000000001"),
         ("100m", "0.1"),
         ("7u", "0.000007"),
         ("3n", "0.000000003"),
@@ -105,6 +107,14 @@ def test_rounds_bytes_up_to_whole_ones() -> None:
 def test_refuses_thousandths_of_a_byte_meant_as_megabytes() -> None:
     with pytest.raises(InvalidQuantity, match="thousandths"):
         parse_bytes("512m")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("0", "0"), ("1000", "1000"), ("1536", "1536"), ("2048", "2Ki"), ("0.10", "0.10")],
+)
+def test_writes_the_largest_binary_suffix_that_loses_nothing(value: str, text: str) -> None:
+    assert format_quantity(Decimal(value)) == text
 
 
 @given(st.integers(min_value=-LARGEST, max_value=LARGEST))

@@ -46,9 +46,9 @@ class InferenceSpec(SpecModel):
     image_pull_policy: ImagePullPolicy | None = None
     image_pull_secrets: list[ImagePullSecret | None] | None = None
     command: NonEmpty | None = None
-    """Replaces the image's command; split into words as a shell does; only `$(NAME)` is expanded."""
+    """Replaces the image's; split into words as a shell does; only `$(NAME)` is expanded."""
     args: NonEmpty | None = None
-    """Replaces the image's arguments; split like `command`."""
+    """Replaces the image's; split like `command`."""
     working_dir: NonEmpty | None = None
     """Where the command starts."""
     create_home_dir: bool | None = None

@@ -1,6 +1,5 @@
 """Kinds of single values in a spec: their range and form."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Annotated
@@ -42,10 +41,7 @@ def _quantity(parse: Callable[[str], object]) -> AfterValidator:
 def _hostname(value: str) -> str:
     labels = value.split(".")
     if len(value) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        try:
-            ipaddress.ip_address(value)
-        except ValueError:
-            raise wrong_form("is not a host name, such as model.example.org") from None
+        raise wrong_form("is not a host name, such as model.example.org")
     return value
 
 
