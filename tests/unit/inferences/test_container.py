@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.inferences.bodies import body, problems, rule_errors, spec
@@ -31,6 +31,7 @@ def test_splits_words_as_a_shell_would_and_expands_nothing(
     assert split_words(line) == words
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0"), max_size=8), max_size=6))
 def test_quoted_words_come_back_whole(words: list[str]) -> None:
     assert split_words(shlex.join(words)) == tuple(words)

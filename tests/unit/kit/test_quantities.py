@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from windlass.kit.quantities import (
@@ -117,16 +117,19 @@ def test_writes_the_largest_binary_suffix_that_loses_nothing(value: str, text: s
     assert format_quantity(Decimal(value)) == text
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-LARGEST, max_value=LARGEST))
 def test_whole_numbers_survive_writing_and_reading(value: int) -> None:
     assert parse_quantity(format_quantity(Decimal(value))) == value
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=-(10**9), max_value=10**9, places=9))
 def test_fractions_survive_writing_and_reading(value: Decimal) -> None:
     assert parse_quantity(format_quantity(value)) == value
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.+-eEinumkKMGTP \nB", max_size=12))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
