@@ -270,7 +270,7 @@ def canary(args: str | None = None, **spec: Any) -> dict[str, Any]:
 
 def windlass(*words: str) -> list[str]:
     """The command line of `windlass`, with this interpreter."""
-    return [sys.executable, "-m", "windlass.cli.main", *words]
+    return [sys.executable, "-m", "windlass", *words]
 
 
 def run_windlass(*words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":

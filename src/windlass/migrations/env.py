@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from windlass.app.schema import metadata
+from windlass.kit.database import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)

@@ -21,6 +21,8 @@ from windlass.workloads.records import (
 from windlass.workloads.tables import event, pod, revision, workload
 
 ENDED_PODS_READ = 400
+# Events written together are listed in the order in which they happened.
+_APART_SECONDS = 1e-5
 
 
 def load_state(connection: Connection, workload_id: str) -> WorkloadState | None:
@@ -99,18 +101,18 @@ def remove_pods(connection: Connection, pod_ids: Sequence[str]) -> None:
 def add_events(
     connection: Connection, workload_id: str, events: Iterable[NewEvent], now: float
 ) -> None:
-    """Tell what happened."""
+    """Tell what happened, in this order."""
     rows = [
         {
             "id": new_id(),
             "workload_id": workload_id,
             "pod_id": item.pod_id,
-            "created_at": now,
+            "created_at": now + index * _APART_SECONDS,
             "type": "Warning" if item.warning else "Normal",
             "reason": item.reason,
             "message": item.message,
         }
-        for item in events
+        for index, item in enumerate(events)
     ]
     if rows:
         connection.execute(insert(event), rows)
