@@ -21,8 +21,10 @@ import structlog
 from windlass.app.addresses import bind, settle_address
 from windlass.app.bootstrap import lay_foundation
 from windlass.app.context import Context, make_engine, read_catalogue
+from windlass.app.controllers import Controllers
 from windlass.app.data_directory import DataDirectory, Membership, write_json
 from windlass.app.services import ENVOY, Services
+from windlass.app.serving import serve_api
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
 from windlass.settings import Settings
@@ -183,13 +185,9 @@ class _Parent:
                 time.sleep(0.01)
 
     def _run_api(self, when_ready: Callable[[], None]) -> None:
-        from windlass.app.serving import serve_api
-
         serve_api(self._context, self._listener, when_ready)
 
     def _run_controllers(self, when_ready: Callable[[], None]) -> None:
-        from windlass.app.controllers import Controllers
-
         self._listener.close()
         controllers = Controllers(self._context, when_ready)
         for number in (signal.SIGTERM, signal.SIGINT):
