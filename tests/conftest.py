@@ -1,16 +1,20 @@
 """Fixtures for tests of every kind: databases, and the vendor's own client."""
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tools.postgresql import PostgresqlMissing, PostgresqlServer
 from tools.suite_results import DATABASE_PROPERTY, ResultsCollector
+from windlass.app.schema import bring_up_to_date
+from windlass.kit.database import Database
 
 ROOT = Path(__file__).parent.parent
 RUNAPY_VERSIONS = ("1.222.0", "1.224.0")
@@ -44,10 +48,16 @@ def postgresql_url(
 ) -> Iterator[str]:
     """An empty PostgreSQL database of this test's own, as SQLAlchemy's URL."""
     request.node.user_properties.append((DATABASE_PROPERTY, "postgresql"))
+    with temporary_database(postgresql_server) as url:
+        yield url
+
+
+@contextmanager
+def temporary_database(server: PostgresqlServer, template: str = "template1") -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
-    postgresql_server.create_database(name)
-    yield postgresql_server.url(name)
-    postgresql_server.drop_database(name)
+    server.create_database(name, template)
+    yield server.url(name)
+    server.drop_database(name)
 
 
 @pytest.fixture
@@ -62,6 +72,45 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """An empty database; every test that takes it runs twice, on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, to copy."""
+    path = tmp_path_factory.mktemp("template") / "windlass.sqlite"
+    apply_schema(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: PostgresqlServer) -> str:
+    """The name of a PostgreSQL database with the newest schema, to copy."""
+    postgresql_server.create_database("template_windlass")
+    apply_schema(postgresql_server.url("template_windlass"))
+    return "template_windlass"
+
+
+def apply_schema(url: str) -> None:
+    database = Database(url)
+    bring_up_to_date(database)
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A store with the newest schema and nothing in it; each test runs on both databases."""
+    request.node.user_properties.append((DATABASE_PROPERTY, request.param))
+    template = request.getfixturevalue(f"{request.param}_template")
+    if request.param == "sqlite":
+        opened = Database(f"sqlite:///{shutil.copy(template, tmp_path / 'windlass.sqlite')}")
+        yield opened
+        opened.close()
+        return
+    server = request.getfixturevalue("postgresql_server")
+    with temporary_database(server, template) as url:
+        opened = Database(url)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(params=RUNAPY_VERSIONS)

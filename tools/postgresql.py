@@ -1,8 +1,8 @@
 """A throwaway PostgreSQL server for tests.
 
-It keeps its data in a temporary folder, listens on a Unix socket there and nowhere else, does not
-care for durability, and ends with the process that started it. It never runs as root, which
-PostgreSQL refuses to.
+It keeps its data in a temporary folder, in memory where there is room, listens on a Unix socket
+there and nowhere else, does not care for durability, and ends with the process that started it. It
+never runs as root, which PostgreSQL refuses to.
 """
 
 import os
@@ -20,6 +20,8 @@ import psycopg
 
 _START_TIMEOUT_SECONDS = 60.0
 _DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
+_MEMORY = Path("/dev/shm")
+_NEEDED_BYTES = 2**30
 _OWNER = "postgres"
 _SETTINGS = {
     "autovacuum": "off",
@@ -42,7 +44,7 @@ class PostgresqlServer:
 
     def __init__(self) -> None:
         programs = find_programs()
-        self._folder = Path(tempfile.mkdtemp(prefix="windlass-postgresql-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="windlass-postgresql-", dir=_roomy_memory()))
         self._log = self._folder / "log"
         identity = _unprivileged_identity()
         if identity:
@@ -123,6 +125,15 @@ def find_programs() -> Path:
         if (folder / "postgres").exists() and (folder / "initdb").exists():
             return folder
     raise PostgresqlMissing("PostgreSQL is not installed")
+
+
+def _roomy_memory() -> Path | None:
+    """The memory file system, where a database is made several times faster than on a busy disk."""
+    try:
+        free = shutil.disk_usage(_MEMORY).free
+    except OSError:
+        return None
+    return _MEMORY if free >= _NEEDED_BYTES and os.access(_MEMORY, os.W_OK) else None
 
 
 def _unprivileged_identity() -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tools.suite_results import SuiteResults
 PROGRAMS = Path(sys.executable).parent
 PERMITTED_SKIPS = Path("tests/permitted_skips.txt")
 LIMIT_SECONDS = 1800
+SHOWN_SKIPS = 5
 PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
 
@@ -152,9 +153,10 @@ def print_skips(skipped: dict[str, str]) -> bool:
         refused = os.geteuid() == 0 and not test.startswith(permitted)
         groups[reason, refused].append(test)
     for (reason, refused), tests in sorted(groups.items()):
-        print(f"skipped{', WHICH IS NOT PERMITTED' if refused else ''}: {reason}")
-        for test in tests:
-            print(f"    {test}")
+        verdict = ", which is not permitted here" if refused else ""
+        print(f"skipped{verdict}: {reason} ({len(tests)} tests)")
+        shown = tests if refused else tests[:SHOWN_SKIPS]
+        print("".join(f"    {test}\n" for test in shown), end="")
     return any(refused for _reason, refused in groups)
 
 
