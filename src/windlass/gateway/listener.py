@@ -196,6 +196,7 @@ def _hold() -> dict[str, Any]:
                     }
                 ],
                 "retry_policy": {
+                    "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
                     "num_retries": 100_000,
                     "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
                 },

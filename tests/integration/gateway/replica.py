@@ -45,7 +45,9 @@ class Replica:
         return self
 
     def stop(self) -> None:
-        """Close every connection."""
+        """Close every connection, unless it has been stopped before."""
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 

@@ -89,10 +89,10 @@ class RunningGateway:
         """Start Envoy; returns before it serves."""
         self.envoy = _started(envoy_command(self.directory, Address("127.0.0.1", self.port), 2))
 
-    def kill_gate(self) -> None:
-        """As `kill -9` does, waiting until it is gone."""
+    def kill_gate(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """As `kill` does, waiting until it is gone."""
         assert self.gate is not None
-        self.gate.send_signal(signal.SIGKILL)
+        self.gate.send_signal(number)
         self.gate.wait()
 
     def kill_envoy(self) -> None:

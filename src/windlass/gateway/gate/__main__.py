@@ -53,6 +53,8 @@ async def _serve(files: GatewayFiles) -> None:
     ]
     for server in servers:
         await server.start()
+    for socket in (files.envoy_socket, files.control_socket):
+        socket.chmod(0o600)
     sweeping = asyncio.create_task(drain.sweep_forever())
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)

@@ -1,0 +1,158 @@
+"""Who may call: everyone, or whoever has a valid token of the trusted issuer."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from tests.integration.gateway.replica import PIECE, Replica
+from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, route
+from windlass.gateway.gateway import Access, TokenTrust
+
+ISSUER = "https://windlass.test"
+
+
+class Issuer:
+    """Signs tokens with a key of its own."""
+
+    def __init__(self, key_id: str) -> None:
+        self._key_id = key_id
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @property
+    def public_key(self) -> dict[str, Any]:
+        """As a JWK."""
+        described = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return {**described, "kid": self._key_id, "alg": "RS256", "use": "sig"}
+
+    def token(self, **claims: Any) -> str:
+        """Valid, but for what `claims` say; a claim that is None is left out."""
+        all_claims = {"iss": ISSUER, "sub": "someone", "exp": time.time() + 600, **claims}
+        given = {key: value for key, value in all_claims.items() if value is not None}
+        return jwt.encode(given, self._key, "RS256", headers={"kid": self._key_id})
+
+
+def trust_in(*issuers: Issuer) -> TokenTrust:
+    """Trust in these keys."""
+    return TokenTrust(ISSUER, {"keys": [issuer.public_key for issuer in issuers]})
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    """The trusted one."""
+    return Issuer("key-1")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[RunningGateway]:
+    """A gateway with the workloads `open` and `closed`, both on one replica, and `waiting`."""
+    replica = Replica().start()
+    running = RunningGateway(tmp_path_factory.mktemp("guarded")).start()
+    routes = [
+        route("open", replica.endpoint),
+        route("closed", replica.endpoint, access=Access.AUTHENTICATED),
+        route("waiting", access=Access.AUTHENTICATED),
+    ]
+    running.client.replace_all(routes, trust_in(issuer), EPOCH)
+    yield running
+    running.stop()
+    replica.stop()
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("body", [None, b"small", [b"chunked"], b"large" * 10_000])
+@pytest.mark.parametrize("by_host", [False, True])
+def test_a_valid_token_passes_and_is_not_shown_to_the_replica(
+    guarded: RunningGateway, issuer: Issuer, body: bytes | list[bytes] | None, by_host: bool
+) -> None:
+    path, host = (
+        ("/echo", f"CLOSED-runai-team.{DOMAIN}") if by_host else ("/team/closed/echo", None)
+    )
+    method = "GET" if body is None else "POST"
+    answer = guarded.request(path, method, host=host, headers=bearer(issuer.token()), body=body)
+    assert answer.status == 200
+    assert "authorization" not in answer.json["headers"]
+    refused = guarded.request(path, method, host=host, body=body)
+    assert refused.status == 401
+
+
+def _bad_tokens() -> dict[str, str]:
+    stranger = Issuer("key-1")
+    header_and_claims = "eyJhbGciOiJub25lIn0." + stranger.token().split(".")[1]
+    return {
+        "none": "",
+        "garbage": "garbage",
+        "strange key": stranger.token(),
+        "unsigned": f"{header_and_claims}.",
+        "symmetric": jwt.encode(
+            {"iss": ISSUER, "exp": time.time() + 60},
+            "secret" * 8,
+            "HS256",
+            headers={"kid": "key-1"},
+        ),
+    }
+
+
+@pytest.mark.parametrize("token", _bad_tokens().values(), ids=_bad_tokens().keys())
+@pytest.mark.parametrize("workload", ["closed", "waiting"])
+def test_any_other_token_is_401(guarded: RunningGateway, workload: str, token: str) -> None:
+    answer = guarded.request(f"/team/{workload}/echo", headers=bearer(token) if token else {})
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json["code"] == 401
+    assert answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": 1}, {"exp": time.time() - 10}, {"exp": None}, {"iss": "someone else"}, {"iss": None}],
+    ids=str,
+)
+def test_a_token_with_wrong_claims_is_401(
+    guarded: RunningGateway, issuer: Issuer, claims: dict[str, Any]
+) -> None:
+    token = issuer.token(**claims)
+    assert guarded.request("/team/closed/echo", headers=bearer(token)).status == 401
+
+
+def test_a_token_in_the_query_does_not_count(guarded: RunningGateway, issuer: Issuer) -> None:
+    assert guarded.request(f"/team/closed/echo?access_token={issuer.token()}").status == 401
+
+
+def test_a_public_workload_gets_the_callers_own_authorization(guarded: RunningGateway) -> None:
+    seen = guarded.request("/team/open/echo", headers=bearer("its own business"))
+    assert seen.json["headers"]["authorization"] == "Bearer its own business"
+
+
+def test_keys_change_without_cutting_a_stream(tmp_path: Path, replica: Replica) -> None:
+    old, new = Issuer("key-1"), Issuer("key-2")
+    running = RunningGateway(tmp_path).start()
+    try:
+        closed = route("closed", replica.endpoint, access=Access.AUTHENTICATED)
+        running.client.replace_all([closed], trust_in(old), EPOCH)
+        with running.connection() as connection:
+            connection.request(
+                "GET", "/team/closed/stream?pieces=40&pause=0.02", headers=bearer(old.token())
+            )
+            response = connection.getresponse()
+            assert response.status == 200
+            for trusted in (trust_in(old, new), trust_in(new)):
+                running.client.replace_all([closed], trusted, EPOCH)
+            answers = [
+                running.request("/team/closed/echo", headers=bearer(each.token())).status
+                for each in (old, new)
+            ]
+            assert answers == [401, 200]
+            assert response.read() == PIECE * 40
+    finally:
+        running.stop()
