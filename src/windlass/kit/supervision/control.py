@@ -22,11 +22,13 @@ from windlass.kit.supervision.program.directory import (
     read_json,
     write_json,
 )
+from windlass.kit.supervision.program.instructions import StopRequest
 from windlass.kit.supervision.program.leftovers import end_leftovers, find_leftovers
 from windlass.kit.supervision.program.log import log_numbers
 from windlass.kit.supervision.specification import Restart, Specification
 
 _LEFTOVERS_TIMEOUT = 5.0
+_LAST_BREATH = 2.0
 _PAUSE = 0.01
 
 
@@ -34,22 +36,22 @@ def launch(directory: Path, specification: Specification) -> bool:
     """Start a supervisor for the directory, unless it has one or was started once and for all.
 
     Safe to repeat after being killed at any point, and from several processes at once. Returns
-    whether this call started it. Raises OSError when directory or supervisor cannot be made, and
-    ValueError for a program that is not a path.
+    whether this call started it: where one is still being stopped, it does not. Raises OSError when
+    directory or supervisor cannot be made, and ValueError for a program that is not a path.
     """
     program = specification.program or specification.argv[0]
     if "/" not in program:
         raise ValueError(f"{program!r} is not the path of a program")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = Directory(str(directory.absolute()))
-    lock = files.take_lock()
+    lock = _take_lock(files)
     if lock is None:
         return False
     try:
-        if specification.restart is Restart.ALWAYS:
-            Path(files.stop).unlink(missing_ok=True)
-        elif files.was_started():
-            return False
+        if files.was_started():
+            if specification.restart is Restart.NEVER:
+                return False
+            _forget_former_run(files)
         write_json(files.specification, specification.to_json(), durable=True)
         _spawn(files, lock)
         return True
@@ -66,8 +68,12 @@ def stop(directory: Path, grace_seconds: float, reason: str = "") -> None:
     files = Directory(str(directory))
     if not directory.exists():
         return
+    earlier = StopRequest.read(files.stop)
+    kill_at = time.monotonic() + grace_seconds
+    if earlier is not None:
+        kill_at, reason = min(kill_at, earlier.kill_at), earlier.reason
     try:
-        write_json(files.stop, {"grace_seconds": grace_seconds, "reason": reason})
+        write_json(files.stop, {"kill_at": kill_at, "reason": reason})
     except OSError:
         if not _signal_supervisor(files, signal.SIGTERM):
             raise
@@ -120,6 +126,25 @@ def log_files(directory: Path) -> list[Path]:
     """The log of standard output and standard error, oldest file first."""
     folder = Directory(str(directory)).log
     return [Path(folder, f"{number}{LOG_SUFFIX}") for number in log_numbers(folder)]
+
+
+def _take_lock(files: Directory) -> int | None:
+    """The directory's lock; a supervisor that has only to let go of it is waited for."""
+    deadline = time.monotonic() + _LAST_BREATH
+    while True:
+        lock = files.take_lock()
+        ending = (read_json(files.state) or {}).get("state") == State.EXITED
+        if lock is not None or not ending or time.monotonic() >= deadline:
+            return lock
+        time.sleep(_PAUSE)
+
+
+def _forget_former_run(files: Directory) -> None:
+    """Make room for another run, whose state must not be mistaken for that of the former."""
+    if not end_leftovers(files, _LEFTOVERS_TIMEOUT):
+        raise OSError(f"processes of the former run do not end: {sorted(find_leftovers(files))}")
+    for file in (files.stop, files.state):
+        Path(file).unlink(missing_ok=True)
 
 
 def _spawn(files: Directory, lock: int) -> None:

@@ -50,10 +50,10 @@ class Instructions:
 
 
 class StopRequest:
-    """Who stops a process, and how patiently."""
+    """Why a process is stopped, and when it is killed, in the machine's monotonic seconds."""
 
-    def __init__(self, grace: float, reason: str) -> None:
-        self.grace = grace
+    def __init__(self, kill_at: float, reason: str) -> None:
+        self.kill_at = kill_at
         self.reason = reason
 
     @staticmethod
@@ -64,4 +64,4 @@ class StopRequest:
                 content = json.loads(file.read())
         except (FileNotFoundError, ValueError):
             return None
-        return StopRequest(content["grace_seconds"], content["reason"])
+        return StopRequest(content["kill_at"], content["reason"])

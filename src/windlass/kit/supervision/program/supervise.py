@@ -105,17 +105,17 @@ class Supervisor:
         self._look_for_stop()
         if not self._directory_is_ours():
             # Nobody could find the process any more: it must not outlive its record.
-            self._stop = self._stop or StopRequest(0, "its directory was removed")
+            self._stop = self._stop or StopRequest(now, "its directory was removed")
             self._kill_at = now
 
     def _look_for_stop(self) -> None:
         told, self._events.told_to_stop = self._events.told_to_stop, False
         request = self._read_stop()
         if request is None and told and self._stop is None:
-            request = StopRequest(self._instructions.stop_grace, "")
+            request = StopRequest(time.monotonic() + self._instructions.stop_grace, "")
         if request is not None:
             self._stop = request
-            self._kill_at = min(self._kill_at, time.monotonic() + request.grace)
+            self._kill_at = min(self._kill_at, request.kill_at)
 
     def _read_stop(self) -> StopRequest | None:
         """A request not seen before."""
