@@ -1,0 +1,92 @@
+"""What a spec asks of the platform, with every default filled in."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.inferences.bodies import spec
+from windlass.engines.engine import (
+    EnvironmentVariable,
+    HttpGet,
+    Limits,
+    Probe,
+    ReplicaTemplate,
+)
+from windlass.gateway.gateway import Access
+from windlass.scheduling import Request
+from windlass.workloads.inferences.desired import desired_of, template_of
+from windlass.workloads.inferences.schemas import InferenceSpec
+
+
+def test_the_least_spec_has_every_default() -> None:
+    desired = desired_of(spec())
+    assert desired.template == ReplicaTemplate("host/digits", 8000)
+    assert desired.request == Request()
+    assert desired.replicas == 1
+    assert desired.access is Access.PUBLIC
+    assert desired.request_timeout_seconds == 300
+    assert desired.initialization_timeout_seconds == 600
+    assert desired.category == "Deploy"
+
+
+def test_everything_said_is_in_the_template() -> None:
+    fields: dict[str, Any] = {
+        "command": "run 'a b'",
+        "args": "--port $(PORT)",
+        "workingDir": "/srv",
+        "environmentVariables": [{"name": "A", "value": "x"}],
+        "probes": {"readiness": {"handler": {"httpGet": {"path": "/up"}}}},
+        "compute": {"cpuCoreLimit": 2, "cpuMemoryRequest": "1Ki"},
+    }
+    assert desired_of(spec(**fields)).template == ReplicaTemplate(
+        image="host/digits",
+        container_port=8000,
+        command=("run", "a b"),
+        args=("--port", "$(PORT)"),
+        working_dir="/srv",
+        environment=(EnvironmentVariable("A", "x"),),
+        probe=Probe(HttpGet("/up")),
+        limits=Limits(2000, 2000, 1024, None),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "access"),
+    [
+        (None, Access.PUBLIC),
+        ("public", Access.PUBLIC),
+        ("authenticatedUsers", Access.AUTHENTICATED),
+    ],
+)
+def test_who_may_call_is_everybody_unless_said(given: str | None, access: Access) -> None:
+    port = {"container": 8000, "authorizationType": given}
+    assert desired_of(spec(servingPort=port)).access is access
+
+
+def test_times_are_as_given_each_by_itself() -> None:
+    request_only = desired_of(spec(servingConfiguration={"requestTimeoutSeconds": 7}))
+    assert request_only.request_timeout_seconds == 7
+    assert request_only.initialization_timeout_seconds == 600
+    other = {"initializationTimeoutSeconds": 8}
+    desired = desired_of(spec(servingConfiguration=other, autoscaling=other))
+    assert desired.request_timeout_seconds == 300
+    assert desired.initialization_timeout_seconds == 8
+
+
+def test_the_superseded_time_has_no_effect() -> None:
+    superseded = {"initializationTimeoutSeconds": 5}
+    assert desired_of(spec(autoscaling=superseded)).initialization_timeout_seconds == 600
+
+
+@pytest.mark.parametrize(
+    ("scaling", "replicas"),
+    [({}, 1), ({"minReplicas": 3}, 3), ({"minReplicas": 2, "maxReplicas": 2}, 2)],
+)
+def test_replicas_are_the_fewest_asked_for(scaling: dict[str, int], replicas: int) -> None:
+    assert desired_of(spec(autoscaling=scaling)).replicas == replicas
+
+
+@pytest.mark.parametrize("unchecked", [{"image": "host/a"}, {"servingPort": {"container": 1}}, {}])
+def test_a_spec_that_was_not_checked_has_no_template(unchecked: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="checked"):
+        template_of(InferenceSpec.model_validate(unchecked))
