@@ -8,24 +8,49 @@
     )
     decided = plan(snapshot)
     decided.placements   # {"w-0": Placement("n0", (DeviceShare("GPU-1", 500_000, …),))}
+    decided.evictions    # who has to stop first, for whom and why
     decided.pending      # what waits, with one reason per node pool
 
-A pod that runs has its `placement` in the snapshot and keeps it; a pod without one waits.
-Everything else has defaults: one node pool `default`, no quotas, all pods of a workload together.
-No input or output, no clock: the same snapshot gives the same plan.
+A pod that runs has its `placement` in the snapshot and keeps it unless it has to give way; a pod
+without one waits. Everything else has defaults: one node pool `default`, no quotas, all pods of a
+workload together. No input or output, no clock: the same snapshot gives the same plan.
+
+Where to read: `model` and `decisions` (what goes in and out); `planning` and `cycle` (the course of
+a plan); `allocate`, `consolidate`, `reclaim` with `reclaim_rules`, `preempt`, `stale_gangs` (the
+actions); `fair_share`, `capacity` and `order` (the rules they share); `making_room` and `victims`
+(how room is made); `placing` and `topology` (nodes and devices); `reserving` (ageing); `reasons`
+and `shortage` (why something waits).
 """
 
-from windlass.scheduling.decisions import PendingReason, PendingWorkload, Plan, ReasonCode
+from windlass.scheduling.decisions import (
+    Action,
+    Cause,
+    Eviction,
+    PendingReason,
+    PendingWorkload,
+    Plan,
+    QueueNumbers,
+    ReasonCode,
+)
 from windlass.scheduling.model import (
     DEFAULT_POOL,
     DEFAULT_QUEUE,
+    FIRST_NON_PREEMPTIBLE_PRIORITY,
     Device,
     DeviceShare,
+    LabelOperator,
+    LabelRule,
     Node,
     Placement,
+    PlacementStrategy,
     Pod,
+    Queue,
+    Quota,
     Request,
+    Settings,
     Snapshot,
+    Taint,
+    Topology,
     Workload,
 )
 from windlass.scheduling.planning import plan
@@ -34,19 +59,32 @@ from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, portion
 __all__ = [
     "DEFAULT_POOL",
     "DEFAULT_QUEUE",
+    "FIRST_NON_PREEMPTIBLE_PRIORITY",
     "WHOLE_DEVICE",
+    "Action",
+    "Cause",
     "Device",
     "DeviceShare",
+    "Eviction",
+    "LabelOperator",
+    "LabelRule",
     "Node",
     "PendingReason",
     "PendingWorkload",
     "Placement",
+    "PlacementStrategy",
     "Plan",
     "Pod",
+    "Queue",
+    "QueueNumbers",
+    "Quota",
     "ReasonCode",
     "Request",
     "Resource",
+    "Settings",
     "Snapshot",
+    "Taint",
+    "Topology",
     "Workload",
     "plan",
     "portion",

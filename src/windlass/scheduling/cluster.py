@@ -1,9 +1,19 @@
-"""Nodes as a plan changes them: what is free, with checkpoints and rollback."""
+"""The nodes of one pool as a plan changes them: what is free on which."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from windlass.scheduling.model import DeviceShare, Node, Placement, Request
+from windlass.scheduling.amounts import NOTHING, Amounts, minus
+from windlass.scheduling.model import (
+    Device,
+    DeviceShare,
+    LabelOperator,
+    LabelRule,
+    Node,
+    Placement,
+    Request,
+    Workload,
+)
 from windlass.scheduling.quantities import WHOLE_DEVICE
 
 
@@ -12,12 +22,12 @@ class DeviceState:
 
     __slots__ = ("free_memory", "free_portion", "id", "memory", "mig_profile")
 
-    def __init__(self, device_id: str, memory: int, mig_profile: str | None) -> None:
-        self.id = device_id
-        self.memory = memory
-        self.mig_profile = mig_profile
+    def __init__(self, device: Device) -> None:
+        self.id = device.id
+        self.memory = device.memory_bytes
+        self.mig_profile = device.mig_profile
         self.free_portion = WHOLE_DEVICE
-        self.free_memory = memory
+        self.free_memory = device.memory_bytes
 
     @property
     def is_free(self) -> bool:
@@ -26,7 +36,7 @@ class DeviceState:
 
 
 class NodeState:
-    """What is free of one node. `rank` is its position among all nodes by name."""
+    """What is free of one node. `rank` is its position among the pool's nodes by name."""
 
     __slots__ = (
         "by_id",
@@ -36,6 +46,7 @@ class NodeState:
         "free_memory",
         "node",
         "rank",
+        "shared_devices",
     )
 
     def __init__(self, node: Node, rank: int) -> None:
@@ -43,85 +54,155 @@ class NodeState:
         self.rank = rank
         self.free_cpu = node.cpu_millicores
         self.free_memory = node.memory_bytes
-        self.devices = [
-            DeviceState(device.id, device.memory_bytes, device.mig_profile)
-            for device in node.devices
-        ]
+        self.devices = [DeviceState(device) for device in node.devices]
         self.by_id = {device.id: device for device in self.devices}
         self.free_devices = sum(device.mig_profile is None for device in self.devices)
+        self.shared_devices = 0
+        """How many devices are held in part."""
 
-    def take(self, request: Request, shares: Iterable[DeviceShare]) -> None:
-        """Hold what a placed pod uses."""
-        self._change(request, shares, 1)
+    def has_free(self, shares: Iterable[DeviceShare]) -> bool:
+        """Whether these parts of its devices are free."""
+        for share in shares:
+            device = self.by_id.get(share.device_id)
+            if device is None:
+                return False
+            if share.portion > device.free_portion or share.memory_bytes > device.free_memory:
+                return False
+        return True
 
-    def give_back(self, request: Request, shares: Iterable[DeviceShare]) -> None:
-        """Free what a placed pod used."""
-        self._change(request, shares, -1)
-
-    def _change(self, request: Request, shares: Iterable[DeviceShare], sign: int) -> None:
+    def change(self, request: Request, shares: Iterable[DeviceShare], sign: int) -> None:
+        """Hold (`sign` 1) or free (-1) what a placed pod uses."""
         self.free_cpu -= sign * request.cpu_millicores
         self.free_memory -= sign * request.memory_bytes
         for share in shares:
             device = self.by_id.get(share.device_id)
             if device is None:
                 continue
-            was_free = device.is_free
+            was_free, was_shared = device.is_free, device.free_portion > 0
             device.free_portion -= sign * share.portion
             device.free_memory -= sign * share.memory_bytes
+            is_free = device.is_free
+            self.shared_devices += (device.free_portion > 0 and not is_free) - (
+                was_shared and not was_free
+            )
             if device.mig_profile is None:
-                self.free_devices += device.is_free - was_free
+                self.free_devices += is_free - was_free
 
 
 class Cluster:
-    """All nodes of one pool, and what was changed since a checkpoint."""
+    """All nodes of one pool."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         ordered = sorted(nodes, key=lambda node: node.name)
         self.nodes = [NodeState(node, rank) for rank, node in enumerate(ordered)]
-        self._by_name = {state.node.name: state for state in self.nodes}
-        self._by_free_devices: dict[int, list[int]] = {}
+        self.by_name = {state.node.name: state for state in self.nodes}
+        self.least_device_memory = min(
+            (device.memory for state in self.nodes for device in state.devices), default=0
+        )
+        self.most_devices = max((state.free_devices for state in self.nodes), default=0)
+        self._by_free_devices: list[list[int]] = [[] for _ in range(self.most_devices + 1)]
         for state in self.nodes:
-            self._by_free_devices.setdefault(state.free_devices, []).append(state.rank)
-        self._log: list[tuple[Request, Placement, bool]] = []
+            self._by_free_devices[state.free_devices].append(state.rank)
+        self._with_shared_devices: list[int] = []
+        self.total: Amounts = (
+            sum(len(state.devices) for state in self.nodes) * WHOLE_DEVICE,
+            sum(state.node.cpu_millicores for state in self.nodes),
+            sum(state.node.memory_bytes for state in self.nodes),
+        )
+        """What the nodes have in all."""
+        self._held: Amounts = NOTHING
+        self._is_tainted = any(node.taints for node in ordered)
+        self._suited: dict[object, frozenset[int]] = {}
 
-    def by_free_devices(self, free_devices: int) -> list[int]:
+    def with_free_devices(self, count: int) -> list[int]:
         """Ranks, ascending, of the nodes with exactly so many wholly free devices."""
-        return self._by_free_devices.get(free_devices, [])
+        return self._by_free_devices[count]
 
-    def most_free_devices(self) -> int:
-        """The most wholly free devices that a node has."""
-        return max((count for count, ranks in self._by_free_devices.items() if ranks), default=0)
+    def with_shared_devices(self) -> list[int]:
+        """Ranks, ascending, of the nodes with devices that are held in part."""
+        return self._with_shared_devices
 
-    def place(self, request: Request, placement: Placement) -> None:
+    def suited(self, workload: Workload) -> frozenset[int] | None:
+        """Ranks of the nodes whose labels and taints let the workload in; None: all."""
+        if not workload.node_labels and not workload.affinity and not self._is_tainted:
+            return None
+        key = (
+            frozenset(workload.node_labels.items()),
+            workload.affinity,
+            workload.tolerations,
+        )
+        ranks = self._suited.get(key)
+        if ranks is None:
+            ranks = frozenset(state.rank for state in self.nodes if lets_in(state.node, workload))
+            self._suited[key] = ranks
+        return ranks
+
+    def free(self) -> Amounts:
+        """What is free in all, wherever it is."""
+        return minus(self.total, self._held)
+
+    def can_hold(self, request: Request, placement: Placement) -> bool:
+        """Whether exactly this place is free."""
+        state = self.by_name.get(placement.node)
+        return (
+            state is not None
+            and state.free_cpu >= request.cpu_millicores
+            and state.free_memory >= request.memory_bytes
+            and state.has_free(placement.devices)
+        )
+
+    def take(self, request: Request, placement: Placement) -> None:
         """Let a pod hold its place. A node or device that is not here any more holds nothing."""
-        self._apply(request, placement, placing=True)
-        self._log.append((request, placement, True))
+        self._change(request, placement, 1)
 
-    def remove(self, request: Request, placement: Placement) -> None:
+    def give_back(self, request: Request, placement: Placement) -> None:
         """Free a pod's place."""
-        self._apply(request, placement, placing=False)
-        self._log.append((request, placement, False))
+        self._change(request, placement, -1)
 
-    def checkpoint(self) -> int:
-        """A mark to roll back to."""
-        return len(self._log)
-
-    def rollback(self, mark: int) -> None:
-        """Undo everything since the mark."""
-        while len(self._log) > mark:
-            request, placement, placed = self._log.pop()
-            self._apply(request, placement, placing=not placed)
-
-    def _apply(self, request: Request, placement: Placement, *, placing: bool) -> None:
-        state = self._by_name.get(placement.node)
+    def _change(self, request: Request, placement: Placement, sign: int) -> None:
+        state = self.by_name.get(placement.node)
         if state is None:
             return
-        before = state.free_devices
-        if placing:
-            state.take(request, placement.devices)
-        else:
-            state.give_back(request, placement.devices)
-        if state.free_devices != before:
-            ranks = self._by_free_devices[before]
-            del ranks[bisect_left(ranks, state.rank)]
-            insort(self._by_free_devices.setdefault(state.free_devices, []), state.rank)
+        free, shared = state.free_devices, state.shared_devices
+        state.change(request, placement.devices, sign)
+        gpu = sum(share.portion for share in placement.devices)
+        self._held = (
+            self._held[0] + sign * gpu,
+            self._held[1] + sign * request.cpu_millicores,
+            self._held[2] + sign * request.memory_bytes,
+        )
+        if state.free_devices != free:
+            _remove(self._by_free_devices[free], state.rank)
+            insort(self._by_free_devices[state.free_devices], state.rank)
+        if bool(state.shared_devices) != bool(shared):
+            if shared:
+                _remove(self._with_shared_devices, state.rank)
+            else:
+                insort(self._with_shared_devices, state.rank)
+
+
+def lets_in(node: Node, workload: Workload) -> bool:
+    """Whether the node has the labels asked for, and its taints are tolerated."""
+    return (
+        all(node.labels.get(key) == value for key, value in workload.node_labels.items())
+        and all(meets(node.labels, rule) for rule in workload.affinity)
+        and all(taint in workload.tolerations for taint in node.taints)
+    )
+
+
+def meets(labels: Mapping[str, str], rule: LabelRule) -> bool:
+    """Whether the labels meet the rule, as in Kubernetes: a missing label is not in any values."""
+    value = labels.get(rule.key)
+    match rule.operator:
+        case LabelOperator.IN:
+            return value in rule.values
+        case LabelOperator.NOT_IN:
+            return value not in rule.values
+        case LabelOperator.EXISTS:
+            return value is not None
+        case LabelOperator.DOES_NOT_EXIST:
+            return value is None
+
+
+def _remove(ranks: list[int], rank: int) -> None:
+    del ranks[bisect_left(ranks, rank)]

@@ -6,11 +6,16 @@ All ids are strings and unique among their kind. Units are those of
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from windlass.scheduling.quantities import WHOLE_DEVICE
 
 DEFAULT_POOL = "default"
 DEFAULT_QUEUE = "default"
+FIRST_NON_PREEMPTIBLE_PRIORITY = 100
+"""Where nobody says otherwise, workloads of this priority and higher ones are not preemptible.
+
+Source: KAI-Scheduler, `pkg/common/podgroup/preemptible.go`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,14 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Taint:
+    """Keeps pods off a node unless they tolerate it."""
+
+    key: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One machine. `cpu_millicores` and `memory_bytes` are what pods may use in all."""
 
@@ -33,6 +46,7 @@ class Node:
     devices: tuple[Device, ...] = ()
     pool: str = DEFAULT_POOL
     labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,37 @@ class Pod:
     placement: Placement | None = None
 
 
+class LabelOperator(StrEnum):
+    """How a node's label is compared, in Kubernetes' words."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """What a node's label must be to take a pod."""
+
+    key: str
+    operator: LabelOperator
+    values: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Where pods of one workload must or should be together.
+
+    `levels` are node label keys from the widest to the narrowest, such as zone, rack, host. Pods
+    placed together go to one domain of the `required` level, and if they can, of the `preferred`.
+    """
+
+    levels: tuple[str, ...]
+    required: str | None = None
+    preferred: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Pods that belong together.
@@ -104,6 +149,17 @@ class Workload:
     """Node pools in order of preference."""
     node_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels a node must have to take its pods."""
+    preemptible: bool = False
+    """Whether it may be evicted for others, and may in return go over quota."""
+    affinity: tuple[LabelRule, ...] = ()
+    tolerations: frozenset[Taint] = frozenset()
+    topology: Topology | None = None
+    started_at: float | None = None
+    """When its minimum came to run; guards its guaranteed runtime."""
+    below_minimum_since: float | None = None
+    """When pods of it were left running without enough of the others."""
+    evicted_at: float | None = None
+    """When it last lost its place, for the ageing of what waits."""
 
     @property
     def minimum(self) -> int:
@@ -112,8 +168,70 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What a queue may have of one resource, in that resource's unit.
+
+    `deserved` is guaranteed and `limit` never exceeded; None is unlimited. What nobody's
+    guarantee covers is shared by `over_quota_weight`. `usage` is the part of the pool's capacity
+    that the queue used in the past, decayed, for time-weighted sharing.
+    """
+
+    deserved: int | None = None
+    limit: int | None = None
+    over_quota_weight: float = 1.0
+    usage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A department or project in one node pool. A higher `rank` gets surplus first."""
+
+    id: str
+    pool: str = DEFAULT_POOL
+    parent: str | None = None
+    created_at: float = 0.0
+    rank: int = 100
+    gpu: Quota = Quota()
+    cpu: Quota = Quota()
+    memory: Quota = Quota()
+
+
+class PlacementStrategy(StrEnum):
+    """How pods are laid out over nodes."""
+
+    BINPACK = "binpack"
+    SPREAD = "spread"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one node pool is scheduled. Defaults are KAI-Scheduler's; times in seconds."""
+
+    gpu_strategy: PlacementStrategy = PlacementStrategy.BINPACK
+    cpu_strategy: PlacementStrategy = PlacementStrategy.BINPACK
+    usage_strength: float = 1.0
+    """How much past usage counts against a queue when surplus is shared; 0 ignores it."""
+    guaranteed_runtime: float = 0.0
+    """How long a preemptible workload runs before it can be evicted for others."""
+    stale_gang_grace: float = 60.0
+    """How long pods may run below their workload's minimum before they are evicted."""
+    most_consolidated: int = 16
+    """How many workloads may be moved to make room for one."""
+    most_scenarios: int = 256
+    """How many sets of victims are tried for one waiting workload."""
+    reserve_after: float | None = None
+    """How long a workload waits until room is kept free for it; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a plan depends on. The order of nodes and workloads does not matter."""
+    """Everything a plan depends on. The order of nodes, queues and workloads does not matter.
+
+    Without queues there are no quotas. `settings` holds pools that differ from the default.
+    """
 
     nodes: tuple[Node, ...]
     workloads: tuple[Workload, ...]
+    queues: tuple[Queue, ...] = ()
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    now: float = 0.0

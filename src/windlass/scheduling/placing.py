@@ -1,33 +1,45 @@
 """Which node and which devices one pod gets.
 
 Source of the order: KAI-Scheduler's node scores (`pkg/scheduler/plugins/{gpusharingorder,
-nodeplacement,resourcetype,gpupack}`) and tie-break by node name.
+nodeplacement,resourcetype,gpupack}`) and its tie-break by node name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 
 from windlass.scheduling.cluster import Cluster, DeviceState, NodeState
-from windlass.scheduling.model import DeviceShare, Placement, Request
+from windlass.scheduling.model import (
+    DeviceShare,
+    Placement,
+    PlacementStrategy,
+    Request,
+    Settings,
+)
 from windlass.scheduling.quantities import WHOLE_DEVICE
 
 
 def find_place(
-    cluster: Cluster, request: Request, node_labels: Mapping[str, str]
+    cluster: Cluster,
+    request: Request,
+    settings: Settings,
+    allowed: Container[int] | None = None,
+    home: Placement | None = None,
 ) -> Placement | None:
-    """The first node in order of preference that can take the pod now, or None."""
-    for state in _preferred_nodes(cluster, request):
-        if not matches(state, node_labels) or not _has_room(state, request):
+    """The first node in order of preference that can take the pod now, or None.
+
+    `allowed` restricts nodes by rank. A pod that runs keeps the devices of its `home` where the
+    choice falls on its own node and they are free.
+    """
+    for state in preferred_nodes(cluster, request, settings):
+        if allowed is not None and state.rank not in allowed:
             continue
+        if state.free_cpu < request.cpu_millicores or state.free_memory < request.memory_bytes:
+            continue
+        if home is not None and home.node == state.node.name and state.has_free(home.devices):
+            return home
         shares = choose_devices(state, request)
         if shares is not None:
             return Placement(state.node.name, shares)
     return None
-
-
-def matches(state: NodeState, node_labels: Mapping[str, str]) -> bool:
-    """Whether the node has all these labels."""
-    labels = state.node.labels
-    return all(labels.get(key) == value for key, value in node_labels.items())
 
 
 def share_of(device: DeviceState, request: Request) -> DeviceShare:
@@ -55,7 +67,7 @@ def choose_devices(state: NodeState, request: Request) -> tuple[DeviceShare, ...
     """
     if request.devices == 0:
         return ()
-    fitting = [device for device in state.devices if _device_fits(device, request)]
+    fitting = [device for device in state.devices if device_fits(device, request)]
     if len(fitting) < request.devices:
         return None
     if request.shares_devices:
@@ -63,7 +75,8 @@ def choose_devices(state: NodeState, request: Request) -> tuple[DeviceShare, ...
     return tuple(share_of(device, request) for device in fitting[: request.devices])
 
 
-def _device_fits(device: DeviceState, request: Request) -> bool:
+def device_fits(device: DeviceState, request: Request) -> bool:
+    """Whether the device can give what the pod asks of each device now."""
     if device.mig_profile != request.mig_profile:
         return False
     if not request.shares_devices or request.mig_profile is not None:
@@ -72,38 +85,67 @@ def _device_fits(device: DeviceState, request: Request) -> bool:
     return share.portion <= device.free_portion and share.memory_bytes <= device.free_memory
 
 
-def _has_room(state: NodeState, request: Request) -> bool:
-    return state.free_cpu >= request.cpu_millicores and state.free_memory >= request.memory_bytes
-
-
-def _preferred_nodes(cluster: Cluster, request: Request) -> Iterator[NodeState]:
+def preferred_nodes(cluster: Cluster, request: Request, settings: Settings) -> Iterator[NodeState]:
+    """Nodes that may have the devices asked for, the most preferred first."""
     if request.devices == 0:
-        yield from sorted(cluster.nodes, key=_fullest_in_cpu)
-    elif request.mig_profile is not None:
-        yield from cluster.nodes
-    elif request.shares_devices:
-        yield from _sharing_first(cluster, request)
-    else:
-        yield from _fewest_free_devices(cluster, request.devices)
+        return _for_cpu_only(cluster, settings.cpu_strategy)
+    if request.mig_profile is not None:
+        return iter(cluster.nodes)
+    if request.shares_devices:
+        return _joining_first(cluster, request, settings.gpu_strategy)
+    return _by_free_devices(cluster, request.devices, settings.gpu_strategy)
+
+
+def _for_cpu_only(cluster: Cluster, strategy: PlacementStrategy) -> Iterator[NodeState]:
+    if strategy is PlacementStrategy.BINPACK:
+        return iter(sorted(cluster.nodes, key=_fullest_in_cpu))
+    return iter(sorted(cluster.nodes, key=_emptiest_in_cpu))
 
 
 def _fullest_in_cpu(state: NodeState) -> tuple[bool, int, int]:
     return bool(state.devices), state.free_cpu, state.rank
 
 
-def _fewest_free_devices(cluster: Cluster, at_least: int) -> Iterator[NodeState]:
-    for free_devices in range(at_least, cluster.most_free_devices() + 1):
-        for rank in cluster.by_free_devices(free_devices):
+def _emptiest_in_cpu(state: NodeState) -> tuple[bool, float, int]:
+    return (
+        bool(state.devices),
+        -state.free_cpu / max(1, state.node.cpu_millicores),
+        state.rank,
+    )
+
+
+def _by_free_devices(
+    cluster: Cluster, at_least: int, strategy: PlacementStrategy
+) -> Iterator[NodeState]:
+    counts = range(at_least, cluster.most_devices + 1)
+    if strategy is PlacementStrategy.SPREAD:
+        yield from _emptiest_in_devices(cluster, counts)
+        return
+    for count in counts:
+        for rank in cluster.with_free_devices(count):
             yield cluster.nodes[rank]
 
 
-def _sharing_first(cluster: Cluster, request: Request) -> Iterator[NodeState]:
-    by_free_devices = list(_fewest_free_devices(cluster, 0))
-    joining = [state for state in by_free_devices if _can_join(state, request)]
+def _emptiest_in_devices(cluster: Cluster, counts: range) -> Iterator[NodeState]:
+    states = [cluster.nodes[rank] for count in counts for rank in cluster.with_free_devices(count)]
+    states.sort(key=lambda state: (-state.free_devices / max(1, len(state.devices)), state.rank))
+    return iter(states)
+
+
+def _joining_first(
+    cluster: Cluster, request: Request, strategy: PlacementStrategy
+) -> Iterator[NodeState]:
+    joining = [
+        state
+        for state in (cluster.nodes[rank] for rank in cluster.with_shared_devices())
+        if any(not device.is_free and device_fits(device, request) for device in state.devices)
+    ]
+    if strategy is PlacementStrategy.BINPACK:
+        joining.sort(key=lambda state: (state.free_devices, state.rank))
+    else:
+        joining.sort(key=lambda state: (-state.free_devices, state.rank))
     yield from joining
     joined = {state.rank for state in joining}
-    yield from (state for state in by_free_devices if state.rank not in joined)
-
-
-def _can_join(state: NodeState, request: Request) -> bool:
-    return any(not device.is_free and _device_fits(device, request) for device in state.devices)
+    for state in _by_free_devices(cluster, request.devices, strategy):
+        if state.rank not in joined:
+            yield state

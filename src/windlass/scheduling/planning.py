@@ -1,92 +1,144 @@
-"""A snapshot in, a plan out."""
+"""A snapshot in, a plan out, over all node pools.
 
-from collections.abc import Sequence
+A workload that waits in one of its pools is tried in the next of them, each once.
+"""
 
-from windlass.scheduling.cluster import Cluster
-from windlass.scheduling.decisions import PendingReason, PendingWorkload, Plan
-from windlass.scheduling.gangs import next_pods, place_together
-from windlass.scheduling.model import Placement, Snapshot, Workload
-from windlass.scheduling.shortage import explain_no_room
+from collections.abc import Iterable, Mapping
+
+from windlass.scheduling.cycle import open_session, run_to_rest
+from windlass.scheduling.decisions import Eviction, PendingReason, PendingWorkload, Plan
+from windlass.scheduling.evicting import eviction_of
+from windlass.scheduling.keeping_devices import keep_devices
+from windlass.scheduling.model import Placement, Pod, Snapshot, Workload
+from windlass.scheduling.reasons import Explainer
+from windlass.scheduling.session import Job
 
 
 def plan(snapshot: Snapshot) -> Plan:
-    """Decide what runs where.
-
-    First every workload gets its minimum, then extras are placed one at a time, in the order of
-    workloads. What cannot be placed in the first of a workload's pools is tried in the next.
-    """
-    clusters = _clusters_with_what_runs(snapshot)
-    placed = {
-        pod.id: pod.placement
-        for workload in snapshot.workloads
-        for pod in workload.pods
-        if pod.placement is not None
-    }
-    running = set(placed)
-    in_order = sorted(snapshot.workloads, key=_order)
-    for workload in in_order:
-        _place_next(clusters, workload, placed)
-    _place_extras(clusters, in_order, placed)
-    return Plan(
-        placements={pod: place for pod, place in placed.items() if pod not in running},
-        pending=tuple(
-            _explain(clusters, workload, placed)
-            for workload in sorted(snapshot.workloads, key=lambda workload: workload.id)
-            if next_pods(workload, placed)
-        ),
-    )
+    """Decide what runs where, who has to give way, and why the rest waits."""
+    pools = _Pools(snapshot)
+    pools.run_to_rest()
+    return pools.result()
 
 
-def _clusters_with_what_runs(snapshot: Snapshot) -> dict[str, Cluster]:
-    pools = {pool for workload in snapshot.workloads for pool in workload.pools}
-    pools.update(node.pool for node in snapshot.nodes)
-    clusters = {
-        pool: Cluster(node for node in snapshot.nodes if node.pool == pool) for pool in pools
-    }
-    pool_of = {node.name: node.pool for node in snapshot.nodes}
-    for workload in snapshot.workloads:
+class _Pools:
+    """All pools of a snapshot, and which of them each workload is in."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._workloads = sorted(snapshot.workloads, key=lambda workload: workload.id)
+        names = {pool for workload in snapshot.workloads for pool in workload.pools}
+        names.update(node.pool for node in snapshot.nodes)
+        self._sessions = {pool: open_session(snapshot, pool) for pool in sorted(names)}
+        self._pool_of_node = {node.name: node.pool for node in snapshot.nodes}
+        self._pool_of: dict[str, str] = {}
+        self._times_tried: dict[str, int] = {}
+        self._fixed: dict[str, Placement] = {}
+        """Pods that stay, whatever is planned: their project has no share of their pool."""
+        for workload in self._workloads:
+            self._enter(workload)
+
+    def run_to_rest(self) -> None:
+        """Run every pool to rest, and offer what still waits to its other pools."""
+        changed = set(self._sessions)
+        while changed:
+            for pool in sorted(changed):
+                run_to_rest(self._sessions[pool])
+            changed = {
+                self._enter_next_pool(workload)
+                for workload in self._workloads
+                if self._may_try_another(workload)
+            }
+
+    def result(self) -> Plan:
+        """The difference between the snapshot and the pools as they are now."""
+        before = dict(_placements(self._workloads))
+        after = dict(self._fixed)
+        for session in self._sessions.values():
+            after.update(session.places())
+        keep_devices(self._snapshot.nodes, before, after)
+        return Plan(
+            placements={
+                pod: place for pod, place in sorted(after.items()) if before.get(pod) != place
+            },
+            pending=tuple(self._pending(after)),
+            evictions=tuple(self._evictions(before, after)),
+            fair_shares={
+                pool: {state.id: state.fair_share for state in session.queues.all()}
+                for pool, session in self._sessions.items()
+            },
+        )
+
+    def _enter(self, workload: Workload) -> None:
+        pool = self._first_pool(workload)
+        self._pool_of[workload.id] = pool
+        job = self._sessions[pool].add(workload)
         for pod in workload.pods:
-            if pod.placement is not None and pod.placement.node in pool_of:
-                clusters[pool_of[pod.placement.node]].place(pod.request, pod.placement)
-    return clusters
+            place = pod.placement
+            if place is None:
+                continue
+            node_pool = self._pool_of_node.get(place.node, pool)
+            if job is None:
+                self._fixed[pod.id] = place
+            if job is None or node_pool != pool:
+                self._sessions[node_pool].cluster.take(pod.request, place)
+
+    def _first_pool(self, workload: Workload) -> str:
+        for pod in workload.pods:
+            if pod.placement is not None and pod.placement.node in self._pool_of_node:
+                return self._pool_of_node[pod.placement.node]
+        return workload.pools[0]
+
+    def _may_try_another(self, workload: Workload) -> bool:
+        if self._times_tried.get(workload.id, 0) >= len(workload.pools) - 1:
+            return False
+        job = self._job_of(workload)
+        if job is None:
+            return not any(pod.id in self._fixed for pod in workload.pods)
+        return not job.placed
+
+    def _enter_next_pool(self, workload: Workload) -> str:
+        pool = self._pool_of[workload.id]
+        position = workload.pools.index(pool) if pool in workload.pools else -1
+        following = workload.pools[(position + 1) % len(workload.pools)]
+        self._times_tried[workload.id] = self._times_tried.get(workload.id, 0) + 1
+        self._pool_of[workload.id] = following
+        self._sessions[pool].jobs.pop(workload.id, None)
+        self._sessions[following].add(workload, as_waiting=True)
+        return following
+
+    def _job_of(self, workload: Workload) -> Job | None:
+        return self._sessions[self._pool_of[workload.id]].jobs.get(workload.id)
+
+    def _evictions(
+        self, before: Mapping[str, Placement], after: Mapping[str, Placement]
+    ) -> Iterable[Eviction]:
+        causes = {
+            pod: cause
+            for session in self._sessions.values()
+            for pod, cause in session.causes.items()
+        }
+        for workload in self._workloads:
+            for pod in workload.pods:
+                if pod.id in before and after.get(pod.id) != before[pod.id]:
+                    yield eviction_of(workload, pod.id, causes[pod.id], moves=pod.id in after)
+
+    def _pending(self, after: Mapping[str, Placement]) -> Iterable[PendingWorkload]:
+        explainers = {pool: Explainer(session, pool) for pool, session in self._sessions.items()}
+        for workload in self._workloads:
+            waiting = tuple(pod.id for pod in workload.pods if pod.id not in after)
+            if waiting:
+                reasons = tuple(
+                    self._reason(explainers[pool], workload, pool) for pool in workload.pools
+                )
+                yield PendingWorkload(workload.id, waiting, reasons)
+
+    def _reason(self, explainer: Explainer, workload: Workload, pool: str) -> PendingReason:
+        session = self._sessions[pool]
+        job = session.jobs.get(workload.id) or session.new_job(workload)
+        return explainer.no_queue(workload.queue) if job is None else explainer.reason(job)
 
 
-def _order(workload: Workload) -> tuple[int, float, str]:
-    """Higher priority first, then older first. Source: KAI-Scheduler, plugins/priority."""
-    return -workload.priority, workload.submitted_at, workload.id
-
-
-def _place_extras(
-    clusters: dict[str, Cluster], in_order: Sequence[Workload], placed: dict[str, Placement]
-) -> None:
-    for workload in in_order:
-        if workload.minimum > sum(pod.id in placed for pod in workload.pods):
-            continue
-        while _place_next(clusters, workload, placed):
-            pass
-
-
-def _place_next(
-    clusters: dict[str, Cluster], workload: Workload, placed: dict[str, Placement]
-) -> bool:
-    """Place what has to be placed together next, in the first pool that has room."""
-    pods = next_pods(workload, placed)
-    if not pods:
-        return False
-    for pool in workload.pools:
-        places = place_together(clusters[pool], pods, workload.node_labels)
-        if places is not None:
-            placed.update(places)
-            return True
-    return False
-
-
-def _explain(
-    clusters: dict[str, Cluster], workload: Workload, placed: dict[str, Placement]
-) -> PendingWorkload:
-    pods = next_pods(workload, placed)
-    reasons: list[PendingReason] = [
-        explain_no_room(clusters[pool], pool, pods, workload.node_labels) for pool in workload.pools
-    ]
-    waiting = tuple(pod.id for pod in workload.pods if pod.id not in placed)
-    return PendingWorkload(workload.id, waiting, tuple(reasons))
+def _placements(workloads: Iterable[Workload]) -> Iterable[tuple[str, Placement]]:
+    pods: Iterable[Pod] = (pod for workload in workloads for pod in workload.pods)
+    return ((pod.id, pod.placement) for pod in pods if pod.placement is not None)

@@ -6,6 +6,7 @@ memory, of nodes and of devices, in bytes.
 
 from decimal import Decimal
 from enum import StrEnum
+from math import inf
 
 WHOLE_DEVICE = 1_000_000
 """One whole GPU, in millionths."""
@@ -39,6 +40,19 @@ def describe(resource: Resource, amount: int) -> str:
         return _counted(Decimal(amount) / 1000, "CPU core")
     kind = "memory" if resource is Resource.MEMORY else "GPU memory"
     return f"{_describe_bytes(amount)} of {kind}"
+
+
+def describe_bound(resource: Resource, bound: float) -> str:
+    """A bound with its unit; infinity is unlimited."""
+    return "unlimited " + _NOUN[resource] if bound == inf else describe(resource, int(bound))
+
+
+_NOUN = {
+    Resource.GPU: "GPUs",
+    Resource.CPU: "CPU cores",
+    Resource.MEMORY: "memory",
+    Resource.GPU_MEMORY: "GPU memory",
+}
 
 
 def _counted(number: Decimal, noun: str) -> str:

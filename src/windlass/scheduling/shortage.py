@@ -2,48 +2,45 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from windlass.scheduling.cluster import Cluster, DeviceState, NodeState
-from windlass.scheduling.decisions import PendingReason, ReasonCode
-from windlass.scheduling.model import Pod, Request
-from windlass.scheduling.placing import choose_devices, find_place, matches
+from windlass.scheduling.cluster import DeviceState, NodeState
+from windlass.scheduling.decisions import MOST_NAMED, PendingReason, ReasonCode
+from windlass.scheduling.model import Request
+from windlass.scheduling.placing import choose_devices, find_place
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
+from windlass.scheduling.session import Job, PodState, Session
 
 
 def explain_no_room(
-    cluster: Cluster, pool: str, pods: Sequence[Pod], node_labels: Mapping[str, str]
+    session: Session, pool: str, job: Job, on_node: Mapping[str, Sequence[PodState]]
 ) -> PendingReason:
-    """The dominant reason why these pods, which are placed together, have no room now.
+    """The dominant reason why the job's next pods have no room now.
 
     The dominant resource is the one that most nodes lack for the first pod without a place; at a
-    tie GPUs come before device memory, CPU and memory. Leaves the cluster as it was.
+    tie GPUs come before device memory, CPU and memory. Of nodes that could take it if they were
+    empty, the one on which the fewest workloads would have to end tells whom it waits for.
     """
-    nodes = [state for state in cluster.nodes if matches(state, node_labels)]
+    pods = job.next_pods()
+    suited = session.cluster.suited(job.workload)
+    nodes = [state for state in session.cluster.nodes if suited is None or state.rank in suited]
     if not nodes:
-        message = (
-            _no_node(pool, node_labels) if cluster.nodes else f"Node pool {pool} has no nodes."
-        )
+        has_nodes = bool(session.cluster.nodes)
+        message = _no_match(pool, job) if has_nodes else f"Node pool {pool} has no nodes."
         return PendingReason(pool, ReasonCode.NO_ROOM, message)
-    fitted, lacking = _first_without_place(cluster, nodes, pods, node_labels)
-    request = pods[fitted].request
+    found = _first_without_place(session, nodes, pods, suited)
+    request = pods[found.fitted].request
     never = [_lacks_when_empty(state, request) for state in nodes]
     too_large = None not in never
-    resource = _dominant(Counter(filter(None, never)) if too_large else lacking)
+    resource = _dominant(Counter(filter(None, never)) if too_large else found.lacking)
     free = [_free(state, resource) for state in nodes]
     total = [_total(state, resource) for state in nodes]
     if too_large:
-        message = (
-            f"A pod asks for {_ask(request, resource)} on one node, and no node of node pool "
-            f"{pool} has that even when empty: the most that one has is "
-            f"{describe(resource, max(total))}."
-        )
+        message = _never_fits(pool, request, resource, max(total))
+    elif found.all_fitted:
+        message = _not_together(pool, job)
     else:
-        message = (
-            f"{_who_asks(fitted, len(pods))} asks for {_ask(request, resource)} on one node. "
-            f"Node pool {pool} has {describe(resource, sum(total))}, of which "
-            f"{describe(resource, sum(free))} free, at most {describe(resource, max(free))} "
-            "on one node."
-        )
+        message = _does_not_fit(pool, found.fitted, pods, resource, free, sum(total))
     return PendingReason(
         pool,
         ReasonCode.NO_ROOM,
@@ -53,27 +50,39 @@ def explain_no_room(
         free=sum(free),
         total=sum(total),
         free_on_one_node=max(free),
+        waits_for=() if too_large else _in_the_way(nodes, request, on_node),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How many pods found a place before one did not, and what nodes lacked for that one."""
+
+    fitted: int
+    lacking: Counter[Resource]
+    all_fitted: bool = False
+
+
 def _first_without_place(
-    cluster: Cluster,
+    session: Session,
     nodes: Sequence[NodeState],
-    pods: Sequence[Pod],
-    node_labels: Mapping[str, str],
-) -> tuple[int, Counter[Resource]]:
-    """How many of the pods found a place before one did not, and what nodes lacked for that one."""
-    mark = cluster.checkpoint()
+    pods: Sequence[PodState],
+    suited: frozenset[int] | None,
+) -> _Found:
+    """Where pods find no place one by one; all may find one and still not be together enough."""
+    mark = session.checkpoint()
     fitted = 0
-    for pod in pods[:-1]:
-        place = find_place(cluster, pod.request, node_labels)
+    for pod in pods:
+        place = find_place(session.cluster, pod.request, session.settings, suited)
         if place is None:
             break
-        cluster.place(pod.request, place)
+        session.place(pod, place)
         fitted += 1
+    all_fitted = fitted == len(pods)
+    fitted -= all_fitted
     lacking = Counter(_lacks(state, pods[fitted].request) for state in nodes)
-    cluster.rollback(mark)
-    return fitted, lacking
+    session.rollback(mark)
+    return _Found(fitted, lacking, all_fitted)
 
 
 def _dominant(lacking: Counter[Resource]) -> Resource:
@@ -86,7 +95,9 @@ def _lacks(state: NodeState, request: Request) -> Resource:
         return _kind_of_device_ask(request)
     if state.free_cpu < request.cpu_millicores:
         return Resource.CPU
-    return Resource.MEMORY
+    if state.free_memory < request.memory_bytes:
+        return Resource.MEMORY
+    return _kind_of_device_ask(request) if request.devices else Resource.CPU
 
 
 def _lacks_when_empty(state: NodeState, request: Request) -> Resource | None:
@@ -108,6 +119,39 @@ def _device_suits(device: DeviceState, request: Request) -> bool:
     if device.mig_profile != request.mig_profile:
         return False
     return request.device_memory_bytes is None or device.memory >= request.device_memory_bytes
+
+
+def _in_the_way(
+    nodes: Sequence[NodeState], request: Request, on_node: Mapping[str, Sequence[PodState]]
+) -> tuple[str, ...]:
+    """The fewest workloads whose end would let one pod in, on one node."""
+    best: tuple[str, ...] = ()
+    for state in nodes:
+        if _lacks_when_empty(state, request) is not None:
+            continue
+        named = _to_end_on(state, request, on_node.get(state.node.name, ()))
+        if named and (not best or len(named) < len(best)):
+            best = named
+        if len(best) == 1:
+            break
+    return best[:MOST_NAMED]
+
+
+def _to_end_on(state: NodeState, request: Request, pods: Sequence[PodState]) -> tuple[str, ...]:
+    cpu, memory, devices = state.free_cpu, state.free_memory, state.free_devices
+    parts = {device.id: device.free_portion for device in state.devices}
+    named: dict[str, None] = {}
+    for pod in sorted(pods, key=lambda pod: (-pod.request.devices, -pod.asked[0], pod.id)):
+        cpu += pod.request.cpu_millicores
+        memory += pod.request.memory_bytes
+        for share in () if pod.place is None else pod.place.devices:
+            parts[share.device_id] = parts.get(share.device_id, 0) + share.portion
+            devices += parts[share.device_id] == WHOLE_DEVICE
+        named[pod.job.id] = None
+        needed = 1 if request.shares_devices else request.devices
+        if cpu >= request.cpu_millicores and memory >= request.memory_bytes and devices >= needed:
+            break
+    return tuple(named)
 
 
 def _asked(request: Request, resource: Resource) -> int:
@@ -146,15 +190,50 @@ def _total(state: NodeState, resource: Resource) -> int:
             return state.node.memory_bytes
 
 
-def _no_node(pool: str, node_labels: Mapping[str, str]) -> str:
-    wanted = ", ".join(f"{key}={value}" for key, value in sorted(node_labels.items()))
-    return f"No node of node pool {pool} has the labels asked for: {wanted}."
+def _no_match(pool: str, job: Job) -> str:
+    labels = [f"{key}={value}" for key, value in sorted(job.workload.node_labels.items())]
+    rules = [
+        f"{rule.key} {rule.operator} {', '.join(sorted(rule.values))}".strip()
+        for rule in job.workload.affinity
+    ]
+    wanted = "; ".join([*labels, *rules])
+    if not wanted:
+        return f"Every node of node pool {pool} has a taint that the workload does not tolerate."
+    return f"No node of node pool {pool} that lets the workload in has the labels: {wanted}."
 
 
-def _who_asks(fitted: int, pods: int) -> str:
-    if pods == 1:
-        return "A pod"
-    return f"{pods} pods have to start together; {fitted} of them have room, and the next"
+def _not_together(pool: str, job: Job) -> str:
+    topology = job.workload.topology
+    level = None if topology is None else topology.required
+    return (
+        f"Node pool {pool} has room for each of its pods, but no {level or 'group of nodes'} has "
+        "room for all that must be together."
+    )
+
+
+def _never_fits(pool: str, request: Request, resource: Resource, largest: int) -> str:
+    return (
+        f"A pod asks for {_ask(request, resource)} on one node, and no node of node pool {pool} "
+        f"has that even when empty: the most that one has is {describe(resource, largest)}."
+    )
+
+
+def _does_not_fit(
+    pool: str,
+    fitted: int,
+    pods: Sequence[PodState],
+    resource: Resource,
+    free: Sequence[int],
+    total: int,
+) -> str:
+    who = "A pod"
+    if len(pods) > 1:
+        who = f"{len(pods)} pods have to start together; {fitted} of them have room, and the next"
+    return (
+        f"{who} asks for {_ask(pods[fitted].request, resource)} on one node. Node pool {pool} has "
+        f"{describe(resource, total)}, of which {describe(resource, sum(free))} free, at most "
+        f"{describe(resource, max(free))} on one node."
+    )
 
 
 def _ask(request: Request, resource: Resource) -> str:

@@ -176,7 +176,8 @@ def test_fragmentation_is_told_apart_by_the_numbers() -> None:
         for i, name in enumerate(("a", "b"))
     )
     two = workload("two", Request(devices=2))
-    reason = plan(Snapshot(nodes, (Workload("one", pods), two))).pending[0].reasons[0]
+    fixed = Workload("one", pods)
+    reason = plan(Snapshot(nodes, (fixed, two))).pending[0].reasons[0]
     assert (reason.free, reason.free_on_one_node) == (2 * WHOLE_DEVICE, WHOLE_DEVICE)
     assert reason.message == (
         "A pod asks for 2 GPUs on one node. Node pool default has 4 GPUs, of which 2 GPUs free, "

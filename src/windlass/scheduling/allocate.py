@@ -1,0 +1,75 @@
+"""The first action of a cycle: what fits is placed, in order, and nobody is evicted.
+
+Source: KAI-Scheduler, `pkg/scheduler/actions/allocate`.
+"""
+
+from collections.abc import Sequence
+
+from windlass.scheduling.capacity import is_allowed
+from windlass.scheduling.order import PendingOrder
+from windlass.scheduling.placing import find_place
+from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
+from windlass.scheduling.topology import Area, areas_for
+
+
+def allocate(session: Session) -> None:
+    """Place waiting jobs in order, each first up to its minimum and then pod by pod."""
+    failed: set[object] = set()
+    order = PendingOrder(session, waiting_jobs(session))
+    while order:
+        job = order.pop()
+        pods = job.next_pods()
+        shape = shape_of(session, job, pods)
+        if shape in failed:
+            continue
+        if not is_allowed(job, total_asked(pods)):
+            continue
+        if not place_together(session, job, pods):
+            failed.add(shape)
+        elif has_waiting(job):
+            order.push(job)
+
+
+def waiting_jobs(session: Session) -> list[Job]:
+    """Jobs with pods that wait and enough of them to reach their minimum."""
+    return [job for job in session.jobs.values() if has_waiting(job)]
+
+
+def has_waiting(job: Job) -> bool:
+    """Whether pods of the job wait, not counting those evicted in this cycle."""
+    return any(pod.status is PodStatus.WAITING for pod in job.pods)
+
+
+def place_job(session: Session, job: Job, pods: Sequence[PodState]) -> bool:
+    """Place all these pods, if their queues allow it and there is room; else change nothing."""
+    if not pods or not is_allowed(job, total_asked(pods)):
+        return False
+    return place_together(session, job, pods)
+
+
+def place_together(session: Session, job: Job, pods: Sequence[PodState]) -> bool:
+    """Place all these pods in the first area that has room for all; else change nothing."""
+    cluster = session.cluster
+    suited = session.open_to(job, cluster.suited(job.workload))
+    for area in areas_for(cluster, job, pods, suited):
+        mark = session.checkpoint()
+        if all(_place_in(session, area, pod) for pod in pods):
+            return True
+        session.rollback(mark)
+    return False
+
+
+def _place_in(session: Session, area: Area, pod: PodState) -> bool:
+    for group in area:
+        place = find_place(session.cluster, pod.request, session.settings, group, pod.home)
+        if place is not None:
+            session.place(pod, place)
+            return True
+    return False
+
+
+def shape_of(session: Session, job: Job, pods: Sequence[PodState]) -> object:
+    """What decides whether pods have room, whatever their queue: equal shapes fit or fail alike."""
+    confined = job.id if job.placed and job.workload.topology is not None else None
+    requests = tuple(pod.request for pod in pods)
+    return requests, job.constraints, confined, session.is_kept_from(job)

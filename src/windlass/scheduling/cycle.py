@@ -1,0 +1,53 @@
+"""One pool's cycle: allocate, consolidate, reclaim, preempt, stale gangs; and cycles until rest.
+
+The order is KAI-Scheduler's (`pkg/scheduler/conf_util`). What one cycle evicts waits in the next.
+"""
+
+from collections.abc import Iterable
+
+from windlass.scheduling.allocate import allocate
+from windlass.scheduling.cluster import Cluster
+from windlass.scheduling.consolidate import consolidate
+from windlass.scheduling.model import Queue, Settings, Snapshot
+from windlass.scheduling.preempt import preempt
+from windlass.scheduling.queues import QueueTree
+from windlass.scheduling.reclaim import reclaim
+from windlass.scheduling.reserving import reserve
+from windlass.scheduling.session import Session
+from windlass.scheduling.stale_gangs import evict_stale_gangs
+
+MOST_CYCLES = 20
+"""Cycles after which a pool is left as it is, however much still changes."""
+
+
+def open_session(snapshot: Snapshot, pool: str) -> Session:
+    """The pool of the snapshot, without workloads."""
+    cluster = Cluster(node for node in snapshot.nodes if node.pool == pool)
+    queues: Iterable[Queue] = (queue for queue in snapshot.queues if queue.pool == pool)
+    if not snapshot.queues:
+        ids = sorted({workload.queue for workload in snapshot.workloads})
+        queues = (Queue(queue_id, pool) for queue_id in ids)
+    settings = snapshot.settings.get(pool, Settings())
+    return Session(cluster, QueueTree(queues, cluster.total), settings, snapshot.now)
+
+
+def run_to_rest(session: Session) -> None:
+    """Cycles until nothing changes."""
+    before = session.places()
+    for _ in range(MOST_CYCLES):
+        run_cycle(session)
+        after = session.places()
+        if after == before:
+            return
+        before = after
+
+
+def run_cycle(session: Session) -> None:
+    """All actions once."""
+    session.begin_cycle()
+    reserve(session)
+    allocate(session)
+    consolidate(session)
+    reclaim(session)
+    preempt(session)
+    evict_stale_gangs(session)

@@ -1,0 +1,67 @@
+"""Between queues: a queue below its fair share takes back what others hold above theirs.
+
+Priorities of workloads play no part. Source: KAI-Scheduler, `pkg/scheduler/actions/reclaim` and
+`pkg/scheduler/plugins/proportion/reclaimable`.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from windlass.scheduling.allocate import shape_of, waiting_jobs
+from windlass.scheduling.amounts import Amounts, plus, within
+from windlass.scheduling.decisions import Action, Cause, QueueNumbers
+from windlass.scheduling.making_room import make_room, settle
+from windlass.scheduling.order import Claimed, PendingOrder
+from windlass.scheduling.queues import QueueState
+from windlass.scheduling.reclaim_rules import below_common_ancestor, may_take
+from windlass.scheduling.session import Job, PodState, Session, total_asked
+from windlass.scheduling.victims import Running, VictimOrder
+
+
+def reclaim(session: Session) -> None:
+    """Let every waiting job that may claim take what it needs from other queues."""
+    running = Running(session)
+    failed: set[object] = set()
+    order = PendingOrder(session, waiting_jobs(session))
+    while order:
+        job = order.pop()
+        pods = job.next_pods()
+        if not may_claim(job, total_asked(pods)):
+            continue
+        attempt = (job.queue.id, job.preemptible, shape_of(session, job, pods))
+        if attempt in failed:
+            continue
+        mark = session.checkpoint()
+        held = {state.id: state.allocated for state in session.queues.all()}
+        judge = partial(_may_take, held)
+        if make_room(session, job, partial(_victims_of, session, running, job), judge):
+            settle(session, mark, running, partial(_cause, job, held))
+        else:
+            failed.add(attempt)
+
+
+def may_claim(job: Job, asked: Amounts) -> bool:
+    """Whether its queue stays within its fair share, and non-preemptible work within quota."""
+    state = job.queue
+    if not within(plus(state.allocated, asked), state.fair_share):
+        return False
+    return job.preemptible or within(plus(state.non_preemptible, asked), state.deserved)
+
+
+def _may_take(held: Mapping[str, Amounts], claim: Claimed, victims: Sequence[PodState]) -> bool:
+    return may_take(claim, victims, held)
+
+
+def _victims_of(session: Session, running: Running, job: Job) -> VictimOrder:
+    others = [queue_id for queue_id in running.by_queue if queue_id != job.queue.id]
+    return VictimOrder(session, running, others, lambda _: True)
+
+
+def _cause(job: Job, held: Mapping[str, Amounts], victim: PodState) -> Cause:
+    claiming, giving = below_common_ancestor(job.line, victim.job.line)
+    numbers = (_numbers(giving, held[giving.id]), _numbers(claiming, held[claiming.id]))
+    return Cause(Action.RECLAIM, job.id, job.priority, numbers)
+
+
+def _numbers(state: QueueState, allocated: Amounts) -> QueueNumbers:
+    return QueueNumbers(state.id, allocated, state.deserved, state.fair_share)
