@@ -39,6 +39,7 @@ metadata = MetaData(
 
 _BUSY_TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
+_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40}
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
 
 
@@ -53,8 +54,13 @@ class Database:
         )
         """The address without SQLAlchemy's choice of driver."""
         self._busy_timeout_seconds = busy_timeout_seconds
-        self._engine = self._make_engine(parsed)
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        if self.is_sqlite:
+            self._engine = self._sqlite_engine(parsed)
+            event.listen(self._engine, "begin", _begin_immediate)
+            self._reading = self._sqlite_engine(parsed)
+        else:
+            self._engine = create_engine(parsed, **_POOL, pool_pre_ping=True)
+            self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = _Writer(self._run) if self.is_sqlite else None
 
     @contextmanager
@@ -87,6 +93,7 @@ class Database:
         if self._writer is not None:
             self._writer.close()
         self._engine.dispose()
+        self._reading.dispose()
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -99,30 +106,23 @@ class Database:
                     raise
         raise AssertionError("unreachable")
 
-    def _make_engine(self, url: URL) -> Engine:
-        if not self.is_sqlite:
-            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=40)
-        engine = create_engine(
-            url,
-            connect_args={"timeout": self._busy_timeout_seconds, "check_same_thread": False},
-            pool_size=8,
-            max_overflow=40,
-        )
+    def _sqlite_engine(self, url: URL) -> Engine:
+        arguments = {"timeout": self._busy_timeout_seconds, "check_same_thread": False}
+        engine = create_engine(url, connect_args=arguments, **_POOL)
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
         return engine
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: `_begin_immediate` does.
+    # The driver must begin no transactions by itself: writes begin with `_begin_immediate`, and
+    # each statement that reads is one of its own.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    if connection.get_isolation_level() != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _unavailable(error: OperationalError) -> Unavailable:
