@@ -1,6 +1,6 @@
 """What an inference may be called, and what it is called in the end.
 
-A name is the first part of one DNS label, `<name>-runai-<project>`, so that both must fit together.
+A name is the first part of one DNS label, `<name>-<namespace>`, so that both must fit together.
 """
 
 import re
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from windlass.kit.errors import FieldError
 from windlass.kit.ids import random_suffix
+from windlass.org.service import namespace_of
 
 LONGEST_DNS_LABEL = 63
 SUFFIX_LENGTH = 5
@@ -20,21 +21,12 @@ def name_errors(
     return list(_errors(name, project_name, is_prefix))
 
 
-def host_label(name: str, project_name: str) -> str:
-    """The DNS label that a workload of this name answers to."""
-    return f"{name}-{_namespace(project_name)}"
-
-
 def with_random_suffix(prefix: str) -> str:
     """A name made of a requested prefix."""
     return f"{prefix}-{random_suffix(SUFFIX_LENGTH)}"
 
 
 _DNS_1035_LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-
-
-def _namespace(project_name: str) -> str:
-    return f"runai-{project_name}"
 
 
 def _errors(name: str, project_name: str | None, is_prefix: bool) -> Iterator[FieldError]:
@@ -52,7 +44,7 @@ def _errors(name: str, project_name: str | None, is_prefix: bool) -> Iterator[Fi
 
 def _longest(project_name: str | None, is_prefix: bool) -> int:
     suffix = SUFFIX_LENGTH + 1 if is_prefix else 0
-    taken = 0 if project_name is None else len(_namespace(project_name)) + 1
+    taken = 0 if project_name is None else len(namespace_of(project_name)) + 1
     return LONGEST_DNS_LABEL - taken - suffix
 
 
@@ -61,5 +53,5 @@ def _reason(project_name: str | None, is_prefix: bool) -> str:
     if is_prefix:
         reasons.append(f"a suffix of {SUFFIX_LENGTH + 1} is added")
     if project_name is not None:
-        reasons.append(f"its host name ends with -{_namespace(project_name)}")
+        reasons.append(f"its host name ends with -{namespace_of(project_name)}")
     return f": {' and '.join(reasons)}" if reasons else ""

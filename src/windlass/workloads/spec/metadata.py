@@ -1,7 +1,7 @@
 """Labels and annotations, by the syntax of Kubernetes."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
 from windlass.kit.errors import FieldError
@@ -48,13 +48,6 @@ def annotation_errors(
         size += len((annotation.name or "").encode()) + len((annotation.value or "").encode())
     if size > MOST_ANNOTATION_BYTES:
         yield FieldError(path, f"are {size} bytes; at most {MOST_ANNOTATION_BYTES} are kept")
-
-
-def values_by_name(items: Sequence[NamedText | None] | None) -> dict[str, str]:
-    """What holds, without what is excluded."""
-    return {
-        item.name: item.value or "" for _, item in given(items) if item.name and not item.exclude
-    }
 
 
 def is_qualified_name(name: str) -> bool:
