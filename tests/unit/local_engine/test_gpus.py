@@ -1,0 +1,47 @@
+"""GPUs are found, or declared for a trial."""
+
+import pytest
+
+from windlass.engines.engine import Device
+from windlass.engines.local.gpus import discover_gpus, parse_simulated_gpus
+
+
+def test_declared_gpus_are_numbered_and_simulated() -> None:
+    devices = parse_simulated_gpus("2xH100-80GB")
+    assert devices == (
+        Device("SIM-0", 0, "H100-80GB", 80 * 1024**3, simulated=True),
+        Device("SIM-1", 1, "H100-80GB", 80 * 1024**3, simulated=True),
+    )
+
+
+def test_several_models_are_joined_by_commas() -> None:
+    devices = parse_simulated_gpus("1xRTX-A6000-48GB, 2xL4-24gb")
+    assert [device.id for device in devices] == ["SIM-0", "SIM-1", "SIM-2"]
+    assert [device.model for device in devices] == ["RTX-A6000-48GB", "L4-24GB", "L4-24GB"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "8",
+        "H100-80GB",
+        "8xH100",
+        "8xH100-80",
+        "xH100-80GB",
+        "-1xH100-80GB",
+        "0xH100-80GB",
+        "9999xH100-80GB",
+        "1xH100-0GB",
+        "1xH100-80GB,",
+        "8 x H100-80GB",
+        "1x-80GB",
+    ],
+)
+def test_what_declares_nothing_is_refused_with_an_example_or_the_limit(text: str) -> None:
+    with pytest.raises(ValueError, match=r"8xH100-80GB|must declare"):
+        parse_simulated_gpus(text)
+
+
+def test_where_there_is_no_driver_there_are_no_gpus_and_no_error() -> None:
+    assert all(device.id.startswith("GPU-") for device in discover_gpus())

@@ -1,0 +1,29 @@
+"""Every owner has a user id of its own, for good."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from windlass.engines.local.users import OwnerUsers
+
+
+def test_an_owner_keeps_its_id_over_restarts(tmp_path: Path) -> None:
+    first = OwnerUsers(tmp_path / "users.json").uid("1")
+    assert OwnerUsers(tmp_path / "users.json").uid("1") == first
+
+
+def test_owners_have_different_ids_even_when_they_come_at_once(tmp_path: Path) -> None:
+    users = OwnerUsers(tmp_path / "users.json")
+    with ThreadPoolExecutor(8) as threads:
+        uids = list(threads.map(users.uid, [str(owner) for owner in range(50)]))
+    assert len(set(uids)) == 50
+    assert [users.uid(str(owner)) for owner in range(50)] == uids
+
+
+def test_ids_lie_where_no_person_or_service_has_one(tmp_path: Path) -> None:
+    uid = OwnerUsers(tmp_path / "users.json").uid("1")
+    assert 2_000_000_000 <= uid < 2**31
+
+
+def test_two_platforms_do_not_share_ids(tmp_path: Path) -> None:
+    one, other = (OwnerUsers(tmp_path / f"users-{name}.json") for name in ("a", "b"))
+    assert {one.uid(str(n)) for n in range(5)}.isdisjoint({other.uid(str(n)) for n in range(5)})
