@@ -23,6 +23,7 @@ GIB = 1024**3
         {"gpuDevicesRequest": 2, "gpuRequestType": "portion", "gpuPortionRequest": 0.5},
         {"gpuDevicesRequest": 2, "gpuRequestType": "memory", "gpuMemoryRequest": "20Gi"},
         {"gpuRequestType": "portion", "gpuPortionRequest": 0.25, "gpuPortionLimit": 0.25},
+        {"gpuRequestType": "portion", "gpuPortionRequest": 0.000001},
         {"gpuRequestType": "memory", "gpuMemoryRequest": "1G", "gpuMemoryLimit": "1000M"},
         {"gpuRequestType": "migProfile", "migProfile": "1g.10gb", "gpuDevicesRequest": 1},
         {"cpuCoreRequest": 0, "cpuMemoryRequest": "100M"},

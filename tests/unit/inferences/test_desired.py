@@ -56,6 +56,7 @@ def test_everything_said_is_in_the_template() -> None:
         (None, Access.PUBLIC),
         ("public", Access.PUBLIC),
         ("authenticatedUsers", Access.AUTHENTICATED),
+        ("authorizedUsers", Access.AUTHENTICATED),
     ],
 )
 def test_who_may_call_is_everybody_unless_said(given: str | None, access: Access) -> None:

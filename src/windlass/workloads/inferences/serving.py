@@ -68,10 +68,10 @@ def serving_errors(port: ServingPort | None, path: str) -> Iterator[FieldError]:
 
 
 def access_of(port: ServingPort) -> Access:
-    """Who may call, in the gateway's words."""
-    if port.authorization_type == "authenticatedUsers":
-        return Access.AUTHENTICATED
-    return Access.PUBLIC
+    """Who may call, in the gateway's words; whatever is not said to be public is not."""
+    if port.authorization_type in (None, "public"):
+        return Access.PUBLIC
+    return Access.AUTHENTICATED
 
 
 def _exclusive_errors(lists: dict[str, list[str]], path: str) -> Iterator[FieldError]:
