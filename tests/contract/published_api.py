@@ -69,6 +69,16 @@ def leaf_schemas(document: str, schema: str) -> dict[str, Schema]:
     return dict(_leaves(facts, {"$ref": f"#/components/schemas/{schema}"}, ""))
 
 
+def published_operations(document: str) -> list[str]:
+    """Every operation whose answers the document tells, as method and path."""
+    return [
+        f"{method.upper()} {path}"
+        for path, methods in _load(document)["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters" and operation["responses"]
+    ]
+
+
 _ERROR_RESPONSE = "#/components/responses/400BadRequest"
 
 

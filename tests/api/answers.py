@@ -1,0 +1,69 @@
+"""What holds for every answer of the API, whatever was asked."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from tests.contract.published_api import (
+    INFERENCES,
+    NEIGHBOURS,
+    answer_problems,
+    published_operations,
+)
+from windlass.kit.ids import is_uuid
+
+_REASON = re.compile(r"(\w+\[\d+\]\.)*(pendingSchedulingMessages\[\d+\]\.)?phaseReason: ")
+
+
+def check_answer(method: str, path: str, answer: httpx.Response) -> None:
+    """Fail unless the answer is one that may be given to this request."""
+    told = f"{method} {path} answered {answer.status_code}: {answer.text[:500]}"
+    assert is_uuid(answer.headers["x-request-id"]), told
+    assert answer.status_code < 500 or answer.status_code == 503, told
+    if answer.status_code >= 400:
+        check_error(answer, told)
+    problems = [*_published_problems(method, path.partition("?")[0], answer)]
+    assert not problems, f"{told}\n" + "\n".join(problems)
+
+
+def check_error(answer: httpx.Response, told: str = "") -> None:
+    """Fail unless the body is `{code, message, details?}`, with the status as its code."""
+    body = answer.json()
+    assert set(body) <= {"code", "message", "details"}, told
+    assert body["code"] == answer.status_code, told
+    assert isinstance(body["message"], str), told
+    assert body["message"], told
+    assert isinstance(body.get("details", ""), str), told
+    if answer.status_code == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer"), told
+    if answer.status_code == 503:
+        assert int(answer.headers["retry-after"]) > 0, told
+
+
+def _published_problems(method: str, path: str, answer: httpx.Response) -> Iterator[str]:
+    for document in (INFERENCES, NEIGHBOURS):
+        for operation in published_operations(document):
+            verb, _, template = operation.partition(" ")
+            if verb == method and _fits(template, path):
+                found = answer_problems(document, operation, answer.status_code, _body(answer))
+                yield from (problem for problem in found if not _is_ours(problem))
+
+
+def _fits(template: str, path: str) -> bool:
+    # A path without parameters stands for itself: /workloads/count is no workload.
+    wanted, given = template.split("/"), path.split("/")
+    return len(wanted) == len(given) and all(
+        one == other or (one.startswith("{") and other not in ("count", "inferences"))
+        for one, other in zip(wanted, given, strict=True)
+    )
+
+
+def _body(answer: httpx.Response) -> Any:
+    return answer.json()
+
+
+def _is_ours(problem: str) -> bool:
+    """Whether it is a reason that our contract adds to the two published ones."""
+    return _REASON.match(problem) is not None

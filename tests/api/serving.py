@@ -1,0 +1,150 @@
+"""The API of one platform, in this process: real sockets, store and engine, no controllers."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from sqlalchemy import update
+
+from tests.api.answers import check_answer
+from windlass.app.api import create_api
+from windlass.app.bootstrap import lay_foundation
+from windlass.app.context import Context
+from windlass.app.data_directory import DataDirectory
+from windlass.app.http import Observed
+from windlass.kit.clock import SystemClock
+from windlass.kit.database import Database
+from windlass.settings import Address, Settings
+from windlass.workloads.tables import workload
+
+CANARY_IMAGES = Path(__file__).parent.parent.parent / "examples" / "canary" / "host-images.yaml"
+INFERENCES = "/api/v1/workloads/inferences"
+WORKLOADS = "/api/v1/workloads"
+SPEC: Mapping[str, Any] = {"image": "host/canary", "servingPort": {"container": 8000}}
+NOBODY = "123e4567-e89b-12d3-a456-426614174000"
+
+
+@dataclass
+class Api:
+    """Asks the API, and holds every answer against what is published."""
+
+    client: httpx.Client
+    context: Context
+    database: Database
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def ask(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        """One request, with the administrator's token unless `headers` are given."""
+        sent = self.headers if headers is None else headers
+        answer = self.client.request(method, path, headers=dict(sent), **options)
+        check_answer(method, path, answer)
+        return answer
+
+    def get(self, path: str, **params: Any) -> Any:
+        """What there is at a path."""
+        answer = self.ask("GET", path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refused(self, path: str, **params: Any) -> str:
+        """The message with which a GET is refused as wrong."""
+        answer = self.ask("GET", path, params=params)
+        assert answer.status_code == 400, answer.text
+        return str(answer.json()["message"])
+
+    def creation(self, name: str, spec: Mapping[str, Any] = SPEC, **fields: Any) -> dict[str, Any]:
+        """The body of a creation."""
+        tree = self.context.tree
+        return {
+            "name": name,
+            "projectId": tree.project_id,
+            "clusterId": tree.cluster_id,
+            "spec": dict(spec),
+            **fields,
+        }
+
+    def post(self, body: object) -> httpx.Response:
+        """Ask for an inference."""
+        return self.ask("POST", INFERENCES, json=body)
+
+    def create(self, name: str, spec: Mapping[str, Any] = SPEC, **fields: Any) -> dict[str, Any]:
+        """Create an inference."""
+        answer = self.post(self.creation(name, spec, **fields))
+        assert answer.status_code == 202, answer.text
+        created: dict[str, Any] = answer.json()
+        return created
+
+    def delete(self, workload_id: str) -> httpx.Response:
+        """Ask for the end of an inference."""
+        return self.ask("DELETE", f"{INFERENCES}/{workload_id}")
+
+    def change_record(self, workload_id: str, **columns: Any) -> None:
+        """Write what controllers would."""
+        statement = update(workload).where(workload.c.id == workload_id).values(**columns)
+        self.database.write(lambda connection: connection.execute(statement))
+
+    def finish_deletion(self, workload_id: str) -> None:
+        """Delete an inference, and be the controllers that carry it out."""
+        assert self.delete(workload_id).status_code == 202
+        self.change_record(workload_id, deleted_at=time.time())
+
+    def token(self, **body: Any) -> httpx.Response:
+        """Ask for a token."""
+        return self.ask("POST", "/api/v1/token", headers={}, content=json.dumps(body))
+
+
+@contextmanager
+def serving(root: Path, database_url: str) -> Iterator[Api]:
+    """Serve in this process until the context ends."""
+    data = DataDirectory(root)
+    data.prepare()
+    data.metrics.mkdir()
+    settings = Settings(data_dir=root, host_images=CANARY_IMAGES, simulate_gpus="2xH100-80GB")
+    database = Database(database_url)
+    foundation = lay_foundation(data, database, settings.domain, SystemClock())
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = Address("127.0.0.1", listener.getsockname()[1])
+    gateway = Address("127.0.0.1", 9)
+    context = Context(settings, data, database_url, foundation, address, gateway, time.time())
+    application = Observed(create_api(context, database))
+    client = httpx.Client(base_url=context.api_url, timeout=60.0)
+    with _answering(application, listener), client:
+        yield _signed_in(Api(client, context, database))
+    database.close()
+
+
+def _signed_in(api: Api) -> Api:
+    known = api.context.foundation.administrator
+    granted = api.token(
+        grantType="client_credentials",
+        clientID=known["client_id"],
+        clientSecret=known["client_secret"],
+    )
+    api.headers["Authorization"] = f"Bearer {granted.json()['accessToken']}"
+    return api
+
+
+@contextmanager
+def _answering(application: Any, listener: socket.socket) -> Iterator[None]:
+    config = uvicorn.Config(
+        application, http="httptools", loop="uvloop", ws="none", lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
