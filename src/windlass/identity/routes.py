@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from windlass.identity.service import SignIn
 from windlass.identity.tokens import LIFETIME_SECONDS, Caller, TokenAuthority
 from windlass.kit.errors import Unauthorized
-from windlass.kit.http import RawBody, error_responses, json_object
+from windlass.kit.http import RawBody, error_responses
+from windlass.kit.strict_json import read_json_object
 
 
 class Authentication:
@@ -54,7 +55,7 @@ def router(sign_in: SignIn) -> APIRouter:
     @routes.post(
         "/api/v1/token",
         summary="Exchange credentials for a bearer token",
-        responses=error_responses(400, 401, 503),
+        responses=error_responses(400, 401, 413, 503),
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -64,7 +65,7 @@ def router(sign_in: SignIn) -> APIRouter:
         },
     )
     def create_token(raw: RawBody) -> dict[str, Any]:
-        token = sign_in.grant(json_object(raw))
+        token = sign_in.grant(read_json_object(raw))
         return {"accessToken": token, "idToken": token, "expiresIn": LIFETIME_SECONDS}
 
     return routes

@@ -1,6 +1,5 @@
-"""What routes of every subject need: bodies read strictly, errors described."""
+"""What routes of every subject need: bodies of a bounded size, parameters, errors described."""
 
-import json
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,25 +9,6 @@ from windlass.kit.errors import BadRequest, PayloadTooLarge
 from windlass.kit.paging import ListQuery, page_of
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
-
-
-def json_object(raw: bytes) -> dict[str, Any]:
-    """The body as a JSON object. Raises BadRequest that says where it stops being one."""
-    try:
-        value = json.loads(raw)
-    except UnicodeDecodeError:
-        raise BadRequest("The body is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise BadRequest(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except RecursionError:
-        raise BadRequest("The body is nested too deeply.") from None
-    except ValueError:
-        raise BadRequest("The body holds a number that is too long.") from None
-    if not isinstance(value, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return value
 
 
 async def raw_body(request: Request) -> bytes:
