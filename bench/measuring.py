@@ -67,9 +67,7 @@ class Report:
         (RESULTS / f"{self.bench}.json").write_text(json.dumps(written, indent=2) + "\n")
 
 
-def interleaved(
-    subjects: Sequence[Callable[[], float]], pairs: int = PAIRS
-) -> list[list[float]]:
+def interleaved(subjects: Sequence[Callable[[], float]], pairs: int = PAIRS) -> list[list[float]]:
     """Run all subjects in turn, `pairs` times; every other round in reverse order."""
     values: list[list[float]] = [[] for _ in subjects]
     for number in range(pairs):

@@ -63,7 +63,7 @@ Index(
     postgresql_where=workload.c.deleted_at.is_(None),
 )
 Index("ix_workload_listing", workload.c.deleted_at, workload.c.created_at, workload.c.id)
-Index("ix_workload_name", workload.c.name, workload.c.id)
+Index("ix_workload_name", workload.c.deleted_at, workload.c.name, workload.c.id)
 
 revision = Table(
     "revision",

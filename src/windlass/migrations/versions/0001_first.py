@@ -162,7 +162,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_workload_listing", "workload", ["deleted_at", "created_at", "id"], unique=False
     )
-    op.create_index("ix_workload_name", "workload", ["name", "id"], unique=False)
+    op.create_index("ix_workload_name", "workload", ["deleted_at", "name", "id"], unique=False)
     op.create_index(
         "uq_workload_name_in_project",
         "workload",
