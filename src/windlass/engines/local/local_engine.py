@@ -24,7 +24,7 @@ from windlass.engines.engine import (
     ReplicaTemplate,
 )
 from windlass.engines.local.catalogue import Catalogue
-from windlass.engines.local.control_groups import find_control_groups
+from windlass.engines.local.control_groups import ControlGroups, find_control_groups
 from windlass.engines.local.fence import Fence
 from windlass.engines.local.gpus import discover_gpus
 from windlass.engines.local.homes import SHARED_ROOT, Homes
@@ -100,6 +100,11 @@ class LocalEngine:
         """How CPU and memory limits are enforced on this machine."""
         limits = Limits(cpu_millicores_limit=1, memory_bytes_limit=1)
         return "; ".join(limit_notes(limits, self._preparation.groups))
+
+    @property
+    def control_groups(self) -> ControlGroups | None:
+        """What holds replicas to their limits; None where sampling has to do."""
+        return self._preparation.groups
 
     def nodes(self) -> Sequence[Node]:
         """This machine."""
