@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass.kit.supervision.program.processes import is_alive
+
 _LONGEST_SOCKET_PATH = 100
+_DYING_SECONDS = 5.0
 
 
 class DirectoryInUse(Exception):
@@ -91,7 +94,7 @@ class DataDirectory:
         Raises DirectoryInUse when `alone` and another one runs.
         """
         with self._mutex():
-            others = self.control_planes()
+            others = self._others()
             if alone and others:
                 raise DirectoryInUse(
                     f"The data directory {self.root} is in use by the control plane at "
@@ -123,6 +126,17 @@ class DataDirectory:
                 return False
             time.sleep(0.02)
         return True
+
+    def _others(self) -> list[ControlPlane]:
+        """The control planes that stay: the children of one that was killed are about to end."""
+        deadline = time.monotonic() + _DYING_SECONDS
+        while True:
+            others = self.control_planes()
+            if any(is_alive(plane.pid) for plane in others) or time.monotonic() >= deadline:
+                return others
+            if not others:
+                return []
+            time.sleep(0.01)
 
     @property
     def _control_planes(self) -> Path:
