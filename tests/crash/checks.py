@@ -1,0 +1,134 @@
+"""Compares what was promised, what is on record and what runs. Each finding is one line."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tests.crash.churn import Entry
+from tests.crash.killing import CONTROL_PLANE, CONTROLLERS, ENVOYS, Kill
+from tests.crash.records import Records, WorkloadRow
+from tests.crash.traffic import Attempt, SteadyTraffic
+from tests.crash.world import ReplicaProcess, World, listening_ports
+from tests.end_to_end.platforms import Platform, fetch
+
+
+def broken_promises(entries: Sequence[Entry], records: Records) -> Iterator[str]:
+    """What was acknowledged, against what is on record."""
+    by_name = {row.name: row for row in records.workloads.values()}
+    for entry in entries:
+        row = by_name.get(entry.name)
+        if row is None:
+            if entry.created:
+                yield f"{entry.name}: its creation was acknowledged, and it is not on record"
+            continue
+        if entry.workload_id not in (None, row.id):
+            yield f"{entry.name}: acknowledged as {entry.workload_id}, on record as {row.id}"
+        if entry.deleted and not row.gone:
+            yield f"{entry.name}: its deletion was acknowledged, and it is {row.phase}"
+        if row.gone and not entry.deletion_sent:
+            yield f"{entry.name}: nobody deleted it, and it is gone"
+
+
+def unsettled(records: Records) -> Iterator[str]:
+    """What is on record as not yet done."""
+    for row in records.workloads.values():
+        if not row.is_settled:
+            yield f"{row.name}: {row.phase}, wanted {row.desired_phase}, pods {row.pods}"
+
+
+def wrong_processes(records: Records, world: World) -> Iterator[str]:
+    """What runs, against what is on record."""
+    pods = {pod.id: pod for row in records.living for pod in row.pods}
+    supervisors = world.supervisors()
+    of_supervisors = {pid for pids in supervisors.values() for pid in pids}
+    main = [process for process in world.replica_processes() if process.parent in of_supervisors]
+    orphans = [process for process in world.replica_processes() if not _is_below(process, main)]
+    for orphan in orphans:
+        yield f"process {orphan.process.pid} of {orphan.replica_id} has no living supervisor"
+    running = Counter(process.replica_id for process in main)
+    for replica_id in running.keys() | supervisors.keys():
+        if replica_id not in pods:
+            yield f"replica {replica_id} runs, and no living pod is on record"
+    for pod_id in pods:
+        if running[pod_id] != 1 or len(supervisors.get(pod_id, ())) != 1:
+            yield (
+                f"pod {pod_id} has {running[pod_id]} processes "
+                f"and {len(supervisors.get(pod_id, ()))} supervisors"
+            )
+    for process in main:
+        pod = pods.get(process.replica_id)
+        if pod is not None and process.workload_id != pod.workload_id:
+            yield f"process {process.process.pid} belongs to {process.workload_id}, pod {pod}"
+        if pod is not None and pod.port not in listening_ports(process.process.pid):
+            yield f"process {process.process.pid} does not listen on its port: {pod}"
+    ports = Counter(pod.port for pod in pods.values())
+    yield from (f"port {port} is given {count} times" for port, count in ports.items() if count > 1)
+    yield from (
+        f"traces of {replica_id} are left" for replica_id in world.traces() - records.known_pods
+    )
+
+
+def wrong_answers(records: Records, platform: Platform) -> Iterator[str]:
+    """What the gateway answers, against what is on record."""
+    for row in records.workloads.values():
+        if row.name.startswith("steady"):
+            continue
+        answer = platform.ask(row.name)
+        if row.gone and answer.status != 404:
+            yield f"{row.name} is gone, and the gateway answers {answer.status}"
+        if not row.gone and answer.status != 200:
+            yield f"{row.name} is Running, and the gateway answers {answer.status} {answer.body!r}"
+        if not row.gone and answer.status == 200 and not _is_answer_of(row, answer.json()):
+            yield f"{row.name} is answered by {answer.json()['environment']['RUNAI_JOB_UUID']}"
+
+
+def wrong_api(platform: Platform) -> Iterator[str]:
+    """Whether the API calls itself ready."""
+    answer = fetch(f"{platform.administrator['url']}/readyz")
+    if answer.status != 200:
+        yield f"/readyz answers {answer.status} {answer.body!r}"
+
+
+def unexcused_failures(traffic: SteadyTraffic, kills: Sequence[Kill]) -> Iterator[str]:
+    """Requests that failed although nothing on their way was killed.
+
+    On its way are Envoy and the workload's own replicas, until they are back. Control plane and
+    gate are not.
+    """
+    for attempt in traffic.failures:
+        if any(_excuses(kill, attempt, traffic) for kill in kills):
+            continue
+        near = [kill for kill in kills if attempt.began - 5 < kill.at < attempt.ended]
+        killed = ", ".join(f"{kill.what} {kill.at:.3f}" for kill in near)
+        yield (
+            f"{traffic.name}{traffic.path}: from {attempt.began:.3f} to {attempt.ended:.3f} "
+            f"{attempt.failure}; killed shortly before: {killed}"
+        )
+
+
+def _excuses(kill: Kill, attempt: Attempt, traffic: SteadyTraffic) -> bool:
+    if attempt.ended < kill.at:
+        return False
+    if kill.what in ENVOYS:
+        # Whoever is answered at all is answered by an Envoy, which must know what to do.
+        back_at = traffic.first_success_after(kill.at)
+        return attempt.status is None and (back_at is None or attempt.began < back_at)
+    if kill.workload_id == traffic.workload_id:
+        return kill.back_at is None or attempt.began < kill.back_at
+    return False
+
+
+def without_control(kills: Sequence[Kill]) -> int:
+    """How many kills hit what may be down without anyone noticing."""
+    return sum(kill.what in (CONTROL_PLANE, CONTROLLERS) or "gate" in kill.what for kill in kills)
+
+
+def _is_below(process: ReplicaProcess, main: Sequence[ReplicaProcess]) -> bool:
+    return any(
+        process == other
+        or (process.replica_id == other.replica_id and process.parent == other.process.pid)
+        for other in main
+    )
+
+
+def _is_answer_of(row: WorkloadRow, told: dict[str, dict[str, str]]) -> bool:
+    return told["environment"]["RUNAI_JOB_UUID"] == row.id

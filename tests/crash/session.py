@@ -1,0 +1,213 @@
+"""One crash test: a platform under traffic, kills at random moments, and comparisons."""
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+import psycopg
+
+from tests.crash import checks
+from tests.crash.churn import Churn
+from tests.crash.killing import Killer
+from tests.crash.records import Records, read_records
+from tests.crash.traffic import SteadyTraffic
+from tests.crash.world import World
+from tests.end_to_end.platforms import PATIENCE_SECONDS, Platform, TookTooLong, canary, eventually
+
+KILLS_BETWEEN_CHECKS = 20
+_MEAN_PAUSE_SECONDS = 0.8
+_SHORTEST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 2.5
+_STEP_SECONDS = 0.03
+_SETTLING_SECONDS = 2 * PATIENCE_SECONDS
+_STREAM = "/stream?count=20&interval=0.1"
+_STREAMED = "".join(f"chunk {number}\n" for number in range(20)).encode()
+_LOG_TAIL = 6000
+_SMALL = {"cpuCoreRequest": 0.01}
+
+
+class Lost(AssertionError):
+    """Something was lost, runs twice, is orphaned, or failed without excuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a session did."""
+
+    kills: int
+    seconds: float
+    requests: int
+    excused: Counter[str]
+    """How requests failed while Envoy or their own replica was down, and how many did."""
+    created: int
+    deleted: int
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.excused.most_common())
+        return (
+            f"{self.kills} kills in {self.seconds:.0f} s; {self.created} workloads created and "
+            f"{self.deleted} deleted; {self.requests} steady requests, of which "
+            f"{self.excused.total()} failed while Envoy or their own replica was down ({kinds})"
+        )
+
+
+class Session:
+    """Owns the traffic and the killer; the platform is up already."""
+
+    def __init__(self, platform: Platform, seed: int, database_url: str | None = None) -> None:
+        self._platform = platform
+        self._seed = seed
+        self._database_url = database_url
+        self._world = World(platform.data_dir)
+        self._checked: set[str] = set()
+        generator = random.Random(seed)
+        self._random = random.Random(generator.random())
+        self._churn = [
+            Churn(platform, f"churn-{letter}", random.Random(generator.random())) for letter in "ab"
+        ]
+        self._traffic, spared = self._deploy_steady()
+        self._killer = Killer(
+            platform, self._world, self._read, random.Random(generator.random()), spared
+        )
+
+    def run(self, kills: int) -> Report:
+        """Kill so many times, comparing now and then and at the end. Raises Lost."""
+        began = time.monotonic()
+        try:
+            for traffic in self._traffic:
+                traffic.start()
+            while (done := len(self._killer.kills)) < kills:
+                self._kill(min(KILLS_BETWEEN_CHECKS, kills - done))
+                self._check()
+                print(f"{len(self._killer.kills)} kills, all well", flush=True)
+        finally:
+            for traffic in self._traffic:
+                traffic.stop()
+            for churn in self._churn:
+                churn.stop()
+        return self._report(time.monotonic() - began)
+
+    def _deploy_steady(self) -> tuple[list[SteadyTraffic], set[str]]:
+        open_one = self._deploy("steady-open", 1)
+        closed = self._deploy("steady-closed", 1, "authenticatedUsers")
+        victim = self._deploy("steady-victim", 2)
+        gateway, project = self._platform.gateway, self._platform.administrator["project_name"]
+        token = {"Authorization": f"Bearer {self._platform.token}"}
+        traffic = [
+            SteadyTraffic("steady-open", open_one, gateway, project),
+            SteadyTraffic(
+                "steady-open", open_one, gateway, project, path=_STREAM, expected=_STREAMED
+            ),
+            SteadyTraffic("steady-closed", closed, gateway, project, headers=token),
+            SteadyTraffic("steady-victim", victim, gateway, project),
+        ]
+        return traffic, {open_one, closed}
+
+    def _deploy(self, name: str, replicas: int, access: str = "public") -> str:
+        spec = canary(
+            compute=_SMALL,
+            autoscaling={"minReplicas": replicas, "maxReplicas": replicas},
+            servingPort={"container": 8000, "authorizationType": access},
+        )
+        return str(self._platform.deploy(name, spec)["workloadId"])
+
+    def _read(self) -> Records:
+        return read_records(self._platform.data_dir, self._database_url)
+
+    def _kill(self, count: int) -> None:
+        for churn in self._churn:
+            churn.start()
+        until = len(self._killer.kills) + count
+        next_at = time.monotonic()
+        while len(self._killer.kills) < until:
+            self._killer.keep_up()
+            self._killer.note_recoveries()
+            now = time.monotonic()
+            if now < next_at:
+                time.sleep(min(_STEP_SECONDS, next_at - now))
+            elif self._killer.kill_one() is not None:
+                pause = self._random.expovariate(1 / _MEAN_PAUSE_SECONDS)
+                next_at = now + min(max(pause, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+        for churn in self._churn:
+            churn.pause()
+
+    def _check(self) -> None:
+        self._settle()
+        records = self._read()
+        entries = [entry for churn in self._churn for entry in churn.entries]
+        kills = self._killer.kills
+        found = chain(
+            self._killer.refused,
+            *(churn.wrong for churn in self._churn),
+            checks.broken_promises(entries, records),
+            checks.unsettled(records),
+            checks.wrong_processes(records, self._world),
+            checks.wrong_answers(records, self._platform),
+            checks.wrong_api(self._platform),
+            *(checks.unexcused_failures(traffic, kills) for traffic in self._traffic),
+        )
+        self._raise_if_any(found)
+
+    def _settle(self) -> None:
+        try:
+            eventually(self._is_settled, "rest", _SETTLING_SECONDS)
+        except TookTooLong as error:
+            self._raise_if_any(chain([str(error)], checks.unsettled(self._read())))
+
+    def _is_settled(self) -> bool:
+        self._killer.keep_up()
+        self._killer.note_recoveries()
+        try:
+            records = self._read()
+            if any(checks.unsettled(records)) or any(checks.wrong_api(self._platform)):
+                return False
+        except (OSError, sqlite3.Error, psycopg.Error):
+            return False
+        return all(
+            self._world.supervised(self._world.service_directory(name)) is not None
+            for name in ("gate", "envoy")
+        )
+
+    def _raise_if_any(self, findings: Iterable[str]) -> None:
+        found = list(findings)
+        if found:
+            raise Lost("\n".join([*found, *self._circumstances()]))
+
+    def _circumstances(self) -> Iterable[str]:
+        yield f"seed {self._seed} (SEED={self._seed} runs the same kills again)"
+        yield from (
+            f"{kill.at:.3f} killed {kill.what} {kill.pid} {kill.replica_id or ''} "
+            f"of {kill.workload_id or 'the platform'}"
+            for kill in self._killer.kills[-2 * KILLS_BETWEEN_CHECKS :]
+        )
+        yield "--- control plane"
+        yield self._platform.log()[-_LOG_TAIL:]
+        for name in ("gate", "envoy"):
+            for log in sorted(self._world.service_directory(name).glob("log/*"))[-1:]:
+                yield f"--- {name}"
+                yield log.read_text(errors="replace")[-_LOG_TAIL:]
+
+    def _report(self, seconds: float) -> Report:
+        entries = [entry for churn in self._churn for entry in churn.entries]
+        return Report(
+            kills=len(self._killer.kills),
+            seconds=seconds,
+            requests=sum(len(traffic.attempts) for traffic in self._traffic),
+            excused=Counter(
+                str(attempt.failure).split("(")[0].split(":")[0]
+                for traffic in self._traffic
+                for attempt in traffic.failures
+            ),
+            created=sum(entry.created for entry in entries),
+            deleted=sum(entry.deleted for entry in entries),
+        )
+
+
+def seed_of_this_run() -> int:
+    """`SEED` of the environment, or a new one."""
+    given = os.environ.get("SEED")
+    return int(given) if given else random.SystemRandom().randrange(10**6)

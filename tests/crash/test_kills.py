@@ -1,0 +1,37 @@
+"""Kills any process at any moment, on each database, and compares the store with the world."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.session import Session, seed_of_this_run
+from tests.end_to_end.platforms import running
+
+KILLS = int(os.environ.get("KILLS", "20"))
+KILLS_ON_POSTGRESQL = max(6, KILLS // 4)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="windlass-crash-") as made:
+        yield Path(made) / "data"
+
+
+@pytest.mark.usefixtures("sqlite_url")
+def test_nothing_is_lost_on_sqlite(data_dir: Path) -> None:
+    run_session(data_dir, KILLS)
+
+
+def test_nothing_is_lost_on_postgresql(data_dir: Path, postgresql_url: str) -> None:
+    run_session(data_dir, KILLS_ON_POSTGRESQL, postgresql_url)
+
+
+def run_session(data_dir: Path, kills: int, database_url: str | None = None) -> None:
+    seed = seed_of_this_run()
+    print(f"\nseed {seed}", flush=True)
+    options = ("--database", database_url) if database_url else ()
+    for platform in running(data_dir, *options):
+        print(Session(platform, seed, database_url).run(kills), flush=True)
