@@ -33,7 +33,7 @@ class ControlGroups:
         paths = self.of(replica_id)
         try:
             for path in paths:
-                Path(path).mkdir(mode=0o755, exist_ok=True)
+                self._make(Path(path))
             for controller, folder in self.folders.items():
                 for name, value in self._settings(controller, limits):
                     _set(folder / replica_id / name, value)
@@ -42,11 +42,19 @@ class ControlGroups:
             raise
         return paths
 
+    def remove(self, replica_id: str) -> None:
+        """Remove the replica's groups, whose processes are gone, and with the last their folder."""
+        remove(self.of(replica_id))
+        for folder in set(self.folders.values()):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
     def replicas(self) -> set[str]:
         """The ids that have a group."""
         return {
             group.name
             for folder in self.folders.values()
+            if folder.exists()
             for group in folder.iterdir()
             if group.is_dir()
         }
@@ -54,6 +62,18 @@ class ControlGroups:
     def of(self, replica_id: str) -> tuple[str, ...]:
         """Where the replica's groups are, if it has any."""
         return tuple(dict.fromkeys(str(folder / replica_id) for folder in self.folders.values()))
+
+    def _make(self, group: Path) -> None:
+        while True:
+            group.parent.mkdir(mode=0o755, exist_ok=True)
+            if self.version == 2:
+                _enable_controllers(group.parent)
+            try:
+                group.mkdir(mode=0o755, exist_ok=True)
+                return
+            except FileNotFoundError:
+                # The last other replica went at this moment, and the folder with it.
+                continue
 
     def _settings(self, controller: str, limits: Limits) -> list[tuple[str, str]]:
         if controller == "cpu":
@@ -90,8 +110,8 @@ def find_control_groups(
                 return ControlGroups(2, dict.fromkeys(_CONTROLLERS, folder))
         for controller in _CONTROLLERS:
             if mount.type == "cgroup" and controller in mount.options and controller in memberships:
-                folder = _made(mount.path(memberships[controller]) / name)
-                if folder is not None:
+                folder = mount.path(memberships[controller]) / name
+                if _can_hold(folder, limits=False):
                     version_1[controller] = folder
     return ControlGroups(1, version_1) if version_1 else None
 
@@ -152,9 +172,8 @@ def _version_2_folder(own: Path, top: Path, name: str) -> Path | None:
             # A group with processes in it cannot have groups with limits below it.
             _move_processes(parent, parent / "platform")
             _enable_controllers(parent)
-        folder = _made(parent / name)
-        if folder is not None and _offers_controllers(folder) and _enable_controllers(folder):
-            return folder
+        if _can_hold(parent / name, limits=True):
+            return parent / name
     return None
 
 
@@ -191,12 +210,19 @@ def _move_processes(group: Path, target: Path) -> None:
                 (target / "cgroup.procs").write_text(pid)
 
 
-def _made(folder: Path) -> Path | None:
+def _can_hold(folder: Path, *, limits: bool) -> bool:
+    """Whether the folder can be made, and can be written; it is not kept unless it was there."""
     try:
         folder.mkdir(mode=0o755, exist_ok=True)
     except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+        return False
+    try:
+        if limits and not (_offers_controllers(folder) and _enable_controllers(folder)):
+            return False
+        return os.access(folder, os.W_OK)
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _cpu_version_1(limits: Limits) -> list[tuple[str, str]]:

@@ -194,6 +194,8 @@ class LocalEngine:
         for directory in directories:
             if self._runs(directory):
                 control.kill(directory, _KILL_SECONDS)
+            if self._preparation.groups is not None:
+                self._preparation.groups.remove(directory.name)
 
     def _directory(self, replica_id: str) -> Path:
         if not replica_id or "/" in replica_id or replica_id.startswith("."):

@@ -14,7 +14,7 @@ from windlass.engines.engine import (
     ReplicaSpec,
     ReplicaTemplate,
 )
-from windlass.engines.local import control_groups, mps
+from windlass.engines.local import mps
 from windlass.engines.local.catalogue import Catalogue, Entry, RunAs
 from windlass.engines.local.composition import Composition, Surroundings, compose
 from windlass.engines.local.control_groups import ControlGroups
@@ -53,7 +53,7 @@ class Preparation:
     def prepare(self, spec: ReplicaSpec, port: int) -> supervised.Specification:
         """Make what the replica needs, and say what to supervise.
 
-        Raises ReplicaCannotStart; `undo` removes what was made.
+        Raises ReplicaCannotStart; `undo` removes what was made, here or in a former life.
         """
         refusals = self.refusals(spec.template, spec.owner)
         if refusals:
@@ -69,10 +69,10 @@ class Preparation:
         groups = self._join_groups(spec)
         return self._specification(spec, port, what, uid, home, groups)
 
-    def undo(self, replica_id: str, groups: Sequence[str] = ()) -> None:
-        """Remove what `prepare` made; `groups` are those it joined then. Raises OSError."""
-        own = self.groups.of(replica_id) if self.groups else ()
-        control_groups.remove({*groups, *own})
+    def undo(self, replica_id: str) -> None:
+        """Remove what `prepare` made. Raises OSError."""
+        if self.groups is not None:
+            self.groups.remove(replica_id)
         self.homes.remove(replica_id)
 
     def replicas(self) -> set[str]:

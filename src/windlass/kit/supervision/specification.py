@@ -70,7 +70,8 @@ class Specification:
     log_file_bytes: int = 10 * 1024 * 1024
     log_files: int = 5
     control_groups: tuple[str, ...] = ()
-    """Existing cgroup directories, of version 1 or 2, that the process joins."""
+    """Existing cgroup directories, of version 1 or 2, that the process joins. They are removed once
+    it has ended for good."""
     sampled_memory_bytes: int | None = None
     """When set, the supervisor kills a process tree whose memory exceeds it."""
     notify: str | None = None

@@ -19,11 +19,19 @@ def end_leftovers(directory: Directory, timeout: float) -> bool:
     while True:
         left = find_leftovers(directory)
         if not left:
+            processes.remove_groups(_groups(directory))
             return True
         processes.send_signal(left, signal.SIGKILL)
         if time.monotonic() >= deadline:
             return False
         time.sleep(_PAUSE)
+
+
+def _groups(directory: Directory) -> list[str]:
+    try:
+        return Instructions(directory.specification).start.control_groups
+    except (FileNotFoundError, ValueError):
+        return []
 
 
 def find_leftovers(directory: Directory) -> set[int]:

@@ -94,6 +94,13 @@ def kill_groups(control_groups: list[str]) -> None:
     send_signal(group_members(control_groups), signal.SIGKILL)
 
 
+def remove_groups(control_groups: list[str]) -> None:
+    """Remove cgroups whose processes are gone; what others still need stays."""
+    for group in control_groups:
+        with contextlib.suppress(OSError):
+            os.rmdir(group)
+
+
 def _stat(pid: int) -> list[str] | None:
     """Fields of /proc/<pid>/stat from the third on (proc(5))."""
     try:

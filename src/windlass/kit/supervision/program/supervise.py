@@ -3,7 +3,7 @@
 import os
 import time
 
-from windlass.kit.supervision.program import child
+from windlass.kit.supervision.program import child, processes
 from windlass.kit.supervision.program.directory import Directory
 from windlass.kit.supervision.program.events import Events
 from windlass.kit.supervision.program.instructions import Instructions, StopRequest
@@ -140,6 +140,7 @@ class Supervisor:
         os.close(os.open(self._directory.started, flags, 0o600))
 
     def _finish(self, end: dict[str, object]) -> None:
+        processes.remove_groups(self._instructions.start.control_groups)
         self._record.set_log_loss(self._log.bytes_lost, self._log.error)
         self._record.set_exit("exited", end)
         while not self._record.is_saved() and self._directory_is_ours():
