@@ -53,13 +53,13 @@ class Api:
     def get(self, path: str, **params: Any) -> Any:
         """What there is at a path."""
         answer = self.ask("GET", path, params=params)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, answer.text[:500]
         return answer.json()
 
     def refused(self, path: str, **params: Any) -> str:
         """The message with which a GET is refused as wrong."""
         answer = self.ask("GET", path, params=params)
-        assert answer.status_code == 400, answer.text
+        assert answer.status_code == 400, answer.text[:500]
         return str(answer.json()["message"])
 
     def creation(self, name: str, spec: Mapping[str, Any] = SPEC, **fields: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Api:
     def create(self, name: str, spec: Mapping[str, Any] = SPEC, **fields: Any) -> dict[str, Any]:
         """Create an inference."""
         answer = self.post(self.creation(name, spec, **fields))
-        assert answer.status_code == 202, answer.text
+        assert answer.status_code == 202, answer.text[:500]
         created: dict[str, Any] = answer.json()
         return created
 
