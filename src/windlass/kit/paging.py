@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import BigInteger, ColumnElement, Select, func, literal
 
 from windlass.kit.errors import BadRequest
 from windlass.kit.timestamps import from_wire
@@ -88,7 +88,7 @@ def apply_order(
     default_order: str = "asc",
 ) -> Select[Any]:
     """Sort by one of `fields`, ties by `tie`, so that pages never overlap. Raises BadRequest."""
-    order = sort_order or default_order
+    order = default_order if sort_order is None else sort_order
     if order not in ("asc", "desc"):
         raise BadRequest(f"sortOrder: is {order!r}; it must be asc or desc")
     if sort_by is not None and sort_by not in fields:
@@ -133,7 +133,7 @@ def _condition(entry: str, fields: Mapping[str, Field]) -> ColumnElement[bool]:
     return _COMPARISONS[operator](field.column, _value(name, field.kind, text))
 
 
-def _value(name: str, kind: type, text: str) -> str | int | float:
+def _value(name: str, kind: type, text: str) -> Any:
     if "\0" in text:
         raise BadRequest(f"filterBy: {name} is compared with text that has a NUL character")
     try:
@@ -141,7 +141,8 @@ def _value(name: str, kind: type, text: str) -> str | int | float:
             number = int(text)
             if abs(number) >= 2**63:
                 raise ValueError
-            return number
+            # Wider than most columns: a comparison may name a number that no column holds.
+            return literal(number, BigInteger)
         return from_wire(text) if kind is float else text
     except (ValueError, OverflowError):
         expected = "an integer" if kind is int else "a date and time in ISO 8601"
