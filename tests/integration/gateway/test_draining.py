@@ -101,14 +101,16 @@ def test_replacing_replicas_under_load_fails_no_request(
         return statuses
 
     asking = [threads.submit(keep_asking) for _ in range(8)]
-    for number in range(1, 6):
-        successor = start_replica(f"replica-{number}")
-        leaving = current.name
-        gateway.client.put(route(name, successor.endpoint), EPOCH)
-        eventually(_idle(gateway, name, leaving))
-        current.stop()
-        current = successor
-    finished.set()
+    try:
+        for number in range(1, 6):
+            successor = start_replica(f"replica-{number}")
+            leaving = current.name
+            gateway.client.put(route(name, successor.endpoint), EPOCH)
+            eventually(_idle(gateway, name, leaving))
+            current.stop()
+            current = successor
+    finally:
+        finished.set()
     statuses = [status for each in asking for status in each.result()]
     assert set(statuses) == {200}
     assert len(statuses) > 20

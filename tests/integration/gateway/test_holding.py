@@ -148,10 +148,11 @@ def test_a_request_never_fails_while_replicas_come_and_go(
         return statuses
 
     asking = [threads.submit(keep_asking) for _ in range(4)]
-    for number in range(60):
-        listed = replicas[number % 2].endpoint
-        gateway.client.put(route(name, listed), EPOCH)
-        gateway.client.put(route(name), EPOCH)
-    gateway.client.put(route(name, replicas[0].endpoint), EPOCH)
-    finished.set()
+    try:
+        for number in range(60):
+            gateway.client.put(route(name, replicas[number % 2].endpoint), EPOCH)
+            gateway.client.put(route(name), EPOCH)
+        gateway.client.put(route(name, replicas[0].endpoint), EPOCH)
+    finally:
+        finished.set()
     assert set().union(*(each.result() for each in asking)) == {200}

@@ -139,10 +139,12 @@ class Publisher:
     async def drained(self, record: Record, replica_ids: frozenset[str]) -> None:
         """Forget replicas whose last request has ended, and a removed workload with its last.
 
-        Does nothing when `record` is no longer how things stand.
+        Does nothing when `record` is no longer how things stand, or a change is under way.
         """
         workload = self._workloads.get(record.route.workload_id)
         if workload is None or workload.record is not record:
+            return
+        if workload.step is not None and not workload.step.done():
             return
         remaining = tuple(each for each in record.draining if each.replica_id not in replica_ids)
         await self._change(workload, replace(record, draining=remaining))
