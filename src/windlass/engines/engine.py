@@ -182,6 +182,10 @@ class ReplicaCannotStart(Exception):
     """The replica cannot be started now, for the reason given; nothing was left behind."""
 
 
+class ReplicaRefused(ReplicaCannotStart):
+    """Nor can it be started later, unless somebody changes what stands against it."""
+
+
 class Engine(Protocol):
     """One place replicas run. Every method may be called from any thread."""
 
@@ -194,7 +198,8 @@ class Engine(Protocol):
     def start(self, spec: ReplicaSpec, epoch: int) -> None:
         """Start a replica, unless this id was ever started.
 
-        Raises StaleEpoch, or ReplicaCannotStart when nothing was started.
+        Raises StaleEpoch, or ReplicaCannotStart when nothing was started: ReplicaRefused for what
+        `refusals` says.
         """
 
     def stop(self, replica_id: str, grace_seconds: float, epoch: int) -> None:

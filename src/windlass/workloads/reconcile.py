@@ -16,6 +16,7 @@ from windlass.engines.engine import (
     Engine,
     ExitReason,
     ReplicaCannotStart,
+    ReplicaRefused,
     ReplicaSpec,
 )
 from windlass.gateway.gateway import Gateway, GatewayUnavailable, Route
@@ -223,21 +224,27 @@ class WorkloadReconciler:
         try:
             self._around.engine.start(spec, self._around.tenure.epoch)
         except ReplicaCannotStart as error:
-            self._record_failed_start(record, pod, str(error))
+            self._record_failed_start(record, pod, error)
             return 0.0
         return _STOP_POLL_SECONDS
 
-    def _record_failed_start(self, record: WorkloadRecord, pod: Pod, message: str) -> None:
+    def _record_failed_start(
+        self, record: WorkloadRecord, pod: Pod, error: ReplicaCannotStart
+    ) -> None:
+        """Note that a pod did not start; where trying again is no use, give its workload up."""
         now = self._around.clock.now()
-        ended = pod.exited(PodExit(ExitReason.START_FAILED, message, now))
-        event = NewEvent(
-            ExitReason.START_FAILED.value, f"Replica {pod.ordinal}: {message}", True, pod.id
-        )
+        told_at = self._around.wall_clock.now()
+        ended = pod.exited(PodExit(ExitReason.START_FAILED, str(error), now))
+        reason = ExitReason.START_FAILED.value
+        event = NewEvent(reason, f"Replica {pod.ordinal}: {error}", True, pod.id)
+        given_up = {"failure_reason": reason, "failure_message": str(error)}
 
         def save(connection: Connection) -> None:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
             store.save_pods(connection, {pod.id: pod}, [ended], now)
-            store.add_events(connection, record.id, [event], self._around.wall_clock.now())
+            if isinstance(error, ReplicaRefused):
+                store.save_workload(connection, record.id, given_up, told_at)
+            store.add_events(connection, record.id, [event], told_at)
             record_change(connection, WORKLOAD, record.id)
 
         self._around.database.write(save)

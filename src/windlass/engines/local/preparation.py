@@ -11,6 +11,7 @@ from windlass.engines.engine import (
     Probe,
     Refusal,
     ReplicaCannotStart,
+    ReplicaRefused,
     ReplicaSpec,
     ReplicaTemplate,
 )
@@ -53,11 +54,12 @@ class Preparation:
     def prepare(self, spec: ReplicaSpec, port: int) -> supervised.Specification:
         """Make what the replica needs, and say what to supervise.
 
-        Raises ReplicaCannotStart; `undo` removes what was made, here or in a former life.
+        Raises ReplicaRefused or ReplicaCannotStart; `undo` removes what was made, here or in a
+        former life.
         """
         refusals = self.refusals(spec.template, spec.owner)
         if refusals:
-            raise ReplicaCannotStart("; ".join(f"{item.path}: {item.message}" for item in refusals))
+            raise ReplicaRefused("; ".join(f"{item.path}: {item.message}" for item in refusals))
         entry = self.catalogue.entries()[spec.template.image]
         try:
             uid = self._uid(entry, spec.owner)
