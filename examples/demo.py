@@ -38,7 +38,8 @@ def main() -> int:
     """Run the demo. 0 when all went well, 1 when not, 130 when interrupted before it was done."""
     options = _options()
     platform = DemoPlatform(options.folder.absolute())
-    _treat_as_interrupts(signal.SIGTERM, signal.SIGHUP)
+    # Ctrl-C too: a shell starts background processes with that ignored.
+    _treat_as_interrupts(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     has_shown = False
     try:
         with platform.alone(), platform.running() as control_plane, _announced_end():

@@ -34,7 +34,7 @@ def run(data_dir: Path, selection: Selection, as_json: bool) -> int:
     if as_json:
         print_json(found)
     elif not found:
-        print("No workload is like that." if _is_narrow(selection) else "There is no workload.")
+        print(f"There is no workload{' like that' if _is_narrow(selection) else ''}.")
     else:
         _print(found, deleted=selection.deleted)
     return 0

@@ -1,0 +1,122 @@
+"""`make demo`, as a new user meets it: it shows what it promises and leaves nothing behind."""
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.platforms import ROOT, eventually, fetch, run_windlass
+
+
+@pytest.fixture
+def folder(scratch_root: Path) -> Iterator[Path]:
+    """Where the demo keeps everything; nothing runs there afterwards."""
+    folder = scratch_root / "demo"
+    yield folder
+    if (folder / "data").exists():
+        run_windlass("down", "--data-dir", str(folder / "data"), check=False)
+
+
+class Demo:
+    """The demo as a process, whose output is read as it comes."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "examples.demo", "--folder", str(folder), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        self.output = ""
+
+    def read_until(self, word: str) -> None:
+        """Read until a line begins with the word."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+            if line.startswith(word):
+                return
+        raise AssertionError(f"it ended without {word!r}: {self.output}{self.finish()[1]}")
+
+    def finish(self) -> tuple[int, str]:
+        """Its exit status, and what it wrote to standard error."""
+        rest, error = self.process.communicate(timeout=120)
+        self.output += rest
+        return self.process.returncode, error
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Every process whose command line or environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in told:
+            found.append(int(process.name))
+    return found
+
+
+def test_it_serves_until_ctrl_c_which_ends_all_that_it_started(folder: Path) -> None:
+    demo = Demo(folder)
+    demo.read_until("Serving")
+    phases = re.findall(r" s  digits  (\w+)", demo.output)
+    assert phases[0] == "Creating"
+    assert phases[-1] == "Running"
+    accuracy = re.search(r"accuracy +([0-9.]+)%", demo.output)
+    assert accuracy is not None
+    assert float(accuracy[1]) > 90
+    assert re.search(r"throughput +[0-9]+ requests/s", demo.output)
+    assert re.search(r"latency +p50 [0-9.]+ ms, p99 [0-9.]+ ms", demo.output)
+
+    by_path, by_host = re.findall(r"^ +(curl .*)$", demo.output, re.MULTILINE)
+    assert answer_of(by_path) == {"predictions": [0]}
+    assert answer_of(by_host) == {"status": "ok"}
+    looked = re.search(r"^Look +\S+windlass (.*)$", demo.output, re.MULTILINE)
+    assert looked is not None
+    assert "digits  Running" in run_windlass(*shlex.split(looked[1])).stdout
+
+    status, error = Demo(folder, "--exit").finish()
+    assert status == 1
+    assert f"already runs in {folder}, as process {demo.process.pid}" in error
+
+    assert len(processes_of(folder)) > 4
+    demo.process.send_signal(signal.SIGINT)
+    status, error = demo.finish()
+    assert (status, error) == (0, "")
+    assert processes_of(folder) == []
+
+
+def test_after_a_demo_that_was_killed_the_next_one_ends_what_it_left(folder: Path) -> None:
+    killed = Demo(folder)
+    killed.read_until("Serving")
+    killed.process.kill()
+    killed.finish()
+    assert processes_of(folder) != []
+
+    status, error = Demo(folder, "--exit").finish()
+    assert (status, error) == (0, "")
+    assert eventually(lambda: not processes_of(folder), "the end of every process")
+
+
+def answer_of(curl: str) -> object:
+    """What the printed command line gets, asked as curl would."""
+    words = shlex.split(curl)[1:]
+    headers, body, url = {}, None, ""
+    while words:
+        word = words.pop(0)
+        if word == "-H":
+            name, value = words.pop(0).split(": ")
+            headers[name] = value
+        elif word == "-d":
+            body = words.pop(0).encode()
+        else:
+            url = word
+    return fetch(url, "POST" if body else "GET", body, headers).json()
