@@ -141,7 +141,7 @@ def _failure(state: WorkloadState, now: float, timeout_seconds: float) -> Failur
         return Failure(record.failure_reason, record.failure_message or "")
     if record.first_running_at is not None:
         return None
-    return _crash_loop(state) or _initialization_timeout(record, now, timeout_seconds)
+    return _crash_loop(state) or _initialization_timeout(state, now, timeout_seconds)
 
 
 def _crash_loop(state: WorkloadState) -> Failure | None:
@@ -157,14 +157,20 @@ def _crash_loop(state: WorkloadState) -> Failure | None:
 
 
 def _initialization_timeout(
-    record: WorkloadRecord, now: float, timeout_seconds: float
+    state: WorkloadState, now: float, timeout_seconds: float
 ) -> Failure | None:
+    record = state.record
     if record.initializing_at is None or now - record.initializing_at < timeout_seconds:
         return None
+    reasons = [
+        f" Replica {pod.ordinal}: {pod.unready_because}."
+        for pod in state.alive
+        if pod.unready_because
+    ]
     return Failure(
         "InitializationTimeout",
         f"Not ready {timeout_seconds:g} s after its replicas had a place "
-        "(servingConfiguration.initializationTimeoutSeconds).",
+        f"(servingConfiguration.initializationTimeoutSeconds).{''.join(reasons[:1])}",
     )
 
 

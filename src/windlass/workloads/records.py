@@ -54,6 +54,8 @@ class Pod:
     first_ready_at: float | None = None
     last_ready_at: float | None = None
     exit: PodExit | None = None
+    unready_because: str | None = field(default=None, compare=False)
+    """What its last probe saw; not on record, and no change in itself."""
 
     @property
     def is_alive(self) -> bool:
@@ -152,6 +154,7 @@ def merge_observation(
         started_at=seen.started_at,
         first_ready_at=pod.first_ready_at or seen.first_ready_at,
         last_ready_at=now if pod.ready or seen.ready else pod.last_ready_at,
+        unready_because=None if seen.ready else seen.readiness_message,
     )
     return merged, _change_events(pod, merged, seen)
 

@@ -90,7 +90,10 @@ def _unready(
                 "CrashLoop",
                 f"{counted} Replica {pod.ordinal}{count}: {history[0].exit.message}",
             )
-    return None, counted
+    reasons = [
+        f" Replica {pod.ordinal}: {pod.unready_because}." for pod in current if pod.unready_because
+    ]
+    return None, "".join([counted, *reasons[:1]])
 
 
 def _deleting(alive: Sequence[Pod]) -> str:
