@@ -64,7 +64,10 @@ class HttpGet:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A readiness probe; seconds and counts as in Kubernetes. `http_get` None: listening is enough."""
+    """A readiness probe; seconds and counts as in Kubernetes.
+
+    `http_get` None: listening is enough.
+    """
 
     http_get: HttpGet | None = None
     initial_delay_seconds: int = 0

@@ -26,21 +26,26 @@ class Homes:
 
     def make(self, home: Path, below: Path, uid: int | None) -> None:
         """Make the folder, and the one `below` it, for the user. Raises OSError."""
-        if uid is not None:
-            for parent in (self._shared.parent, self._shared):
-                # Others may pass through, but not look around.
-                parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-        home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folders = [home]
-        if below.is_relative_to(home):
-            folders += [
-                home.joinpath(*below.relative_to(home).parts[: depth + 1])
-                for depth in range(len(below.relative_to(home).parts))
-            ]
-        for folder in folders:
-            folder.mkdir(mode=0o700, exist_ok=True)
+        while True:
             if uid is not None:
-                os.chown(folder, uid, uid)
+                # Others may pass through, but not look around.
+                _make_folder(self._shared.parent, 0o711)
+                _make_folder(self._shared, 0o711)
+            else:
+                _make_folder(self._own, 0o700)
+            try:
+                home.mkdir(mode=0o700, exist_ok=True)
+                break
+            except FileNotFoundError:
+                # The last other folder went at this moment, and the one around it.
+                continue
+        folder = home
+        _give(folder, uid)
+        if below.is_relative_to(home):
+            for part in below.relative_to(home).parts:
+                folder = folder / part
+                folder.mkdir(mode=0o700, exist_ok=True)
+                _give(folder, uid)
 
     def remove(self, replica_id: str) -> None:
         """Remove the replica's folder with all that is in it. Raises OSError."""
@@ -58,6 +63,20 @@ class Homes:
             if parent.exists()
             for home in parent.iterdir()
         }
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    # Whatever the umask says.
+    folder.chmod(mode)
+
+
+def _give(folder: Path, uid: int | None) -> None:
+    if uid is not None:
+        os.chown(folder, uid, uid)
 
 
 def _remove_if_empty(folder: Path) -> None:

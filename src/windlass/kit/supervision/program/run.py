@@ -95,10 +95,10 @@ class Run:
         """SIGTERM to the process and its group."""
         # While it is not reaped its PID is nobody else's.
         if self._status is None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGTERM)
             if os.getpgid(self.pid) != self.pid:
-                os.kill(self.pid, signal.SIGTERM)
+                processes.send_signal([self.pid], signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to the process and all its descendants, until none is left."""
@@ -134,7 +134,7 @@ class Run:
         if out_of_memory:
             message = "it used more memory than its limit and was killed"
         elif number is not None:
-            message = f"it was killed by signal {number} ({signal.Signals(number).name})"
+            message = f"it was killed by signal {number} ({_signal_name(number)})"
         else:
             message = f"it exited with code {code}"
         if stopped and stop is not None and stop.reason:
@@ -199,3 +199,10 @@ class Run:
         if sampler.excess(processes.descendants(os.getpid())) > 0:
             self._over_limit = True
             self.kill()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "real-time"
