@@ -65,6 +65,7 @@ class Observed:
                 )
 
 
+_LONGEST_PATH_SHOWN = 200
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 
 
@@ -91,9 +92,11 @@ async def _api_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    path = request.url.path
+    shown = path if len(path) <= _LONGEST_PATH_SHOWN else f"{path[:_LONGEST_PATH_SHOWN]}…"
     messages = {
-        404: f"There is nothing at {request.url.path}. /openapi.json lists what there is.",
-        405: f"{request.url.path} does not take {request.method}.",
+        404: f"There is nothing at {shown}. /openapi.json lists what there is.",
+        405: f"{shown} does not take {request.method}.",
     }
     message = messages.get(error.status_code, str(error.detail))
     body = {"code": error.status_code, "message": message}

@@ -43,6 +43,14 @@ def router(
         rows = organisation.departments(query)
         return page_body("departments", [department_view(row) for row in rows], query)
 
+    @routes.get(
+        "/api/v1/org-unit/departments/{department_id}",
+        summary="Show a department",
+        responses=error_responses(404),
+    )
+    def get_department(department_id: str) -> dict[str, Any]:
+        return department_view(organisation.department(department_id))
+
     @routes.get("/api/v1/org-unit/projects", summary="List projects")
     def list_projects(query: Annotated[ListQuery, Depends(list_query)]) -> dict[str, Any]:
         rows = organisation.projects(query)

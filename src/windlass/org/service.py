@@ -18,6 +18,7 @@ _FIRST_TENANT = 1001
 _FIRST_DEPARTMENT = 4500001
 _FIRST_PROJECT = 4500002
 _FIRST_NODE_POOL = 100001
+_MOST_DIGITS = 10
 
 DEPARTMENT_FIELDS = {
     "name": Field(department.c.name),
@@ -141,14 +142,11 @@ class Organisation:
 
     def departments(self, query: ListQuery) -> Sequence[Row[Any]]:
         """Up to `limit + 1` departments, each with its cluster's node pool."""
-        statement = select(
-            department, node_pool.c.id.label("node_pool_id"), node_pool.c.name.label("node_pool")
-        ).join(node_pool, node_pool.c.cluster_id == department.c.cluster_id)
         conditions = conditions_of(query.filter_by, DEPARTMENT_FIELDS)
         if query.search:
             conditions.append(contains(department.c.name, query.search))
         ordered = apply_order(
-            statement.where(*conditions),
+            _departments().where(*conditions),
             DEPARTMENT_FIELDS,
             query.sort_by,
             query.sort_order,
@@ -156,6 +154,15 @@ class Organisation:
             department.c.id,
         )
         return self._page(ordered, query.page)
+
+    def department(self, department_id: str) -> Row[Any]:
+        """One department with its cluster's node pool. Raises NotFound."""
+        statement = _departments().where(department.c.id == _number_of(department_id))
+        with self._database.read() as connection:
+            row = connection.execute(statement).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no department with the id {department_id!r}.")
+        return row
 
     def projects(self, query: ListQuery) -> Sequence[Row[Any]]:
         """Up to `limit + 1` projects, each with its department and node pool."""
@@ -205,6 +212,12 @@ def find_project(connection: Connection, project_id: str) -> ProjectRecord | Non
     )
 
 
+def _departments() -> Any:
+    return select(
+        department, node_pool.c.id.label("node_pool_id"), node_pool.c.name.label("node_pool")
+    ).join(node_pool, node_pool.c.cluster_id == department.c.cluster_id)
+
+
 def _projects() -> Any:
     return (
         select(
@@ -219,11 +232,13 @@ def _projects() -> Any:
 
 
 def _project_is(project_id: str) -> ColumnElement[bool]:
-    # Only the canonical decimal form names a project; anything else must not match by coercion.
-    number = int(project_id) if project_id.isascii() and project_id.isdigit() else -1
-    if str(number) != project_id or number >= 2**31:
-        number = -1
-    return project.c.id == number
+    return project.c.id == _number_of(project_id)
+
+
+def _number_of(text: str) -> int:
+    """The id that the text is the canonical decimal form of; -1, which names nothing, if none."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else -1
+    return number if str(number) == text and number < 2**31 else -1
 
 
 def _text_id(text: str) -> str:
