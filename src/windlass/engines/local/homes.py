@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 SHARED_ROOT = Path("/var/lib/windlass")
@@ -51,7 +50,7 @@ class Homes:
         """Remove the replica's folder with all that is in it. Raises OSError."""
         for parent in (self._own, self._shared):
             if (parent / replica_id).exists():
-                shutil.rmtree(parent / replica_id, onerror=_open_and_retry)
+                _remove_tree(parent / replica_id)
             _remove_if_empty(parent)
         _remove_if_empty(self._shared.parent)
 
@@ -86,12 +85,18 @@ def _remove_if_empty(folder: Path) -> None:
         return
 
 
-def _open_and_retry(remove: Callable[[str], object], path: str, error: object) -> None:
-    """What a replica has closed even to its owner can be opened again by that owner."""
-    if isinstance(error, tuple) and isinstance(error[1], PermissionError):
-        for closed in (os.path.dirname(path), path):
-            os.chmod(closed, stat.S_IRWXU)
-        remove(path)
-        return
-    if isinstance(error, tuple) and isinstance(error[1], BaseException):
-        raise error[1]
+def _remove_tree(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        # What a replica has closed even to its owner can be opened again by that owner.
+        _open_tree(folder)
+        shutil.rmtree(folder)
+
+
+def _open_tree(folder: Path) -> None:
+    folder.chmod(stat.S_IRWXU)
+    with os.scandir(folder) as entries:
+        below = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for each in below:
+        _open_tree(each)
