@@ -29,6 +29,9 @@ from windlass.workloads.inferences import routes as inference_routes
 from windlass.workloads.inferences.service import Inferences
 from windlass.workloads.queries import WorkloadQueries
 
+# Whoever looks at the platform must not wait long for a gate that is down.
+_GATE_SECONDS = 1.0
+
 
 def create_api(context: Context, database: Database) -> FastAPI:
     """The application of one process."""
@@ -41,11 +44,8 @@ def create_api(context: Context, database: Database) -> FastAPI:
 
     api = FastAPI(title="Windlass", docs_url=None, redoc_url=None, redirect_slashes=False)
     answer_errors(api)
-    api.include_router(
-        _own_routes(
-            context, database, Platform(context, database, engine, context.gate()), authenticated
-        )
-    )
+    platform = Platform(context, database, engine, context.gate(_GATE_SECONDS))
+    api.include_router(_own_routes(context, database, platform, authenticated))
     api.include_router(identity_routes.router(SignIn(database, authority)))
     api.include_router(org_routes.router(Organisation(database), authenticated, clock))
     inferences = Inferences(database, queries, clock, engine.refusals, waker.wake)

@@ -56,9 +56,9 @@ class Context:
         """The host images, as their file now has them."""
         return Catalogue(self.settings.host_images)
 
-    def gate(self) -> GateClient:
-        """The gateway."""
-        return GateClient(self.data.gateway)
+    def gate(self, timeout_seconds: float = 10.0) -> GateClient:
+        """The gateway; no call of it takes longer than this."""
+        return GateClient(self.data.gateway, timeout_seconds)
 
     def authority(self) -> TokenAuthority:
         """Issues and verifies tokens."""
