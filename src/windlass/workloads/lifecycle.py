@@ -20,6 +20,7 @@ from windlass.workloads.restarts import (
     LONGEST_BACK_OFF_SECONDS,
     MAXIMUM_STARTS,
     back_off_seconds,
+    ended_by_itself,
     failed_starts,
 )
 
@@ -65,6 +66,7 @@ def decide(
     just_ended: Collection[str] = (),
 ) -> Decision:
     """What to do now. `just_ended` are pods whose place the next start may take over at once."""
+    state = _with_interruption(state)
     record = state.record
     failure = _failure(state, now, initialization_timeout_seconds)
     if record.desired_phase is not DesiredPhase.RUNNING or failure is not None:
@@ -74,6 +76,19 @@ def decide(
         wanted = _kept(state)
         created = _created(state, wanted, now, new_id, just_ended)
     return _decision(state, wanted, created, failure, now, initialization_timeout_seconds)
+
+
+def _with_interruption(state: WorkloadState) -> WorkloadState:
+    """The same, its initialization begun anew if the platform or the machine ended a replica."""
+    alive = {pod.ordinal for pod in state.alive}
+    latest = [
+        history[0]
+        for ordinal in range(state.record.replicas)
+        if ordinal not in alive and (history := _history(state, ordinal))
+    ]
+    if all(ended_by_itself(pod) for pod in latest):
+        return state
+    return replace(state, record=replace(state.record, initializing_at=None))
 
 
 def _kept(state: WorkloadState) -> tuple[Pod, ...]:

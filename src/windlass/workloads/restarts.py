@@ -17,9 +17,14 @@ _STABLE_SECONDS = 60.0
 _NOT_ITS_OWN_FAULT = (ExitReason.STOPPED, ExitReason.LOST)
 
 
+def ended_by_itself(pod: Pod) -> bool:
+    """Whether a pod that ended did so on its own account, and not by our or the machine's doing."""
+    return pod.exit is not None and pod.exit.reason not in _NOT_ITS_OWN_FAULT
+
+
 def failed_starts(ended: Sequence[Pod]) -> int:
     """How many starts in a row ended by themselves before readiness; newest first."""
-    own = [pod for pod in ended if pod.exit and pod.exit.reason not in _NOT_ITS_OWN_FAULT]
+    own = [pod for pod in ended if ended_by_itself(pod)]
     return sum(1 for _ in takewhile(lambda pod: pod.first_ready_at is None, own))
 
 

@@ -34,7 +34,7 @@ def record(**changes: Any) -> WorkloadRecord:
 
 
 def pod(name: str, ordinal: int = 0, **changes: Any) -> Pod:
-    return replace(Pod(name, "w", "r", ordinal, NOW - 5), **changes)  # type: ignore[arg-type]
+    return replace(Pod(name, "w", "r", ordinal, NOW - 5), **changes)
 
 
 def running(name: str, ordinal: int = 0, **changes: Any) -> Pod:
@@ -159,6 +159,23 @@ def test_not_ready_in_time_is_given_up_and_until_then_looked_at_again() -> None:
     assert late.failure is not None
     assert late.failure.reason == "InitializationTimeout"
     assert [item.is_stopping for item in late.alive] == [True]
+
+
+@pytest.mark.parametrize("reason", [ExitReason.STOPPED, ExitReason.LOST])
+def test_time_that_the_platform_was_down_does_not_count_as_initialization(
+    reason: ExitReason,
+) -> None:
+    state = WorkloadState(
+        record(replicas=1, initializing_at=NOW - 9999), ended=(ended("e", reason),)
+    )
+    decision = decided(state, just_ended={"e"})
+    assert decision.failure is None
+    assert decision.initializing_at == NOW
+
+
+def test_time_between_crashes_counts_as_initialization() -> None:
+    state = WorkloadState(record(replicas=1, initializing_at=NOW - 9999), ended=(ended("e"),))
+    assert decided(state, just_ended={"e"}).failure is not None
 
 
 def test_once_it_has_run_the_initialization_time_out_is_over() -> None:
