@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.serving import SPEC, WORKLOADS, Api
@@ -112,9 +113,6 @@ def test_serves_no_pages_that_load_from_elsewhere(api: Api, path: str) -> None:
 
 
 def test_counts_requests_by_method_and_status(api: Api) -> None:
-    # Counters of one process are shared through files only where `windlass up` says so.
-    from prometheus_client import REGISTRY
-
     labels = {"method": "GET", "status": "400"}
     name = "windlass_http_requests_total"
     before = REGISTRY.get_sample_value(name, labels) or 0

@@ -6,8 +6,10 @@ import uuid
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.api.serving import INFERENCES, WORKLOADS, Api
+from tests.end_to_end.platforms import eventually
 from windlass.kit.http import MAXIMUM_BODY_BYTES
 
 
@@ -133,6 +135,23 @@ def test_json_may_be_called_so_in_several_ways(api: Api, content_type: str) -> N
     raw = json.dumps(api.creation("json", useGivenNameAsPrefix=True)).encode()
     headers = {**api.headers, "Content-Type": content_type}
     assert api.ask("POST", INFERENCES, content=raw, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize("path", [INFERENCES, "/api/v1/token"])
+def test_a_client_that_goes_away_in_a_body_is_no_error_of_ours(api: Api, path: str) -> None:
+    before = answered(400), answered(500)
+    address = (api.context.api_address.host, api.context.api_address.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    head += f"Authorization: {api.headers['Authorization']}\r\n\r\n"
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(head.encode() + b'{"name": ')
+    eventually(lambda: answered(400) + answered(500) > sum(before), "the end of the request")
+    assert answered(500) == before[1]
+
+
+def answered(status: int) -> float:
+    labels = {"method": "POST", "status": str(status)}
+    return REGISTRY.get_sample_value("windlass_http_requests_total", labels) or 0
 
 
 def test_other_parameters_and_a_bare_question_mark_are_ignored(api: Api) -> None:

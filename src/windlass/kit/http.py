@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from starlette.requests import ClientDisconnect
 
 from windlass.kit.errors import BadRequest, PayloadTooLarge
 from windlass.kit.paging import ListQuery, page_of
@@ -12,14 +13,20 @@ MAXIMUM_BODY_BYTES = 1024 * 1024
 
 
 async def raw_body(request: Request) -> bytes:
-    """The bytes of the body. Raises PayloadTooLarge as soon as there are too many."""
+    """The bytes of the body.
+
+    Raises PayloadTooLarge as soon as there are too many, BadRequest when they end early.
+    """
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAXIMUM_BODY_BYTES:
-            raise PayloadTooLarge(f"The body is larger than {MAXIMUM_BODY_BYTES} bytes.")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAXIMUM_BODY_BYTES:
+                raise PayloadTooLarge(f"The body is larger than {MAXIMUM_BODY_BYTES} bytes.")
+            parts.append(part)
+    except ClientDisconnect:
+        raise BadRequest("The connection ended before the body did.") from None
     return b"".join(parts)
 
 
