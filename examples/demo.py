@@ -4,6 +4,7 @@ Goes on serving until Ctrl-C, which ends all that was started.
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -92,7 +93,7 @@ def _deploy_and_ask(platform: DemoPlatform) -> None:
     _tell_measurement(measured, len(digits.labels))
     if measured.accuracy <= LEAST_ACCURACY:
         raise DemoFailed(f"The model is right in {measured.accuracy:.1%} only.")
-    _tell_what_to_try(workload, digits)
+    _tell_what_to_try(workload, digits, platform.folder / "image.json")
     _tell_where_to_look(workload, platform)
 
 
@@ -111,7 +112,9 @@ def _deploy(client: Client, request: InferenceRequest) -> Workload:
     """Create the workload and show its phases until it runs. Raises DemoFailed."""
     _say("Deploy", f"POST /api/v1/workloads/inferences, the body of {_short(INFERENCE)}")
     with Progress() as progress:
-        workload_id = client.create_inference(request)["workloadId"]
+        inference = client.create_inference(request)
+        progress.begin(inference)
+        workload_id = inference["workloadId"]
         waiting = Waiting(client, progress, RUNNING_WITHIN_SECONDS)
         end = waiting.until([workload_id], has_settled).ends.get(workload_id)
     if end is None or end["phase"] != "Running":
@@ -147,12 +150,12 @@ def _tell_measurement(measured: Measurement, images: int) -> None:
     _say("", f"latency     {', '.join(milliseconds)}")
 
 
-def _tell_what_to_try(workload: Workload, digits: Digits) -> None:
+def _tell_what_to_try(workload: Workload, digits: Digits, file: Path) -> None:
     by_path, *others = workload.get("urls") or []
-    image = ",".join(str(int(pixel)) for pixel in digits.images[0])
+    file.write_text(json.dumps({"images": [digits.images[0].tolist()]}))
     header = "-H 'Content-Type: application/json'"
     _say("Try", f"by path, with an image of a {digits.labels[0]}:")
-    _say("", f"""curl {by_path.rstrip("/")}/predict {header} -d '{{"images":[[{image}]]}}'""")
+    _say("", f"curl {by_path.rstrip('/')}/predict {header} -d @{_short(file)}")
     for url in others:
         _say("", f"by host, {url}:")
         host, address = urlsplit(url).netloc, urlsplit(by_path).netloc

@@ -34,7 +34,7 @@ class DemoPlatform:
     """One platform, with everything it keeps in one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.data_dir = folder / "data"
         self.log = folder / "platform.log"
         self.seconds_to_ready = 0.0
@@ -42,14 +42,14 @@ class DemoPlatform:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only demo that uses the folder. Raises AlreadyRunning."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "lock").open("a+") as lock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
                 raise AlreadyRunning(
-                    f"A demo already runs in {self._folder}, as process {lock.read().strip()}. "
+                    f"A demo already runs in {self.folder}, as process {lock.read().strip()}. "
                     "End it with Ctrl-C where it runs, then try again."
                 ) from None
             lock.truncate(0)

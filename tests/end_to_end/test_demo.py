@@ -116,7 +116,7 @@ def answer_of(curl: str) -> object:
             name, value = words.pop(0).split(": ")
             headers[name] = value
         elif word == "-d":
-            body = words.pop(0).encode()
+            body = (ROOT / words.pop(0).removeprefix("@")).read_bytes()
         else:
             url = word
     return fetch(url, "POST" if body else "GET", body, headers).json()

@@ -1,12 +1,13 @@
 """Phases as they pass: a line for each, and below them, on a terminal, what happens now."""
 
 import sys
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from windlass.cli.output import console, printable, styled
-from windlass.cli.waiting import has_settled
-from windlass.client.types import Workload
+from windlass.cli.waiting import SETTLED_PHASES
+from windlass.client.types import Inference, Workload
 from windlass.kit.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
 _REFRESHES_A_SECOND = 12
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What is shown of a workload."""
+
+    name: str
+    phase: str
+    reason: str = ""
+    message: str = ""
+    progress: str = ""
+    """How far it is, where it says nothing itself."""
+
+
 class Progress:
     """Shows workloads on standard output, for as long as the `with` lasts."""
 
@@ -24,9 +37,8 @@ class Progress:
         self._quiet = quiet
         self._clock = clock or SystemClock()
         self._started = self._clock.monotonic()
-        self._shown: dict[str, tuple[str | None, ...]] = {}
-        self._current: dict[str, Workload] = {}
-        self._silent_for: float | None = None
+        self._current: dict[str, _Sight] = {}
+        self._silent = False
         self._live: Live | None = None
         self._spinners: dict[str, Spinner] = {}
 
@@ -53,38 +65,49 @@ class Progress:
             self._current.clear()
             self._live.stop()
 
+    def begin(self, inference: Inference) -> None:
+        """A workload as the answer to its creation has it, before it is looked at."""
+        sight = _Sight(inference["name"], inference["actualPhase"])
+        self._show(inference["workloadId"], sight)
+
     def show(self, workload: Workload) -> None:
         """The workload as it is now."""
-        if self._quiet:
-            return
-        self._silent_for = None
-        self._current[workload["id"]] = workload
-        phase, reason = workload["phase"], workload.get("phaseReason")
-        state: tuple[str | None, ...] = (phase, reason)
-        if self._live is None:
-            state = (*state, workload.get("phaseMessage"))
-        if self._shown.get(workload["id"]) != state:
-            self._shown[workload["id"]] = state
-            self._print_line(workload)
+        ready, wanted = replicas(workload)
+        sight = _Sight(
+            workload["name"],
+            workload["phase"],
+            workload.get("phaseReason") or "",
+            printable(workload.get("phaseMessage") or ""),
+            f"{ready} of {wanted} replicas are ready.",
+        )
+        self._show(workload["id"], sight)
 
-    def silence(self, seconds: float) -> None:
-        """The platform has not answered for so long."""
-        if self._silent_for is None and self._live is None and not self._quiet:
+    def silence(self, _seconds: float) -> None:
+        """The platform does not answer."""
+        if not self._silent and self._live is None and not self._quiet:
             print("  the platform does not answer; asking again", flush=True)
-        self._silent_for = seconds
+        self._silent = True
 
-    def _elapsed(self) -> float:
-        return self._clock.monotonic() - self._started
+    def _show(self, workload_id: str, sight: _Sight) -> None:
+        self._silent = False
+        before = self._current.get(workload_id)
+        self._current[workload_id] = sight
+        if not self._quiet and (before is None or self._differs(before, sight)):
+            self._print_line(sight)
 
-    def _print_line(self, workload: Workload) -> None:
+    def _differs(self, before: _Sight, sight: _Sight) -> bool:
+        """Whether it is worth a line; where there is no other place, a new message is, too."""
+        if (before.phase, before.reason) != (sight.phase, sight.reason):
+            return True
+        return self._live is None and before.message != sight.message
+
+    def _print_line(self, sight: _Sight) -> None:
         from rich.text import Text
 
         line = Text.assemble(
-            (f"{self._elapsed():7.1f} s  ", "dim"),
-            f"{workload['name']}  ",
-            styled(workload["phase"]),
+            (f"{self._elapsed():7.1f} s  ", "dim"), f"{sight.name}  ", styled(sight.phase)
         )
-        explanation = _explanation(workload)
+        explanation = ": ".join(part for part in (sight.reason, sight.message) if part)
         if explanation:
             line.append(f"  {explanation}")
         if self._live is not None:
@@ -92,13 +115,20 @@ class Progress:
         else:
             print(line.plain, flush=True)
 
+    def _elapsed(self) -> float:
+        return self._clock.monotonic() - self._started
+
     def _render(self) -> "RenderableType":
         from rich.console import Group
 
-        if self._silent_for is not None:
+        if self._silent:
             return self._spinning("", "the platform does not answer; asking again")
-        moving = [each for each in tuple(self._current.values()) if not has_settled(each)]
-        return Group(*(self._spinning(each["id"], self._now(each)) for each in moving))
+        moving = [
+            self._spinning(workload_id, self._now(sight))
+            for workload_id, sight in tuple(self._current.items())
+            if sight.phase not in SETTLED_PHASES
+        ]
+        return Group(*moving)
 
     def _spinning(self, key: str, text: str) -> "Spinner":
         """The text behind a spinner, which goes on turning from one rendering to the next."""
@@ -109,19 +139,12 @@ class Progress:
         spinner.update(text=Text(text))
         return spinner
 
-    def _now(self, workload: Workload) -> str:
-        ready, wanted = replicas(workload)
-        message = workload.get("phaseMessage") or f"{ready} of {wanted} replicas are ready."
+    def _now(self, sight: _Sight) -> str:
         elapsed = f"{self._elapsed():.1f} s"
-        return "  ".join([workload["name"], workload["phase"], elapsed, printable(message)])
+        return "  ".join([sight.name, sight.phase, elapsed, sight.message or sight.progress])
 
 
 def replicas(workload: Workload) -> tuple[int, int]:
     """How many replicas are ready, and how many are wanted."""
     wanted = (workload.get("requestedPods") or {}).get("number")
     return workload["runningPods"], wanted or 0
-
-
-def _explanation(workload: Workload) -> str:
-    reason, message = workload.get("phaseReason"), workload.get("phaseMessage")
-    return printable(": ".join(part for part in (reason, message) if part))

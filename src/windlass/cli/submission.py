@@ -84,6 +84,8 @@ def _create_all(
 def _wait(client: Client, created: Sequence[Inference], submission: Submission) -> Outcome:
     ids = [inference["workloadId"] for inference in created]
     with Progress(quiet=submission.as_json) as progress:
+        for inference in created:
+            progress.begin(inference)
         try:
             return Waiting(client, progress, submission.timeout_seconds).until(ids, has_settled)
         except KeyboardInterrupt:

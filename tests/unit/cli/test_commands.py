@@ -260,7 +260,7 @@ class TestSubmit:
         file: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        store.advance = through("Creating", "Initializing", "Initializing", "Running")
+        store.advance = through("Initializing", "Initializing", "Running")
         assert windlass("submit", "-f", str(file)) == 0
         lines = capsys.readouterr().out.splitlines()
         phases = [line.split()[-1] for line in lines if " s  digits" in line]

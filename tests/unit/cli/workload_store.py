@@ -84,7 +84,8 @@ class WorkloadStore:
         if self.refuse is not None:
             return self.refuse
         workload = self.add(request.body["name"], phase="Creating", runningPods=0)
-        return Answer(202, {**request.body, "workloadId": workload["id"]})
+        answer = {**request.body, "workloadId": workload["id"], "actualPhase": "Creating"}
+        return Answer(202, answer)
 
     def _look(self, workload_id: str) -> Answer:
         workload = self.workloads.get(workload_id)
