@@ -78,6 +78,20 @@ def test_refuses_operators_with_other_values(operator: str, values: list[str]) -
             {"tolerations": [{"operator": "Exists", "key": "a", "seconds": 1, "effect": "Any"}]},
             "tolerations[0].seconds",
         ),
+        (
+            {"tolerations": [{"operator": "Exists", "key": "a b", "effect": "Any"}]},
+            "tolerations[0].key",
+        ),
+        (
+            {
+                "nodeAffinityRequired": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [None, {"key": "-", "operator": "Exists"}]}
+                    ]
+                }
+            },
+            "nodeAffinityRequired.nodeSelectorTerms[0].matchExpressions[1].key",
+        ),
         ({"podAffinity": {"type": "Required"}}, "podAffinity.key"),
         ({"ports": [{"container": 80}]}, "ports[0].serviceType"),
         (
