@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from windlass.control.changes import (
 )
 from windlass.control.lease import DURATION_SECONDS, Holder, Lease
 from windlass.control.loop import ControlLoop, Reconciler
+from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.gateway import GatewayUnavailable, TokenTrust
 from windlass.kit.clock import SteadyClock, SystemClock
 from windlass.kit.database import Database
@@ -114,7 +116,8 @@ class Controllers:
         self._give_routes(workloads, around)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
-        threading.Thread(target=self._maintain, args=(lease, loop, epoch), daemon=True).start()
+        maintain = partial(self._maintain, lease, loop, engine, epoch)
+        threading.Thread(target=maintain, daemon=True).start()
         self._listen_to_postgresql()
         self._when_ready()
         while not self._stop.is_set():
@@ -158,14 +161,17 @@ class Controllers:
         except Unavailable as error:
             _log.warning("the change feed cannot be read", reason=error.message)
 
-    def _maintain(self, lease: Lease, loop: ControlLoop, epoch: int) -> None:
-        """Renew the lease, keep the gateway's processes up, resync, clean up."""
+    def _maintain(self, lease: Lease, loop: ControlLoop, engine: LocalEngine, epoch: int) -> None:
+        """Renew the lease, keep the gateway's processes up, miss supervisors, resync, clean up."""
+        waker = Waker(self._context.data.wake_up)
         due = {"resync": RESYNC_SECONDS, "housekeeping": 0.0, "renew": 0.0}
         began = self._clock.monotonic()
         while not self._stop.wait(_LOOK_SECONDS):
             now = self._clock.monotonic() - began
             try:
                 self._services.ensure()
+                for replica_id in engine.lost():
+                    waker.wake(replica_id)
                 if now >= due["renew"]:
                     due["renew"] = now + _RENEW_SECONDS
                     if not lease.renew(epoch):

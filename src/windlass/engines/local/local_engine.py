@@ -153,6 +153,13 @@ class LocalEngine:
         """One replica, or None where there is no trace of it."""
         return self._observations.of(self._directory(replica_id))
 
+    def lost(self) -> Sequence[str]:
+        """Ids of replicas last observed alive whose supervisor was killed since.
+
+        Of anything else that happens to a replica its supervisor notifies.
+        """
+        return self._observations.lost(self._replicas)
+
     def forget(self, replica_id: str, epoch: int) -> None:
         """Remove what an ended replica left, its log included; a running one is killed first.
 

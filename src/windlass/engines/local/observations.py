@@ -48,6 +48,15 @@ class Observations:
             self._seen[directory.name] = (stamp, replica)
         return replica
 
+    def lost(self, replicas: Path) -> list[str]:
+        """Ids, in that folder, of those last seen alive whose supervisor has died since."""
+        seen = list(self._seen.items())
+        return [
+            replica_id
+            for replica_id, (_, replica) in seen
+            if not _still_holds(replica, replicas / replica_id)
+        ]
+
     def forget(self, replica_id: str) -> None:
         """The replica's directory is gone."""
         self._seen.pop(replica_id, None)
