@@ -12,7 +12,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +42,17 @@ class PostgresqlServer:
     """A running server. Raises PostgresqlMissing."""
 
     def __init__(self) -> None:
-        programs = find_programs()
+        self._programs = find_programs()
+        self._identity = _unprivileged_identity()
         self._folder = Path(tempfile.mkdtemp(prefix="windlass-postgresql-", dir=_roomy_memory()))
         self._log = self._folder / "log"
-        identity = _unprivileged_identity()
-        if identity:
-            os.chown(self._folder, identity["user"], identity["group"])
+        if self._identity:
+            os.chown(self._folder, self._identity["user"], self._identity["group"])
         # Tests that run as other users connect, too.
         self._folder.chmod(0o755)
         try:
-            self._make_cluster(programs, identity)
-            self._process = self._start(programs, identity)
+            self._make_cluster()
+            self._process = self._start()
         except BaseException:
             shutil.rmtree(self._folder)
             raise
@@ -70,29 +69,40 @@ class PostgresqlServer:
         """Drop a database and cut whoever is still connected to it."""
         self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def stop(self) -> None:
-        """End the server and leave nothing behind."""
+    def halt(self) -> None:
+        """End the server and cut whoever is connected; `start_again` finds what it had."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait()
+
+    def start_again(self) -> None:
+        """Start a server that was halted, with the data it had."""
+        self._process = self._start()
+
+    def stop(self) -> None:
+        """End the server and leave nothing behind."""
+        self.halt()
         shutil.rmtree(self._folder)
 
-    def _make_cluster(self, programs: Path, identity: Mapping[str, Any]) -> None:
-        command = [f"{programs}/initdb", "--pgdata", f"{self._folder}/data", "--username", _OWNER]
+    def _make_cluster(self) -> None:
+        command = [f"{self._programs}/initdb", "--pgdata", f"{self._folder}/data"]
+        command += ["--username", _OWNER]
         command += ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         with self._log.open("w") as log:
-            made = subprocess.run(command, cwd=self._folder, stdout=log, stderr=log, **identity)
+            made = subprocess.run(
+                command, cwd=self._folder, stdout=log, stderr=log, **self._identity
+            )
         if made.returncode != 0:
             raise RuntimeError(f"initdb failed: {self._log.read_text()}")
 
-    def _start(self, programs: Path, identity: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[bytes]:
         # The server must not outlive a test run that is killed: SIGQUIT ends it at once.
-        command = ["setpriv", "--pdeathsig", "QUIT", "--", f"{programs}/postgres"]
+        command = ["setpriv", "--pdeathsig", "QUIT", "--", f"{self._programs}/postgres"]
         command += ["-D", f"{self._folder}/data", "-k", f"{self._folder}"]
         for name, value in _SETTINGS.items():
             command += ["-c", f"{name}={value}"]
         with self._log.open("a") as log:
             process = subprocess.Popen(
-                command, cwd=self._folder, stdout=log, stderr=log, **identity
+                command, cwd=self._folder, stdout=log, stderr=log, **self._identity
             )
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while not self._answers():
