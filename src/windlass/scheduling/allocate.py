@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.order import PendingOrder
 from windlass.scheduling.placing import find_place
-from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
+from windlass.scheduling.session import Job, PodState, Session, total_asked
 from windlass.scheduling.topology import Area, areas_for
 
 
@@ -36,8 +36,8 @@ def waiting_jobs(session: Session) -> list[Job]:
 
 
 def has_waiting(job: Job) -> bool:
-    """Whether pods of the job wait, not counting those evicted in this cycle."""
-    return any(pod.status is PodStatus.WAITING for pod in job.pods)
+    """Whether pods of the job wait that could be placed in this cycle."""
+    return bool(job.next_pods())
 
 
 def place_job(session: Session, job: Job, pods: Sequence[PodState]) -> bool:

@@ -9,9 +9,10 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.decisions import Action, Cause
-from windlass.scheduling.making_room import has_moved, make_room, settle
+from windlass.scheduling.making_room import make_room, settle
 from windlass.scheduling.model import PlacementStrategy
 from windlass.scheduling.order import Claimed, PendingOrder
+from windlass.scheduling.returning import has_moved
 from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
 from windlass.scheduling.victims import Running, VictimOrder
 

@@ -13,6 +13,7 @@ from windlass.scheduling.preempt import preempt
 from windlass.scheduling.queues import QueueTree
 from windlass.scheduling.reclaim import reclaim
 from windlass.scheduling.reserving import reserve
+from windlass.scheduling.returning import return_to_origin
 from windlass.scheduling.session import Session
 from windlass.scheduling.stale_gangs import evict_stale_gangs
 
@@ -45,9 +46,11 @@ def run_to_rest(session: Session) -> None:
 def run_cycle(session: Session) -> None:
     """All actions once."""
     session.begin_cycle()
+    return_to_origin(session)
     reserve(session)
     allocate(session)
     consolidate(session)
     reclaim(session)
     preempt(session)
     evict_stale_gangs(session)
+    session.end_cycle()

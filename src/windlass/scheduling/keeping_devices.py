@@ -50,7 +50,11 @@ def _restore(
         other = spare.pop(0)
         if kinds.get(device) != kinds.get(other):
             continue
-        if any(_keeps(neighbour, device, before, after) for neighbour in neighbours):
+        if any(
+            _keeps(neighbour, either, before, after)
+            for neighbour in neighbours
+            for either in (device, other)
+        ):
             continue
         for neighbour in neighbours:
             after[neighbour] = _exchange(after[neighbour], device, other)

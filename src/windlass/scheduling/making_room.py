@@ -11,14 +11,15 @@ can never run may keep those behind it from claiming), and nobody is moved whose
 free in the end.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.cluster import NodeState
 from windlass.scheduling.decisions import Cause
-from windlass.scheduling.model import Placement, Request
+from windlass.scheduling.model import Request
 from windlass.scheduling.order import Claimed, PendingOrder
+from windlass.scheduling.returning import has_moved, return_home
 from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
 from windlass.scheduling.victims import Chunk, Running, VictimOrder
 
@@ -65,26 +66,6 @@ def settle(
             session.causes[pod.id] = cause(pod)
 
 
-def return_home(session: Session, before: Mapping[PodState, Placement | None]) -> None:
-    """Put moved pods back where nobody took their place."""
-    for pod, home in before.items():
-        if home is None or not has_moved(pod):
-            continue
-        if session.cluster.can_hold(pod.request, home):
-            session.evict(pod)
-            session.place(pod, home)
-            pod.home = home
-
-
-def has_moved(pod: PodState) -> bool:
-    """Whether an evicted pod has another place now: another node, or other shared devices."""
-    if pod.status is not PodStatus.PLACED or pod.home is None or pod.place is None:
-        return False
-    if pod.place.node != pod.home.node:
-        return True
-    return pod.request.shares_devices and pod.place != pod.home
-
-
 class _Search:
     """Scenarios for one claim, from few victims to many."""
 
@@ -96,7 +77,7 @@ class _Search:
         self._judge = judge
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
-        """Pods that had to give way for what was solved last."""
+        """Pods of the jobs that had to give way for what was solved last."""
         self._chunks: dict[str, list[PodState]] = {}
         self._jobs_on_node: dict[str, list[str]] = {}
         self._last_request: Request | None = None
@@ -158,18 +139,19 @@ class _Search:
         evicted = [*recorded, *more]
         if self._serve_in_order(claim, evicted):
             everyone = [*recorded, *(pod for chunk in self._chunks.values() for pod in chunk)]
-            if self._judge(claim, everyone):
+            if _are_whole(evicted) and self._judge(claim, everyone):
                 self._record(evicted)
                 return True
         session.rollback(mark)
         return False
 
     def _record(self, evicted: Sequence[PodState]) -> None:
-        self.solution = [
-            pod for pod in evicted if pod.status is not PodStatus.PLACED or has_moved(pod)
-        ]
+        affected = {
+            pod.job.id for pod in evicted if pod.status is not PodStatus.PLACED or has_moved(pod)
+        }
+        self.solution = [pod for pod in evicted if pod.job.id in affected]
         self._someone_came_back = len(self.solution) < len(evicted)
-        for job in {pod.job.id for pod in self.solution}:
+        for job in affected:
             self._chunks.pop(job, None)
             for jobs in self._jobs_on_node.values():
                 if job in jobs:
@@ -191,7 +173,7 @@ class _Search:
                 continue
             pods = job.next_pods()
             shape = shape_of(session, job, pods)
-            if shape in failed or not is_allowed(job, total_asked(pods)):
+            if not pods or shape in failed or not is_allowed(job, total_asked(pods)):
                 continue
             if not place_together(session, job, pods):
                 failed.add(shape)
@@ -217,6 +199,11 @@ class _Search:
             if state is not None and any(_fits_with(state, pods, ask) for ask in requests):
                 return True
         return False
+
+
+def _are_whole(evicted: Iterable[PodState]) -> bool:
+    """Whether no workload is left with some of its pods, but too few."""
+    return all(job.placed == 0 or job.placed >= job.minimum for job in {pod.job for pod in evicted})
 
 
 def _fits_with(state: NodeState, leaving: Sequence[PodState], request: Request) -> bool:

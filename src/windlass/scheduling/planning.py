@@ -103,7 +103,7 @@ class _Pools:
         following = workload.pools[(position + 1) % len(workload.pools)]
         self._times_tried[workload.id] = self._times_tried.get(workload.id, 0) + 1
         self._pool_of[workload.id] = following
-        self._sessions[pool].jobs.pop(workload.id, None)
+        self._sessions[pool].remove(workload.id)
         self._sessions[following].add(workload, as_waiting=True)
         return following
 

@@ -64,10 +64,16 @@ def is_deserved_by_claimant(
 def is_less_saturated(
     claiming: QueueState, held: Amounts, giving: QueueState, left: Amounts, index: int
 ) -> bool:
-    """Whether the claiming queue does not end more above its fair share than the giving one."""
+    """Whether the claiming queue does not end more above its fair share than the giving one.
+
+    A queue without any share may always be taken from; in KAI even by another without any, and then
+    the two take from each other without end.
+    """
+    if giving.fair_share[index] == 0 and claiming.fair_share[index] > 0:
+        return True
     mine = saturation(held[index], claiming.fair_share[index])
     theirs = saturation(left[index], giving.fair_share[index])
-    return not (mine > 1 and giving.fair_share[index] > 0 and mine >= theirs)
+    return mine <= 1 or mine < theirs
 
 
 def saturation(held: int, fair_share: int) -> float:

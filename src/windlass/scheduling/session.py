@@ -26,13 +26,15 @@ class PodStatus(IntEnum):
 class PodState:
     """One pod of a job."""
 
-    __slots__ = ("asked", "home", "id", "job", "place", "request", "status")
+    __slots__ = ("asked", "home", "id", "job", "origin", "place", "request", "status")
 
     def __init__(self, pod: Pod, job: "Job", asked: Amounts) -> None:
         self.id = pod.id
         self.request = pod.request
         self.job = job
         self.asked = asked
+        self.origin = pod.placement
+        """Where it runs in the snapshot."""
         self.home = pod.placement
         """Where it ran before it was evicted, or in the snapshot."""
         self.place: Placement | None = None
@@ -82,6 +84,7 @@ class Job:
     def next_pods(self) -> list[PodState]:
         """The pods to place together next: all that the minimum lacks, or else one extra.
 
+        None where too few wait to reach the minimum, the others having been evicted in this cycle.
         Source: KAI-Scheduler, `pkg/scheduler/api/podgroup_info/allocation_info.go`.
         """
         waiting = [
@@ -89,8 +92,8 @@ class Job:
             for pod in self.pods
             if pod.status is PodStatus.WAITING or pod.status is PodStatus.EVICTED
         ]
-        lacking = self.minimum - self.placed
-        return waiting[: max(lacking, 1)]
+        needed = max(self.minimum - self.placed, 1)
+        return waiting[:needed] if len(waiting) >= needed else []
 
     def next_to_evict(self) -> list[PodState]:
         """The pods to evict together next: one extra, or else all.
@@ -128,6 +131,7 @@ class Session:
         self.causes: dict[str, Cause] = {}
         """Why pods lost their place, by pod id."""
         self.jobs: dict[str, Job] = {}
+        self.pods: dict[str, PodState] = {}
         self.reservation: Reservation | None = None
         self._log: list[Entry] = []
 
@@ -151,11 +155,18 @@ class Session:
         if job is None:
             return None
         self.jobs[workload.id] = job
+        self.pods.update((pod.id, pod) for pod in job.pods)
         if not as_waiting:
             for state in job.pods:
                 if state.home is not None:
                     self._take(state, state.home)
         return job
+
+    def remove(self, workload_id: str) -> None:
+        """Take a workload of which nothing is placed out of the plan."""
+        job = self.jobs.pop(workload_id, None)
+        for pod in () if job is None else job.pods:
+            del self.pods[pod.id]
 
     def places(self) -> dict[str, Placement]:
         """Where every placed pod is, by pod id."""
@@ -220,19 +231,23 @@ class Session:
                 pod.status = PodStatus.GONE
 
     def begin_cycle(self) -> None:
-        """Let what was evicted wait again, and divide the pool anew."""
-        self._log.clear()
+        """Divide the pool anew."""
         for state in self.queues.all():
             state.requested = NOTHING
         for job in self.jobs.values():
             asked = NOTHING
             for pod in job.pods:
-                if pod.status is PodStatus.GONE:
-                    pod.status = PodStatus.WAITING
                 asked = plus(asked, pod.held)
             for state in job.line:
                 state.requested = plus(state.requested, asked)
         self.queues.set_fair_shares(self.settings.usage_strength)
+
+    def end_cycle(self) -> None:
+        """Let what was evicted wait again."""
+        for pod, _, _ in self._log:
+            if pod.status is PodStatus.GONE:
+                pod.status = PodStatus.WAITING
+        self._log.clear()
 
     def _take(self, pod: PodState, place: Placement) -> None:
         self.cluster.take(pod.request, place)

@@ -1,0 +1,46 @@
+"""Nobody is moved for nothing: pods go back where nobody needs their old place."""
+
+from collections.abc import Mapping
+
+from windlass.scheduling.model import Placement
+from windlass.scheduling.session import PodState, Session
+
+
+def is_elsewhere(pod: PodState, place: Placement | None) -> bool:
+    """Whether the pod would have to be moved from this place: to another node, or to other
+    devices where it shares them. Whole devices of a node are as good as each other."""
+    if pod.place is None or place is None:
+        return False
+    if pod.place.node != place.node:
+        return True
+    return pod.request.shares_devices and pod.place != place
+
+
+def has_moved(pod: PodState) -> bool:
+    """Whether a pod that was evicted runs elsewhere now."""
+    return is_elsewhere(pod, pod.home)
+
+
+def return_home(session: Session, before: Mapping[PodState, Placement | None]) -> None:
+    """Put pods that were moved back where they were, as far as nobody took their place."""
+    for pod, home in before.items():
+        if is_elsewhere(pod, home):
+            _move(session, pod, home)
+
+
+def return_to_origin(session: Session) -> None:
+    """Put pods back where the snapshot has them, if their place is free again."""
+    for pod_id in sorted(session.causes):
+        pod = session.pods.get(pod_id)
+        if pod is not None and is_elsewhere(pod, pod.origin):
+            _move(session, pod, pod.origin)
+
+
+def _move(session: Session, pod: PodState, place: Placement | None) -> None:
+    if place is None or not session.cluster.can_hold(pod.request, place):
+        return
+    if pod.job.workload.topology is not None:
+        return
+    session.evict(pod)
+    session.place(pod, place)
+    pod.home = place
