@@ -159,6 +159,26 @@ def test_what_a_killed_supervisor_left_is_ended_by_whoever_sees_it(
     assert observation.exit.lost
 
 
+def test_after_a_restart_of_the_machine_numbers_say_nothing(
+    supervised: Supervised, tmp_path: Path
+) -> None:
+    """A session of the recorded number belongs to somebody else since."""
+    supervised.launch(DAEMONIZE.replace("os.setsid()", ""), str(tmp_path / "daemon"))
+    bystander = daemon_pid(tmp_path / "daemon")
+    supervisor_pid = supervised.observe().supervisor_pid
+    assert supervisor_pid is not None
+    kill_at_once(supervisor_pid)
+    state = supervised.directory / "state.json"
+    state.write_text(state.read_text().replace('"boot":"', '"boot":"another '))
+    try:
+        observation = settle(supervised.directory)
+        assert observation is not None
+        assert observation.state is State.EXITED
+        assert is_alive(bystander)
+    finally:
+        os.kill(bystander, signal.SIGKILL)
+
+
 def test_an_unmarked_bystander_survives_the_settling(
     supervised: Supervised, tmp_path: Path
 ) -> None:

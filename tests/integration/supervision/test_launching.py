@@ -63,6 +63,25 @@ def test_a_process_has_a_session_of_its_own_and_no_stray_descriptors(
     assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
 
 
+def test_a_process_inherits_neither_blocked_nor_ignored_signals(supervised: Supervised) -> None:
+    program = (
+        "import signal, sys; from pathlib import Path\n"
+        "from windlass.kit.supervision.control import launch\n"
+        "from windlass.kit.supervision.specification import Specification\n"
+        "signal.signal(signal.SIGQUIT, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})\n"
+        "launch(Path(sys.argv[1]), Specification(id='a', argv=('/bin/sleep', '600'),"
+        " environment={}, working_directory='/'))\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(supervised.directory)], check=True)
+    status = Path(f"/proc/{supervised.pid()}/status").read_text()
+    assert "SigBlk:\t0000000000000000" in status
+    assert "SigIgn:\t0000000000000000" in status
+    stop(supervised.directory, 60)
+    supervised.wait_for(State.EXITED)
+
+
 def test_a_process_survives_who_launched_it(supervised: Supervised, tmp_path: Path) -> None:
     record = tmp_path / "starts"
     specification = supervised.specification(RECORD_START, str(record))

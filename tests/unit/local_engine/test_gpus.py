@@ -1,5 +1,9 @@
 """GPUs are found, or declared for a trial."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import pynvml
 import pytest
 
 from windlass.engines.engine import Device
@@ -44,4 +48,27 @@ def test_what_declares_nothing_is_refused_with_an_example_or_the_limit(text: str
 
 
 def test_where_there_is_no_driver_there_are_no_gpus_and_no_error() -> None:
-    assert all(device.id.startswith("GPU-") for device in discover_gpus())
+    if Path("/dev/nvidiactl").exists():
+        assert all(device.id.startswith("GPU-") for device in discover_gpus())
+    else:
+        assert list(discover_gpus()) == []
+
+
+def test_what_nvml_tells_becomes_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's answers as on a machine with two GPUs, in the types of older versions too."""
+    memory = SimpleNamespace(total=85_520_809_984, free=1, used=1)
+    answers = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetUUID": lambda handle: [b"GPU-1b2c", "GPU-3d4e"][handle],
+        "nvmlDeviceGetName": lambda _handle: "NVIDIA H100 80GB HBM3",
+        "nvmlDeviceGetMemoryInfo": lambda _handle: memory,
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(pynvml, name, answer)
+    assert list(discover_gpus()) == [
+        Device("GPU-1b2c", 0, "NVIDIA H100 80GB HBM3", 85_520_809_984),
+        Device("GPU-3d4e", 1, "NVIDIA H100 80GB HBM3", 85_520_809_984),
+    ]

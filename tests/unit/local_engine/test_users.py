@@ -24,6 +24,14 @@ def test_ids_lie_where_no_person_or_service_has_one(tmp_path: Path) -> None:
     assert 2_000_000_000 <= uid < 2**31
 
 
+def test_asking_for_the_likely_id_gives_none_away(tmp_path: Path) -> None:
+    users = OwnerUsers(tmp_path / "users.json")
+    assert users.likely_uid("1") == 1_999_999_999
+    assert list(tmp_path.iterdir()) == []
+    assert users.likely_uid("1") != users.uid("1")
+    assert users.likely_uid("1") == users.uid("1")
+
+
 def test_two_platforms_do_not_share_ids(tmp_path: Path) -> None:
     one, other = (OwnerUsers(tmp_path / f"users-{name}.json") for name in ("a", "b"))
     assert {one.uid(str(n)) for n in range(5)}.isdisjoint({other.uid(str(n)) for n in range(5)})

@@ -91,8 +91,8 @@ class LocalEngine:
         if self._separate_users:
             return None
         return (
-            "Not run as root: every process runs as the platform's own user, so that projects are "
-            "not kept from each other's files, nor from the data directory."
+            "Without the rights of root every process runs as the platform's own user: projects "
+            "are not kept from each other's files, nor from the data directory."
         )
 
     @property

@@ -88,7 +88,12 @@ class Preparation:
             self.search_path, "/nonexistent", {}, {"PORT": str(template.container_port)}
         )
         what = compose(entry, template, around)
-        return place_refusals(entry, template, what, self._uid(entry, owner))
+        return place_refusals(entry, template, what, self._likely_uid(entry, owner))
+
+    def _likely_uid(self, entry: Entry, owner: str) -> int | None:
+        if self.users is None or entry.run_as is RunAs.PLATFORM:
+            return None
+        return self.users.likely_uid(owner)
 
     def _uid(self, entry: Entry, owner: str) -> int | None:
         if self.users is None or entry.run_as is RunAs.PLATFORM:

@@ -10,6 +10,7 @@ from pathlib import Path
 _FIRST = 2_000_000_000
 """Above every range that Linux distributions assign to people, services, containers or subordinate
 ids; see https://systemd.io/UIDS-GIDS/."""
+_NOBODYS = _FIRST - 1
 _PLATFORMS = 1000
 _OWNERS = 100_000
 _ROOT_CAPABILITIES = (0, 5, 6, 7)
@@ -46,6 +47,10 @@ class OwnerUsers:
             return self._allocate(owner)
         finally:
             os.close(lock)
+
+    def likely_uid(self, owner: str) -> int:
+        """The owner's user id, or where it has none yet, one that nobody has. Writes nothing."""
+        return _read(self._file).get(owner, _NOBODYS)
 
     def _allocate(self, owner: str) -> int:
         known = _read(self._file)

@@ -94,7 +94,7 @@ def _run_child(what: Start, output: int, parent: int, failure: int) -> None:
 def _detach(output: int) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -18,6 +18,8 @@ class Events:
         self._wake, write_end = os.pipe()
         for descriptor in (self._wake, write_end):
             os.set_blocking(descriptor, False)
+        # Whatever the launcher had blocked.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, self._nothing)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -40,9 +40,11 @@ def find_leftovers(directory: Directory) -> set[int]:
         instructions = Instructions(directory.specification)
     except (FileNotFoundError, ValueError):
         return set()
-    process = (read_json(directory.state) or {}).get("process")
-    leader, ticks = (
-        (process["pid"], process["ticks"]) if isinstance(process, dict) else (None, None)
-    )
+    state = read_json(directory.state) or {}
+    process = state.get("process")
+    leader, ticks = None, None
+    # After a restart of the machine the numbers are other processes'.
+    if isinstance(process, dict) and state.get("boot") == processes.boot_id():
+        leader, ticks = process["pid"], process["ticks"]
     groups = instructions.start.control_groups
     return processes.leftovers(groups, leader, ticks, instructions.mark)

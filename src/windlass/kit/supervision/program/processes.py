@@ -5,6 +5,12 @@ import os
 import signal
 
 
+def boot_id() -> str:
+    """What tells this run of the machine from every other."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
 def start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot: with its PID this names it for good.
 

@@ -19,6 +19,7 @@ class Record:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._saved: dict[str, object] | None = None
         self._ticks = processes.start_ticks(os.getpid())
+        self._boot = processes.boot_id()
         self.state = "starting"
         self.pid: int | None = None
         self.pid_ticks: int | None = None
@@ -87,6 +88,7 @@ class Record:
             "state": self.state,
             "supervisor": {"pid": os.getpid(), "ticks": self._ticks},
             "process": self.pid and {"pid": self.pid, "ticks": self.pid_ticks},
+            "boot": self._boot,
             "started_at": self.started_at,
             "starts": self.starts,
             "ready": self.ready,
