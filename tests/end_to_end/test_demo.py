@@ -120,3 +120,28 @@ def answer_of(curl: str) -> object:
         else:
             url = word
     return fetch(url, "POST" if body else "GET", body, headers).json()
+
+
+def test_a_demo_that_fails_says_why_and_ends_what_it_started(folder: Path, tmp_path: Path) -> None:
+    request = tmp_path / "inference.yaml"
+    request.write_text(
+        "name: digits\n"
+        "spec:\n"
+        "  image: host/digits\n"
+        "  servingPort: {container: 8000}\n"
+        "  probes: {readiness: {handler: {httpGet: {path: /nowhere}}}}\n"
+        "  servingConfiguration: {initializationTimeoutSeconds: 5}\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; from examples import demo\n"
+        f"demo.INFERENCE = Path({str(request)!r}); sys.exit(demo.main())"
+    )
+    command = [sys.executable, "-c", code, "--folder", str(folder)]
+    failed = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
+    )
+    assert failed.returncode == 1
+    assert "demo: digits is Failed: Not ready 5 s after" in failed.stderr
+    assert "Warning  InitializationTimeout" in failed.stderr
+    assert "The end of the log of digits-0-" in failed.stderr
+    assert processes_of(folder) == []
