@@ -19,6 +19,8 @@ ENVOY = "envoy"
 _RESTART_SECONDS = 0.1
 _LONGEST_RESTART_SECONDS = 1.0
 _LISTEN = "listen"
+_MARK = "WINDLASS_SERVICE"
+"""In the environment of each: its directory, by which what is left of it is found."""
 
 _SUPERVISED = (State.STARTING, State.RUNNING, State.WAITING)
 
@@ -64,17 +66,18 @@ class Services:
     def _launch(self, name: str, command: Command) -> None:
         # What a supervisor that was killed left behind must be gone first.
         settle(self.data.services / name)
+        directory = self.data.services / name
         started = launch(
-            self.data.services / name,
+            directory,
             Specification(
                 id=name,
                 argv=command.argv,
-                environment=_environment(),
+                environment={**_environment(), _MARK: str(directory)},
                 working_directory=str(command.directory),
                 restart=Restart.ALWAYS,
                 restart_delay_seconds=_RESTART_SECONDS,
                 restart_delay_maximum_seconds=_LONGEST_RESTART_SECONDS,
-                mark=f"WINDLASS_SERVICE={self.data.services / name}",
+                mark=f"{_MARK}={directory}",
                 labels={_LISTEN: str(self.gateway_address)},
             ),
         )
