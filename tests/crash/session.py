@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from statistics import median
 
 import psycopg
 
 from tests.crash import checks
 from tests.crash.churn import Churn
-from tests.crash.killing import Killer
+from tests.crash.killing import ENVOYS, Killer
 from tests.crash.records import Records, read_records
 from tests.crash.traffic import SteadyTraffic
 from tests.crash.world import World
@@ -44,6 +45,8 @@ class Report:
     requests: int
     excused: Counter[str]
     """How requests failed while Envoy or their own replica was down, and how many did."""
+    outages: tuple[float, ...]
+    """How long the gateway was gone, in seconds, each time that Envoy was killed."""
     created: int
     deleted: int
 
@@ -52,7 +55,10 @@ class Report:
         return (
             f"{self.kills} kills in {self.seconds:.0f} s; {self.created} workloads created and "
             f"{self.deleted} deleted; {self.requests} steady requests, of which "
-            f"{self.excused.total()} failed while Envoy or their own replica was down ({kinds})"
+            f"{self.excused.total()} failed while Envoy or their own replica was down ({kinds}); "
+            f"Envoy was killed {len(self.outages)} times and back after "
+            f"{median(self.outages or (0.0,)):.2f} s in the median and "
+            f"{max(self.outages, default=0.0):.2f} s at most"
         )
 
 
@@ -203,9 +209,16 @@ class Session:
                 for traffic in self._traffic
                 for attempt in traffic.failures
             ),
+            outages=tuple(self._outages()),
             created=sum(entry.created for entry in entries),
             deleted=sum(entry.deleted for entry in entries),
         )
+
+    def _outages(self) -> Iterable[float]:
+        for kill in self._killer.kills:
+            if kill.what in ENVOYS:
+                back_at = self._traffic[0].first_success_after(kill.at)
+                yield (back_at or kill.at) - kill.at
 
 
 def seed_of_this_run() -> int:

@@ -101,6 +101,18 @@ class World:
                     found[word.removeprefix(replicas)].append(pid)
         return found
 
+    def everything(self) -> list[Process]:
+        """Every process that has the data directory in its command line or environment."""
+        root = str(self.data_dir)
+        inside = f"{root}/"
+        found = []
+        for pid in _pids():
+            values = [*_words(pid, "cmdline"), *_environment(pid).values()]
+            is_ours = any(value == root or value.startswith(inside) for value in values)
+            if is_ours and (process := Process.find(pid)) is not None:
+                found.append(process)
+        return found
+
     def traces(self) -> set[str]:
         """Ids of the replicas that have a directory or a home."""
         return {
