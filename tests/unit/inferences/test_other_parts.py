@@ -133,6 +133,10 @@ def test_refuses_operators_with_other_values(operator: str, values: list[str]) -
         ({"storage": {"pvc": [{"claimInfo": SIZE}]}}, "storage.pvc[0].path"),
         ({"storage": {"pvc": [{"path": "/a"}]}}, "storage.pvc[0].claimInfo.size"),
         (
+            {"storage": {"pvc": [{"path": "/a", "existingPvc": True}]}},
+            "storage.pvc[0].claimName",
+        ),
+        (
             {
                 "storage": {
                     "pvc": [
