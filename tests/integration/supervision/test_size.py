@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.integration.supervision.conftest import Supervised, wait_until
 from windlass.kit.supervision.specification import Probe
 
-LIMIT_KIBIBYTES = 12 * 1024
+LIMIT_KIBIBYTES = 12_000_000 / 1024
 
 
 def proportional_kibibytes(pid: int) -> int:
