@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
@@ -74,6 +74,7 @@ def _own_routes(
     @routes.get(
         "/readyz",
         summary="Whether the store answers and the controllers run",
+        responses=error_responses(503),
         openapi_extra=open_to_all,
     )
     def readyz() -> JSONResponse:
@@ -82,7 +83,12 @@ def _own_routes(
             return JSONResponse({"status": "ok"})
         return JSONResponse({"code": 503, "message": problem}, 503, {"Retry-After": "1"})
 
-    @routes.get("/metrics", summary="Counters for Prometheus", openapi_extra=open_to_all)
+    @routes.get(
+        "/metrics",
+        summary="Counters for Prometheus",
+        response_class=PlainTextResponse,
+        openapi_extra=open_to_all,
+    )
     def metrics() -> Response:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(context.data.metrics))  # type: ignore[no-untyped-call]

@@ -20,6 +20,7 @@ from windlass.workloads.views import detail_view, event_view, pod_view, workload
 
 _BASE = "/api/v1/workloads"
 _LONGEST_TAIL = 1_000_000
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         _BASE + "/{workload_id}/pods/{pod_id}/logs",
         summary="Read a replica's log",
         response_class=StreamingResponse,
-        responses=error_responses(404),
+        responses={200: {"content": _TEXT}, **error_responses(404)},
     )
     def get_logs(
         workload_id: str, pod_id: str, follow: QueryText = None, tail: QueryText = None
