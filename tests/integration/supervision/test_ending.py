@@ -246,6 +246,16 @@ def test_killing_waits_until_all_is_gone_even_if_the_supervisor_hangs(
     assert not any(is_alive(each) for each in (daemon, pid, supervisor_pid))
 
 
+def test_killing_may_leave_time_for_an_orderly_end(supervised: Supervised) -> None:
+    supervised.launch(
+        "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.3), sys.exit(7)));"
+        "print('set', flush=True); time.sleep(600)"
+    )
+    wait_until(lambda: b"set" in supervised.log(), "the handler is set")
+    kill(supervised.directory, grace_seconds=60)
+    assert the_exit(supervised).code == 7
+
+
 def test_a_process_whose_directory_is_removed_does_not_outlive_it(
     supervised: Supervised, tmp_path: Path
 ) -> None:

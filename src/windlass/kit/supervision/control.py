@@ -82,19 +82,20 @@ def stop(directory: Path, grace_seconds: float, reason: str = "") -> None:
     _signal_supervisor(files, signal.SIGTERM)
 
 
-def kill(directory: Path, timeout_seconds: float = 10.0) -> None:
+def kill(directory: Path, timeout_seconds: float = 10.0, grace_seconds: float = 0.0) -> None:
     """End the process, its descendants and its supervisor, and wait until they are gone.
 
-    Raises TimeoutError when the kernel does not let go of them in time.
+    SIGTERM comes first, and SIGKILL after the grace. Raises TimeoutError when the kernel does not
+    let go of them in `timeout_seconds` from then on.
     """
     files = Directory(str(directory))
-    deadline = time.monotonic() + timeout_seconds
+    killed_at = time.monotonic() + grace_seconds
     with contextlib.suppress(OSError):
         # On a full disk the signal below has to do.
-        stop(directory, 0)
-    if not _wait_for_end(files, time.monotonic() + timeout_seconds / 2):
+        stop(directory, grace_seconds)
+    if not _wait_for_end(files, killed_at + timeout_seconds / 2):
         _signal_supervisor(files, signal.SIGKILL)
-        if not _wait_for_end(files, deadline):
+        if not _wait_for_end(files, killed_at + timeout_seconds):
             raise TimeoutError(f"the supervisor of {directory} does not end")
     settle(directory)
     left = find_leftovers(files)
