@@ -5,6 +5,7 @@ It listens on PORT and answers JSON. Every path takes any method:
 - `/`: its arguments, environment, user, groups, cgroup, resource limits, process id and port.
 - `/echo`: method, path, headers, and length and SHA-256 of the body.
 - `/ready`: 200 or 503; `/set-ready?value=false` makes it 503, `true` 200 again.
+- `/requests?path=P`: when that path was asked for, in seconds since the start.
 - `/sleep?seconds=N`: answers after N seconds.
 - `/stream?count=N&interval=S`: N chunks, `chunk 0` to `chunk N-1`, a line each, S seconds apart.
 - `/websocket`: echoes text and binary messages.
@@ -23,6 +24,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -37,6 +39,8 @@ from urllib.parse import parse_qsl, urlsplit
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3.
 WEBSOCKET_CLOSE, WEBSOCKET_PING, WEBSOCKET_PONG = 0x8, 0x9, 0xA
 
+started = time.monotonic()
+requests: list[tuple[str, float]] = []
 ready = threading.Event()
 allocated: list[bytearray] = []
 
@@ -53,7 +57,11 @@ def main() -> None:
     if not options.not_ready:
         ready.set()
     port = options.listen_on or int(os.environ["PORT"])
-    Server(("127.0.0.1", port), Handler).serve_forever()
+    Handler.ready_delay = options.slow_ready
+    server = Server(("127.0.0.1", port), Handler)
+    if options.certificate is not None:
+        encrypt(server, options.certificate)
+    server.serve_forever()
 
 
 def parse_options() -> argparse.Namespace:
@@ -63,6 +71,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--delay-listen", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--listen-on", type=int, metavar="PORT", help="instead of $PORT")
     parser.add_argument("--not-ready", action="store_true", help="until /set-ready?value=true")
+    parser.add_argument("--slow-ready", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--certificate", metavar="FILE", help="speak TLS; with its key, as PEM")
     parser.add_argument("--ignore-sigterm", action="store_true")
     parser.add_argument("words", nargs="*", help="ignored, but told")
     return parser.parse_args()
@@ -71,6 +81,13 @@ def parse_options() -> argparse.Namespace:
 def leave(_signal: int, _frame: object) -> None:
     """Exit with code 0, whatever is in flight."""
     os._exit(0)
+
+
+def encrypt(server: ThreadingHTTPServer, certificate: str) -> None:
+    """Speak TLS on every connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 
 
 class Server(ThreadingHTTPServer):
@@ -90,10 +107,12 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    ready_delay = 0.0
 
     def do_GET(self) -> None:
         """Any method comes here."""
         url = urlsplit(self.path)
+        requests.append((url.path, time.monotonic() - started))
         query = dict(parse_qsl(url.query))
         if url.path == "/websocket":
             self.answer_websocket()
@@ -103,6 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path == "/echo":
             self.answer(200, self.echo())
         elif url.path == "/ready":
+            time.sleep(self.ready_delay)
             self.answer(200 if ready.is_set() else 503, {"ready": ready.is_set()})
         elif action := ACTIONS.get(url.path):
             self.read_body()
@@ -228,6 +248,11 @@ def set_ready(query: dict[str, str]) -> dict[str, Any]:
     return {"ready": ready.is_set()}
 
 
+def tell_requests(query: dict[str, str]) -> dict[str, Any]:
+    """Those that came for one path."""
+    return {"seconds": [seconds for path, seconds in requests if path == query["path"]]}
+
+
 def sleep(query: dict[str, str]) -> dict[str, Any]:
     """Take time without using any."""
     time.sleep(float(query["seconds"]))
@@ -286,6 +311,7 @@ def print_lines(query: dict[str, str]) -> dict[str, Any]:
 ACTIONS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "/": tell,
     "/set-ready": set_ready,
+    "/requests": tell_requests,
     "/sleep": sleep,
     "/exit": exit_now,
     "/allocate": allocate,
