@@ -45,14 +45,8 @@ def _document(api: FastAPI) -> dict[str, Any]:
     made["security"] = [{"bearer": []}]
     for methods in made["paths"].values():
         for operation in methods.values():
-            _hoist_definitions(operation, schemas)
             # Every parameter is checked by us, and answered in the one shape of errors.
             operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return made
-
-
-def _hoist_definitions(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        schemas.update(content["schema"].pop("$defs", {}))

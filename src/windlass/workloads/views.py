@@ -1,10 +1,12 @@
 """How workloads, pods and events look on the wire."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row
 
+from windlass.kit.quantities import format_quantity, parse_quantity
 from windlass.kit.timestamps import optional_to_wire, to_wire
 from windlass.org.service import namespace_of
 from windlass.workloads.kind import DesiredWorkload
@@ -154,7 +156,7 @@ def event_view(item: Row[Any], owner: Row[Any]) -> dict[str, Any]:
 
 
 def requested_resources(desired: DesiredWorkload) -> dict[str, Any]:
-    """What one pod asks for: GPUs as devices times portion, CPU in cores, memory in bytes."""
+    """What one pod asks for: GPUs as devices times portion, CPU in cores, memory as a quantity."""
     request, limits = desired.request, desired.template.limits
     by_memory = request.device_memory_bytes is not None
     fraction = request.portion < _WHOLE
@@ -165,7 +167,7 @@ def requested_resources(desired: DesiredWorkload) -> dict[str, Any]:
             "limit": None,
         },
         "gpuMemory": {
-            "request": str(request.device_memory_bytes) if by_memory else None,
+            "request": _quantity(request.device_memory_bytes),
             "limit": None,
         },
         "cpu": {
@@ -173,8 +175,8 @@ def requested_resources(desired: DesiredWorkload) -> dict[str, Any]:
             "limit": _cores(limits.cpu_millicores_limit),
         },
         "cpuMemory": {
-            "request": _text(limits.memory_bytes_request),
-            "limit": _text(limits.memory_bytes_limit),
+            "request": _quantity(limits.memory_bytes_request),
+            "limit": _quantity(limits.memory_bytes_limit),
         },
         "extendedResources": [],
     }
@@ -196,15 +198,17 @@ def _times(resources: dict[str, Any], replicas: int) -> dict[str, Any]:
 def _multiplied(value: str | float | None, factor: int) -> str | float | None:
     if value is None:
         return None
-    return str(int(value) * factor) if isinstance(value, str) else value * factor
+    if isinstance(value, str):
+        return format_quantity(parse_quantity(value) * factor)
+    return value * factor
 
 
 def _cores(millicores: int | None) -> float | None:
     return None if millicores is None else millicores / 1000
 
 
-def _text(count: int | None) -> str | None:
-    return None if count is None else str(count)
+def _quantity(count: int | None) -> str | None:
+    return None if count is None else format_quantity(Decimal(count))
 
 
 def _conditions(row: Row[Any]) -> Sequence[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from windlass.identity.tokens import Caller
+from windlass.kit.bodies import body_schema
 from windlass.kit.http import RawBody, error_responses
 from windlass.workloads.inferences.schemas import InferenceCreationRequest
 from windlass.workloads.inferences.service import Inferences
@@ -17,9 +18,7 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
     """The routes of inferences."""
     routes = APIRouter(tags=["Inferences"], responses=error_responses(400, 401, 503))
     AuthenticatedCaller = Annotated[Caller, Depends(authenticated)]  # noqa: N806
-    schema = InferenceCreationRequest.model_json_schema(
-        by_alias=True, ref_template="#/components/schemas/{model}"
-    )
+    schema = body_schema(InferenceCreationRequest)
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
 
     @routes.post(
