@@ -8,7 +8,7 @@ from typing import Any
 
 from windlass.cli.names import find_workload
 from windlass.cli.output import console, print_facts, print_json, print_table, styled
-from windlass.cli.pods import HEADINGS, pod_rows
+from windlass.cli.pods import HEADINGS, has_log, pod_rows
 from windlass.cli.progress import replicas
 from windlass.cli.wording import age, compute
 from windlass.client import Client, NotFound
@@ -67,9 +67,7 @@ def _print(subject: Subject, now: float) -> None:
     if subject.events:
         print()
         print_table(("AGE", "EVENT", "MESSAGE"), [_event_row(each, now) for each in _told(subject)])
-    print()
-    for command in _next_commands(subject):
-        print(f"  {command}")
+    _print_section("Next", [("", command) for command in _next_commands(subject)])
 
 
 def _print_heading(workload: Workload, now: float) -> None:
@@ -187,7 +185,7 @@ def _event_row(event: Event, now: float) -> Sequence[str]:
 
 def _next_commands(subject: Subject) -> Iterator[str]:
     name = subject.workload["name"]
-    if subject.pods:
+    if any(has_log(pod) for pod in subject.pods):
         yield f"windlass logs {name}"
     if subject.workload["phase"] == "Failed":
         yield f"windlass delete {name}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from windlass.cli.names import find_workload
 from windlass.cli.output import warn
+from windlass.cli.pods import has_log
 from windlass.client import Client, ClientError
 from windlass.client.types import Pod, Workload
 
@@ -43,7 +44,7 @@ def _choose(workload: Workload, pods: list[Pod], name_or_id: str | None) -> Pod:
     """The pod that is asked for, else the newest that runs, else the newest that ever ran."""
     if name_or_id is not None:
         return _named(workload, pods, name_or_id)
-    started = [pod for pod in _newest_first(pods) if pod["k8sPhase"] != "Pending"]
+    started = [pod for pod in _newest_first(pods) if has_log(pod)]
     if not started:
         explanation = workload.get("phaseMessage") or "no replica has been started yet"
         raise NoLog(

@@ -6,7 +6,7 @@ from windlass.cli.wording import age, duration
 from windlass.client.types import Pod
 from windlass.kit.timestamps import from_wire
 
-HEADINGS = ("POD", "STATE", "NODE", "AGE", "RAN", "END")
+HEADINGS = ("POD", "STATE", "NODE", "GPUS", "AGE", "RAN", "END")
 
 
 def pod_rows(pods: Sequence[Pod], now: float) -> list[Sequence[str]]:
@@ -15,12 +15,18 @@ def pod_rows(pods: Sequence[Pod], now: float) -> list[Sequence[str]]:
     return [_row(pod, now) for pod in newest_first]
 
 
+def has_log(pod: Pod) -> bool:
+    """Whether its process was started, as far as is known."""
+    return pod["k8sPhase"] != "Pending"
+
+
 def _row(pod: Pod, now: float) -> Sequence[str]:
     end = pod.get("exit")
     return (
         pod["name"],
         _state(pod),
         pod.get("nodeName") or "",
+        ", ".join(pod.get("devices") or []),
         age(pod["createdAt"], now),
         _ran(pod, now),
         f"{end['reason']}: {end['message']}" if end else "",

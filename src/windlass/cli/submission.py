@@ -104,19 +104,29 @@ def _latest(client: Client, inference: Inference) -> Workload | Inference:
 def _report_end(inference: Inference, outcome: Outcome, submission: Submission) -> bool:
     """Say how one ended up; whether that is what was wanted."""
     name, workload_id = inference["name"], inference["workloadId"]
-    more = f"  windlass describe {name}\n  windlass logs {name}"
     if workload_id not in outcome.ends:
-        warn(f"{name} has not settled within {submission.timeout_seconds:g} s; it goes on.\n{more}")
+        state = _state(outcome.latest.get(workload_id))
+        warn(f"waited {submission.timeout_seconds:g} s; {name} is still {state}\n{_more(name)}")
         return False
     workload = outcome.ends[workload_id]
     if workload is None:
         warn(f"{name} was deleted before it ran.")
         return False
     if workload["phase"] not in _GOOD_PHASES:
-        reason = workload.get("phaseMessage") or workload.get("phaseReason") or "no reason given"
-        warn(f"{name} is {workload['phase']}: {reason}\n{more}")
+        warn(f"{name} is {_state(workload)}\n{_more(name)}")
         return False
     if not submission.as_json:
         for url in workload.get("urls") or []:
             print(f"{name} answers at {url}")
     return True
+
+
+def _state(workload: Workload | None) -> str:
+    if workload is None:
+        return "unknown: the platform has not answered."
+    reason = workload.get("phaseMessage") or workload.get("phaseReason") or "no reason is given."
+    return f"{workload['phase']}: {reason}"
+
+
+def _more(name: str) -> str:
+    return f"  windlass describe {name}\n  windlass logs {name}"

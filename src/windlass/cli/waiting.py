@@ -40,6 +40,8 @@ class Outcome:
 
     ends: Mapping[str, Workload | None]
     """By id, each workload as it was when it settled; None when it was gone."""
+    latest: Mapping[str, Workload]
+    """By id, each workload as it was seen last, settled or not."""
     in_time: bool
     """Whether all of them settled."""
 
@@ -60,13 +62,14 @@ class Waiting:
         Raises Unreachable after a minute without an answer, and ApiError.
         """
         ends: dict[str, Workload | None] = {}
+        latest: dict[str, Workload] = {}
         started = answered = self.clock.monotonic()
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 for workload_id in workload_ids:
                     if workload_id not in ends:
-                        self._look(workload_id, settled, ends)
+                        self._look(workload_id, settled, ends, latest)
                 answered = self.clock.monotonic()
             except Unreachable:
                 silent = self.clock.monotonic() - answered
@@ -74,10 +77,10 @@ class Waiting:
                     raise
                 self.display.silence(silent)
             if len(ends) == len(workload_ids):
-                return Outcome(ends, in_time=True)
+                return Outcome(ends, latest, in_time=True)
             elapsed = self.clock.monotonic() - started
             if self.timeout_seconds is not None and elapsed >= self.timeout_seconds:
-                return Outcome(ends, in_time=False)
+                return Outcome(ends, latest, in_time=False)
             self.pause(pause)
             pause = min(pause * 1.1, _LONGEST_PAUSE_SECONDS)
 
@@ -86,12 +89,14 @@ class Waiting:
         workload_id: str,
         settled: Callable[[Workload], bool],
         ends: dict[str, Workload | None],
+        latest: dict[str, Workload],
     ) -> None:
         try:
             workload = self.client.workload(workload_id)
         except NotFound:
             ends[workload_id] = None
             return
+        latest[workload_id] = workload
         self.display.show(workload)
         if settled(workload):
             ends[workload_id] = workload

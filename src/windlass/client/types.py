@@ -132,6 +132,7 @@ class Pod(TypedDict):
     completedAt: NotRequired[str | None]
     containers: NotRequired[list[Container]]
     ready: NotRequired[bool]
+    devices: NotRequired[list[str]]
     exit: NotRequired[PodExit | None]
     allocatedResources: NotRequired[Resources]
 
