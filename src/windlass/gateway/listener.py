@@ -1,17 +1,22 @@
-"""Envoy's listener: one for every way in, and never changed while it serves, since that cuts
-streams. What changes (routes, keys, who may call) comes through discovery."""
+"""Envoy's listeners. None is changed while it serves, since that would cut streams: what changes
+(routes, keys, who may call) comes through discovery.
+
+The outer listener finds the route, and sends what needs no further thought straight to a replica.
+The rest takes a turn through an inner listener: requests that wait for a replica, that must show
+a token, or whose body may take long. So most requests do not pay for filters they do not need.
+"""
 
 from typing import Any
 
 from windlass.gateway.names import (
     GATE_CLUSTER,
     HOLD_FILTER,
+    INNER_HEADER,
     LONGEST_SECONDS,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
     TOKEN_FILTER,
-    UPLOAD_HEADER,
 )
 
 OUTER = "gateway"
@@ -53,9 +58,10 @@ def outer_listener(host: str, port: int) -> dict[str, Any]:
     """What clients connect to: HTTP/1.1, HTTP/2 without TLS, and WebSocket."""
     manager = {
         **_connection_manager(OUTER),
-        "http_filters": [_route_key(), _token(), _hold(), _router()],
-        "early_header_mutation_extensions": [_inner_headers()],
-        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "http_filters": [_route_key(), _router()],
+        "early_header_mutation_extensions": _early(
+            {"append": _header(ROUTE_KEY_HEADER, "%REQ(:authority)%")}, {"remove": INNER_HEADER}
+        ),
         # Clients are outside: their `x-envoy-…` headers count for nothing.
         "use_remote_address": True,
         "internal_address_config": {
@@ -73,16 +79,16 @@ def outer_listener(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def upload_listener(name: str, limit_seconds: float) -> dict[str, Any]:
-    """What Envoy itself connects to with long uploads.
+def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
+    """What Envoy itself connects to, on a Unix socket: one for each time-out.
 
     The time-out of a route starts only when the request is complete. A listener's starts with the
-    request and ends with the first byte of the answer, which is what is wanted, but it is one for
-    all routes; hence a listener for each time-out, through which uploads take a turn.
+    request and ends with the first byte of the answer, which is what is wanted.
     """
     manager = {
         **_connection_manager(name),
         "http_filters": [_token(), _hold(), _router()],
+        "early_header_mutation_extensions": _early({"append": _header(INNER_HEADER, "yes")}),
         "skip_xff_append": True,
         "request_timeout": f"{limit_seconds:.3f}s",
     }
@@ -108,6 +114,7 @@ def _connection_manager(name: str) -> dict[str, Any]:
         "stat_prefix": name,
         "codec_type": "AUTO",
         "scoped_routes": _scoped_routes(),
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
         "http2_protocol_options": {
             "allow_connect": True,
             "max_concurrent_streams": CONCURRENT_STREAMS,
@@ -141,16 +148,24 @@ def _scoped_routes() -> dict[str, Any]:
     }
 
 
-def _inner_headers() -> dict[str, Any]:
-    """The host is the key to begin with, and what clients put into our own headers is dropped."""
-    header = {"key": ROUTE_KEY_HEADER, "value": "%REQ(:authority)%"}
-    append = {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+def _early(*mutations: dict[str, Any]) -> list[dict[str, Any]]:
+    """Changes to a request's headers before its route is looked for."""
+    return [
+        {
+            "name": "envoy.http.early_header_mutation.header_mutation",
+            "typed_config": {
+                "@type": f"{_EXTENSIONS}.http.early_header_mutation.header_mutation.v3"
+                ".HeaderMutation",
+                "mutations": list(mutations),
+            },
+        }
+    ]
+
+
+def _header(key: str, value: str) -> dict[str, Any]:
     return {
-        "name": "envoy.http.early_header_mutation.header_mutation",
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [{"append": append}, {"remove": UPLOAD_HEADER}],
-        },
+        "header": {"key": key, "value": value},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     }
 
 

@@ -4,8 +4,9 @@ ROUTE_KEY_HEADER = "x-windlass-route"
 """Carries the scope a request belongs to, inside Envoy only: set over whatever a client sent, and
 removed before a replica sees the request."""
 
-UPLOAD_HEADER = "x-windlass-upload"
-"""Marks a request that has come to the listener of uploads; inside Envoy only, like the key."""
+INNER_HEADER = "x-windlass-inner"
+"""Marks a request at an inner listener; like the key, it neither comes from clients nor reaches a
+replica."""
 
 ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"

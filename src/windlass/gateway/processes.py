@@ -59,6 +59,8 @@ def envoy_command(directory: Path, listen: Address, concurrency: int | None = No
         *("--config-path", files.bootstrap.name),
         *("--concurrency", str(workers)),
         *("--log-level", "warning"),
+        # Else there is a line for each attempt to reach a gate that is down.
+        *("--component-log-level", "config:error"),
         "--disable-hot-restart",
     )
     return Command(argv, files.directory)

@@ -86,7 +86,7 @@ def test_a_clients_own_routing_headers_neither_count_nor_reach_the_replica(
     gateway.client.put(route(name, replica.endpoint), EPOCH)
     forged = {
         "x-windlass-route": f"/team/{name}",
-        "x-windlass-upload": "yes",
+        "x-windlass-inner": "yes",
         "x-envoy-upstream-rq-timeout-ms": "1",
     }
     assert gateway.request("/echo", headers=forged).status == 404

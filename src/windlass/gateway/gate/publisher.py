@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from windlass.gateway.gate import uploads
+from windlass.gateway.gate import inner
 from windlass.gateway.gate.discovery import (
     CLUSTER,
     ENDPOINTS,
@@ -31,6 +31,8 @@ from windlass.gateway.gate.store import Record, Store
 from windlass.gateway.gateway import Endpoint, Route
 from windlass.kit.clock import Clock
 
+USUAL_LIMIT_SECONDS = 300.0
+"""There is always an inner listener for this time-out, and with it the filter of tokens."""
 NOT_HERE = "No workload is served at this address."
 
 
@@ -68,6 +70,7 @@ class Publisher:
 
     def load(self) -> None:
         """Publish what was last obeyed, all at once: Envoy may be serving it already."""
+        self._publish_inner(USUAL_LIMIT_SECONDS)
         for record in self._store.load_records():
             workload = _Workload(record, saved=record)
             self._workloads[record.route.workload_id] = workload
@@ -241,17 +244,17 @@ class Publisher:
         workload.scope_names = frozenset(wanted)
         configuration = route_configuration(route)
         if route.unavailable is None:
-            keys += self._publish_upload_way(limit_seconds(route))
+            keys += self._publish_inner(limit_seconds(route))
         keys.append(self._discovery.publish(ROUTES, route.workload_id, configuration))
         return keys
 
-    def _publish_upload_way(self, limit: float) -> list[ResourceKey]:
+    def _publish_inner(self, limit: float) -> list[ResourceKey]:
         """There are as many as there are different time-outs: a few, so they stay."""
-        name = uploads.upload_way(limit)
+        name = inner.inner_name(limit)
         listener = ResourceKey(LISTENER, name)
         if self._discovery.get(listener) is None:
-            self._discovery.publish(CLUSTER, name, uploads.cluster(limit))
-            self._discovery.publish(LISTENER, name, uploads.listener(limit))
+            self._discovery.publish(CLUSTER, name, inner.cluster(limit))
+            self._discovery.publish(LISTENER, name, inner.listener(limit))
         return [ResourceKey(CLUSTER, name), listener]
 
     def _withdraw_scopes(self, workload: _Workload, names: frozenset[str]) -> list[ResourceKey]:

@@ -7,7 +7,7 @@ every host, and the path. Envoy's API is described at envoyproxy.io/docs/envoy/v
 from collections.abc import Sequence
 
 from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import base_pb2, health_check_pb2
+from envoy.config.core.v3 import health_check_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
@@ -18,18 +18,18 @@ from envoy.type.matcher.v3 import string_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from windlass.gateway.gate.inner import inner_name
 from windlass.gateway.gate.packing import no_limits, packed
-from windlass.gateway.gate.uploads import upload_way
 from windlass.gateway.gateway import Access, Endpoint, Route
 from windlass.gateway.names import (
     HOLD_FILTER,
+    INNER_HEADER,
     LONGEST_SECONDS,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
     TOKEN_FILTER,
     TOKEN_REQUIREMENT,
-    UPLOAD_HEADER,
     WORKLOAD,
 )
 
@@ -37,8 +37,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 IDLE_CONNECTION_SECONDS = 1
 """Shorter than what common servers keep an idle connection open, so that a request is not sent into
 one which the replica is just closing."""
-INNER_HEADERS = (ROUTE_KEY_HEADER, UPLOAD_HEADER, "x-envoy-external-address")
-"""Not for replicas. The last is Envoy's own word for what `x-forwarded-for` says."""
+NOT_FOR_REPLICAS = (ROUTE_KEY_HEADER, INNER_HEADER, "x-envoy-external-address")
+"""The last is Envoy's own word for what `x-forwarded-for` says."""
 RETRIED = "connect-failure,refused-stream,reset-before-request"
 """Where no byte of the request reached a replica."""
 SMALL_BODY = "[0-9]{1,4}"
@@ -96,20 +96,26 @@ def scope_names(route: Route) -> dict[str, str]:
 
 
 def route_configuration(route: Route) -> route_pb2.RouteConfiguration:
-    """One answer for every way in; held while there is no endpoint."""
+    """One answer for every way in: straight to a replica, or by an inner listener."""
     built = route_pb2.RouteConfiguration(name=route.workload_id)
     host = built.virtual_hosts.add(name=route.workload_id, domains=["*"])
-    for filter_name, configuration in _filters(route).items():
-        host.typed_per_filter_config[filter_name].CopyFrom(packed(configuration))
+    # A request that found its route by host needs no look at its path.
+    found = route_components_pb2.FilterConfig(disabled=True)
+    host.typed_per_filter_config[ROUTE_KEY_FILTER].CopyFrom(packed(found))
     if route.unavailable is not None:
         built.max_direct_response_body_size_bytes.value = len(route.unavailable.encode()) + 1
         refusing = _add_route(host, [])
         refusing.direct_response.status = 503
         refusing.direct_response.body.inline_string = route.unavailable
         return built
-    for condition in _straight_to_replicas():
-        _lead_to_replicas(_add_route(host, condition), route)
-    _lead_through_uploads(_add_route(host, []), route)
+    at_inner = _add_route(host, [_present(INNER_HEADER)])
+    _lead_to_replicas(at_inner, route)
+    for filter_name, configuration in _inner_filters(route).items():
+        at_inner.typed_per_filter_config[filter_name].CopyFrom(packed(configuration))
+    if route.access is Access.PUBLIC and not is_held(route):
+        for condition in _complete_soon():
+            _lead_to_replicas(_add_route(host, condition), route)
+    _lead_to_inner(_add_route(host, []), route)
     return built
 
 
@@ -131,18 +137,20 @@ def _add_route(
     return built
 
 
-def _straight_to_replicas() -> list[list[route_components_pb2.HeaderMatcher]]:
-    """Conditions, one of which is enough: the request is known to be complete soon, or has taken
-    its turn already."""
-    absent = [
-        route_components_pb2.HeaderMatcher(name=name, present_match=False)
-        for name in ("content-length", "transfer-encoding")
-    ]
+def _complete_soon() -> list[list[route_components_pb2.HeaderMatcher]]:
+    """Conditions, one of which is enough: no body, or one that is there with its headers."""
     return [
-        [route_components_pb2.HeaderMatcher(name=UPLOAD_HEADER, present_match=True)],
         [_matches("content-length", SMALL_BODY)],
-        [_matches(":method", BODILESS), *absent],
+        [
+            _matches(":method", BODILESS),
+            _present("content-length", is_present=False),
+            _present("transfer-encoding", is_present=False),
+        ],
     ]
+
+
+def _present(header: str, is_present: bool = True) -> route_components_pb2.HeaderMatcher:
+    return route_components_pb2.HeaderMatcher(name=header, present_match=is_present)
 
 
 def _matches(header: str, expression: str) -> route_components_pb2.HeaderMatcher:
@@ -152,7 +160,7 @@ def _matches(header: str, expression: str) -> route_components_pb2.HeaderMatcher
 
 
 def _lead_to_replicas(built: route_components_pb2.Route, route: Route) -> None:
-    built.request_headers_to_remove.extend(INNER_HEADERS)
+    built.request_headers_to_remove.extend(NOT_FOR_REPLICAS)
     limit = limit_seconds(route)
     action = built.route
     action.cluster = route.workload_id
@@ -163,22 +171,12 @@ def _lead_to_replicas(built: route_components_pb2.Route, route: Route) -> None:
     action.retry_policy.CopyFrom(_retries(limit))
 
 
-def _lead_through_uploads(built: route_components_pb2.Route, route: Route) -> None:
-    built.request_headers_to_add.add(
-        header=base_pb2.HeaderValue(key=UPLOAD_HEADER, value="yes"),
-        append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
+def _lead_to_inner(built: route_components_pb2.Route, route: Route) -> None:
     action = built.route
-    action.cluster = upload_way(limit_seconds(route))
+    action.cluster = inner_name(limit_seconds(route))
     action.timeout.SetInParent()
     action.idle_timeout.SetInParent()
     action.retry_policy.retry_on = RETRIED
-    # Who may call, and the hold, are seen to where the upload arrives.
-    for name, off in (
-        (HOLD_FILTER, ext_authz_pb2.ExtAuthzPerRoute(disabled=True)),
-        (TOKEN_FILTER, jwt_pb2.PerRouteConfig(disabled=True)),
-    ):
-        built.typed_per_filter_config[name].CopyFrom(packed(off))
 
 
 def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
@@ -192,20 +190,16 @@ def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
     return policy
 
 
-def _filters(route: Route) -> dict[str, Message]:
+def _inner_filters(route: Route) -> dict[str, Message]:
     hold = ext_authz_pb2.ExtAuthzPerRoute()
     if is_held(route):
         hold.check_settings.context_extensions[WORKLOAD] = route.workload_id
     else:
         hold.disabled = True
-    configured: dict[str, Message] = {
-        # A request that found its route by host needs no look at its path.
-        ROUTE_KEY_FILTER: route_components_pb2.FilterConfig(disabled=True),
-        HOLD_FILTER: hold,
-    }
-    if route.access is Access.AUTHENTICATED:
-        configured[TOKEN_FILTER] = jwt_pb2.PerRouteConfig(requirement_name=TOKEN_REQUIREMENT)
-    return configured
+    if route.access is Access.PUBLIC:
+        return {HOLD_FILTER: hold}
+    token = jwt_pb2.PerRouteConfig(requirement_name=TOKEN_REQUIREMENT)
+    return {HOLD_FILTER: hold, TOKEN_FILTER: token}
 
 
 def _scope(name: str, key: str, workload_id: str) -> scoped_route_pb2.ScopedRouteConfiguration:
