@@ -48,6 +48,11 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def supervisor_of(pid: int) -> int:
+    """The parent of a replica's main process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 class Machine:
     """A data directory, a catalogue file, and the engine over both."""
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local_engine.conftest import EPOCH, Machine, is_alive, wait_until
+from tests.integration.local_engine.conftest import (
+    EPOCH,
+    Machine,
+    is_alive,
+    supervisor_of,
+    wait_until,
+)
 from windlass.engines.engine import ReplicaSpec, ReplicaState, ReplicaTemplate, StaleEpoch
 from windlass.engines.local.catalogue import Catalogue
 from windlass.engines.local.local_engine import LocalEngine
@@ -36,10 +42,6 @@ time.sleep(600)
 
 def specification(replica_id: str) -> ReplicaSpec:
     return ReplicaSpec(replica_id, "1", ReplicaTemplate("host/test", 8000))
-
-
-def supervisor_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_an_id_is_one_start(machine: Machine) -> None:

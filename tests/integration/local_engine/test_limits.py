@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local_engine.conftest import Machine, wait_until
+from tests.integration.local_engine.conftest import Machine, is_alive, supervisor_of, wait_until
 from windlass.engines.engine import Limits
 from windlass.engines.local import local_engine
 
@@ -110,6 +110,37 @@ def test_the_supervisor_does_not_count_against_the_limit(kernel_machine: Machine
     pid = kernel_machine.wait_for_pid(replica_id)
     members = (control_group(pid, "memory") / "cgroup.procs").read_text().split()
     assert members == [str(pid)]
+
+
+def test_the_groups_go_when_the_replica_has_ended(kernel_machine: Machine) -> None:
+    replica_id = kernel_machine.start(limits=LIMITS)
+    pid = kernel_machine.wait_for_pid(replica_id)
+    groups = {control_group(pid, "memory"), control_group(pid, "cpu")}
+    kernel_machine.engine.stop(replica_id, 10, 1)
+    kernel_machine.wait_for_exit(replica_id)
+    assert not any(group.exists() for group in groups)
+
+
+def test_what_left_session_and_environment_is_found_in_its_cgroup(kernel_machine: Machine) -> None:
+    """The supervisor is killed, and neither of the other clues leads to the daemon."""
+    kernel_machine.catalogue(
+        f"""
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    print(os.getpid(), flush=True)
+    os.execve(sys.executable, [sys.executable, "-c", {SLEEP!r}], {{}})
+time.sleep(600)
+"""
+    )
+    replica_id = kernel_machine.start()
+    pid = kernel_machine.wait_for_pid(replica_id)
+    wait_until(lambda: kernel_machine.log(replica_id).endswith("\n"), "the daemon runs")
+    daemon = int(kernel_machine.log(replica_id))
+    wait_until(lambda: Path(f"/proc/{daemon}/environ").read_bytes() == b"", "it has no environment")
+    os.kill(supervisor_of(pid), 9)
+    assert kernel_machine.wait_for_exit(replica_id).reason == "Lost"
+    assert not is_alive(daemon)
 
 
 def test_the_groups_go_with_the_replica(kernel_machine: Machine) -> None:

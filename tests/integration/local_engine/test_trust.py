@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local_engine.conftest import Machine, needs_root, wait_until
+from tests.integration.local_engine.conftest import Machine, needs_root, supervisor_of, wait_until
 from windlass.engines.engine import EnvironmentVariable
 from windlass.engines.local import local_engine
 
@@ -107,8 +107,7 @@ def test_the_process_still_dies_with_its_supervisor_after_the_change_of_user(
 ) -> None:
     machine.catalogue(SLEEP)
     pid = machine.wait_for_pid(machine.start())
-    supervisor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    os.kill(supervisor, 9)
+    os.kill(supervisor_of(pid), 9)
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process is gone")
 
 
