@@ -1,6 +1,7 @@
 """Whose user a replica runs as, and what it cannot read."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,17 @@ def ids(pid: int) -> dict[str, list[str]]:
     return {name: value.split() for name, value in pairs if name in ("Uid", "Gid", "Groups")}
 
 
+@pytest.fixture
+def platforms_group() -> Iterator[None]:
+    """The platform itself is in a group, as root is on most machines."""
+    before = os.getgroups()
+    os.setgroups([*before, 4242])
+    yield
+    os.setgroups(before)
+
+
 @needs_root
+@pytest.mark.usefixtures("platforms_group")
 def test_each_projects_processes_have_a_user_of_their_own_and_no_group(machine: Machine) -> None:
     machine.catalogue(SLEEP)
     one, again, other = (machine.start(owner=owner) for owner in ("1", "1", "2"))
