@@ -112,6 +112,15 @@ def test_a_projects_process_gains_no_rights_through_setuid_programs(machine: Mac
     assert "CapEff:\t0000000000000000" in status
 
 
+def test_a_program_may_open_its_standard_output_by_name(machine: Machine) -> None:
+    machine.catalogue(
+        "open('/dev/stdout', 'w').write('out'); open('/dev/stderr', 'w').write('err')"
+    )
+    replica_id = machine.start()
+    assert machine.wait_for_exit(replica_id).code == 0
+    assert machine.log(replica_id) == "outerr"
+
+
 @needs_root
 def test_the_process_still_dies_with_its_supervisor_after_the_change_of_user(
     machine: Machine,

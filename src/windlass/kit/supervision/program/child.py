@@ -105,6 +105,8 @@ def _detach(output: int) -> None:
 
 def _become(user: tuple[int, int, list[int]]) -> None:
     uid, gid, groups = user
+    # Many programs open /dev/stdout, which takes the right to open the pipe behind it.
+    os.fchown(1, uid, gid)
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
