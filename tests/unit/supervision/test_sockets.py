@@ -35,7 +35,8 @@ def test_what_receives_connections_to_loopback_is_found(ask: Ask, address: str) 
 @pytest.mark.parametrize("address", ["127.0.0.2", "::1"])
 def test_what_listens_elsewhere_is_not(ask: Ask, address: str) -> None:
     with listen(address, dualstack=False) as server:
-        assert ask(server.getsockname()[1]) == set()
+        # Somebody else's may be on the same port of another address.
+        assert inode(server) not in ask(server.getsockname()[1])
 
 
 @both_ways
@@ -50,14 +51,14 @@ def test_sockets_that_share_a_port_are_all_found(ask: Ask) -> None:
 def test_neither_bound_nor_connected_sockets_are_found(ask: Ask) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        assert ask(bound.getsockname()[1]) == set()
+        assert inode(bound) not in ask(bound.getsockname()[1])
         with socket.create_connection(server.getsockname()) as client:
-            assert ask(client.getsockname()[1]) == set()
+            assert inode(client) not in ask(client.getsockname()[1])
 
 
 def test_over_netlink_a_wildcard_socket_for_ipv6_alone_is_not_found() -> None:
     with listen("::", dualstack=False) as server:
-        assert ask_netlink(server.getsockname()[1]) == set()
+        assert inode(server) not in ask_netlink(server.getsockname()[1])
 
 
 def test_where_netlink_is_not_to_be_had_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
