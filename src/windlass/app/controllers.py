@@ -2,12 +2,12 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
 from windlass.app.context import LEASE, Context
+from windlass.app.maintenance import Maintenance, Task
 from windlass.app.services import Services
 from windlass.control.changes import (
     Change,
@@ -15,6 +15,7 @@ from windlass.control.changes import (
     Waker,
     WakeUps,
     listen_to_postgresql,
+    trim_changes,
 )
 from windlass.control.lease import DURATION_SECONDS, Holder, Lease
 from windlass.control.loop import ControlLoop, Reconciler
@@ -116,8 +117,8 @@ class Controllers:
         self._give_routes(workloads, around)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
-        maintain = partial(self._maintain, lease, loop, engine, epoch)
-        threading.Thread(target=maintain, daemon=True).start()
+        tasks = self._tasks(lease, loop, engine, epoch)
+        Maintenance(tasks, self._clock).start(self._stop, _LOOK_SECONDS)
         self._listen_to_postgresql()
         self._when_ready()
         while not self._stop.is_set():
@@ -161,30 +162,31 @@ class Controllers:
         except Unavailable as error:
             _log.warning("the change feed cannot be read", reason=error.message)
 
-    def _maintain(self, lease: Lease, loop: ControlLoop, engine: LocalEngine, epoch: int) -> None:
-        """Renew the lease, keep the gateway's processes up, miss supervisors, resync, clean up."""
+    def _tasks(
+        self, lease: Lease, loop: ControlLoop, engine: LocalEngine, epoch: int
+    ) -> Sequence[Task]:
         waker = Waker(self._context.data.wake_up)
-        due = {"resync": RESYNC_SECONDS, "housekeeping": 0.0, "renew": 0.0}
-        began = self._clock.monotonic()
-        while not self._stop.wait(_LOOK_SECONDS):
-            now = self._clock.monotonic() - began
-            try:
-                self._services.ensure()
-                for replica_id in engine.lost():
-                    waker.wake(replica_id)
-                if now >= due["renew"]:
-                    due["renew"] = now + _RENEW_SECONDS
-                    if not lease.renew(epoch):
-                        _log.error("another control plane has the lease now", epoch=epoch)
-                        self.stop()
-                if now >= due["resync"]:
-                    due["resync"] = now + RESYNC_SECONDS
-                    loop.resync()
-                if now >= due["housekeeping"]:
-                    due["housekeeping"] = now + _HOUSEKEEPING_SECONDS
-                    remove_old_records(self._database, self._clock.now())
-            except (Unavailable, OSError) as error:
-                _log.warning("maintenance is put off", reason=str(error))
+
+        def renew() -> None:
+            if not lease.renew(epoch):
+                _log.error("another control plane has the lease now", epoch=epoch)
+                self.stop()
+
+        def wake_the_lost() -> None:
+            for replica_id in engine.lost():
+                waker.wake(replica_id)
+
+        def clean_up() -> None:
+            remove_old_records(self._database, self._clock.now())
+            trim_changes(self._database)
+
+        return (
+            Task("gateway processes", _LOOK_SECONDS, self._services.ensure),
+            Task("lost replicas", _LOOK_SECONDS, wake_the_lost),
+            Task("lease", _RENEW_SECONDS, renew),
+            Task("resync", RESYNC_SECONDS, loop.resync),
+            Task("old records", _HOUSEKEEPING_SECONDS, clean_up),
+        )
 
     def _listen_to_postgresql(self) -> None:
         if self._database.is_sqlite:

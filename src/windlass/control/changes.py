@@ -60,15 +60,12 @@ class ChangeFeed:
         self._seen = {row.sequence for row in rows if row.sequence > self._last - _LOOK_BACK}
         return [Change(row.kind, row.key) for row in fresh]
 
-    def trim(self) -> None:
-        """Remove rows that every reader has long read."""
-        oldest = self._last - _KEPT_ROWS
-        if oldest > 0:
-            self._database.write(
-                lambda connection: connection.execute(
-                    delete(change).where(change.c.sequence <= oldest)
-                )
-            )
+
+def trim_changes(database: Database) -> None:
+    """Remove rows that every reader has long read."""
+    newest = select(func.max(change.c.sequence)).scalar_subquery()
+    old = delete(change).where(change.c.sequence <= newest - _KEPT_ROWS)
+    database.write(lambda connection: connection.execute(old))
 
 
 class WakeUps:

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from windlass.app.schema import bring_up_to_date
 from windlass.control.changes import (
@@ -14,6 +14,7 @@ from windlass.control.changes import (
     WakeUps,
     listen_to_postgresql,
     record_change,
+    trim_changes,
 )
 from windlass.control.tables import change
 from windlass.kit.database import Database
@@ -61,6 +62,22 @@ def test_a_smaller_number_committed_after_a_larger_one_is_not_missed(database: D
     write(12, "early number, late commit")
     assert [item.key for item in feed.read()] == ["early number, late commit"]
     assert feed.read() == []
+
+
+def test_old_changes_are_removed_and_new_ones_still_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("windlass.control.changes._KEPT_ROWS", 3)
+    feed = ChangeFeed(database)
+    for number in range(10):
+        record(database, str(number))
+    trim_changes(database)
+    with database.read() as connection:
+        keys = connection.execute(select(change.c.key).order_by(change.c.sequence)).scalars().all()
+    assert keys == ["7", "8", "9"]
+    assert [item.key for item in feed.read()] == ["7", "8", "9"]
+    record(database, "new")
+    assert [item.key for item in feed.read()] == ["new"]
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
