@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.spinner import Spinner
 
 _REFRESHES_A_SECOND = 12
+_SPINNER_WIDTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +122,25 @@ class Progress:
     def _render(self) -> "RenderableType":
         from rich.console import Group
 
+        width = self._live.console.width if self._live is not None else 0
         if self._silent:
-            return self._spinning("", "the platform does not answer; asking again")
+            return self._spinning("", "the platform does not answer; asking again", width)
         moving = [
-            self._spinning(workload_id, self._now(sight))
+            self._spinning(workload_id, self._now(sight), width)
             for workload_id, sight in tuple(self._current.items())
             if sight.phase not in SETTLED_PHASES
         ]
         return Group(*moving)
 
-    def _spinning(self, key: str, text: str) -> "Spinner":
-        """The text behind a spinner, which goes on turning from one rendering to the next."""
+    def _spinning(self, key: str, words: str, width: int) -> "Spinner":
+        """One line behind a spinner, which goes on turning from one rendering to the next."""
         from rich.spinner import Spinner
         from rich.text import Text
 
+        text = Text(words)
+        text.truncate(width - _SPINNER_WIDTH, overflow="ellipsis")
         spinner = self._spinners.setdefault(key, Spinner("dots"))
-        spinner.update(text=Text(text))
+        spinner.update(text=text)
         return spinner
 
     def _now(self, sight: _Sight) -> str:
