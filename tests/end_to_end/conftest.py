@@ -1,20 +1,30 @@
 """Platforms that end-to-end tests share."""
 
+import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.platforms import Platform, running
+from tests.end_to_end.platforms import ROOT, Platform, running
 
 
 @pytest.fixture(scope="session")
 def platform(scratch_root: Path) -> Iterator[Platform]:
     """One platform that tests share: each names its own workloads and deletes them."""
-    yield from running(scratch_root / "shared", "--simulate-gpus", "4xH100-80GB")
+    images = scratch_root / "host-images.json"
+    images.write_text(json.dumps(HOST_IMAGES))
+    environment = {"NOT_FOR_REPLICAS": "of the control plane"}
+    yield from running(
+        scratch_root / "shared",
+        *("--simulate-gpus", "4xH100-80GB"),
+        host_images=images,
+        environment=environment,
+    )
 
 
 @pytest.fixture
@@ -32,3 +42,21 @@ def scratch_root() -> Iterator[Path]:
     os.chmod(made, 0o711)
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+_CANARY = ROOT / "examples" / "canary"
+HOST_IMAGES = {
+    "host/canary": {
+        "command": [sys.executable, "canary.py"],
+        "workingDir": str(_CANARY),
+        "as": "platform",
+    },
+    "host/open-canary": {
+        "command": [sys.executable, str(_CANARY / "canary.py")],
+        "args": ["from-entry"],
+        "env": {"COLOUR": "red", "SHAPE": "round", "TOLD": "$(COLOUR) on $(PORT)"},
+        "open": True,
+        "as": "platform",
+    },
+}
+"""The example's entry, and one whose request may change everything."""
