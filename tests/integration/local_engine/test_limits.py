@@ -98,6 +98,16 @@ def test_the_kernels_out_of_memory_kill_is_told(kernel_machine: Machine, program
     assert end.reason == "OOMKilled"
 
 
+def test_a_replica_ends_as_a_whole_when_one_of_its_processes_ran_out_of_memory(
+    kernel_machine: Machine,
+) -> None:
+    kernel_machine.catalogue(
+        GREEDY_CHILD.replace("sys.exit", "import time; time.sleep(600); sys.exit")
+    )
+    end = kernel_machine.wait_for_exit(kernel_machine.start(limits=LIMITS))
+    assert end.reason == "OOMKilled"
+
+
 def test_a_kill_from_outside_is_not_taken_for_lack_of_memory(kernel_machine: Machine) -> None:
     replica_id = kernel_machine.start(limits=LIMITS)
     os.kill(kernel_machine.wait_for_pid(replica_id), 9)

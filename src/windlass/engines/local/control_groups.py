@@ -86,7 +86,7 @@ class ControlGroups:
                 ("memory.max", str(limit)),
                 # Swap would only hide that the limit is reached.
                 ("memory.swap.max", "0"),
-                # All processes of a replica, or none: half a server is worse than a dead one.
+                # All processes of a replica, or none; for version 1 its supervisor sees to that.
                 ("memory.oom.group", "1"),
             ]
         return [("memory.limit_in_bytes", str(limit)), ("memory.memsw.limit_in_bytes", str(limit))]

@@ -26,8 +26,6 @@ class KernelCounter:
 class Sampler:
     """Compares the memory of a process tree with a limit, where no cgroup can hold it."""
 
-    PERIOD = 0.25
-
     def __init__(self, limit: int) -> None:
         self.limit = limit
 

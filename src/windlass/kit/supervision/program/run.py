@@ -17,6 +17,8 @@ _CHUNK = 65536
 _CHUNKS_AT_ONCE = 16
 _SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 1.0
+_SAMPLING_PERIOD = 0.25
+_COUNTER_PERIOD = 1.0
 
 
 class Run:
@@ -30,8 +32,8 @@ class Run:
         self._log = log
         self._kernel = KernelCounter(self._groups)
         self._sampler = Sampler(instructions.memory_limit) if instructions.memory_limit else None
-        self._next_sample = 0.0
-        self._over_limit = False
+        self._next_look_at_memory = 0.0
+        self._out_of_memory = False
         self._status: int | None = None
         self._killing = False
         self._next_kill = 0.0
@@ -76,12 +78,9 @@ class Run:
         """When `advance` has something to do, even if nothing happens before."""
         if self._killing:
             return self._next_kill
-        times = [float("inf")]
-        if self._watch is not None:
-            times.append(self._watch.due)
-        if self._sampler is not None:
-            times.append(self._next_sample)
-        return min(times)
+        if self._watch is None:
+            return self._next_look_at_memory
+        return min(self._next_look_at_memory, self._watch.due)
 
     @property
     def waits(self) -> list[Wait]:
@@ -116,8 +115,8 @@ class Run:
             if now >= self._next_kill:
                 self._kill_descendants(now)
             return
-        if self._sampler is not None and now >= self._next_sample:
-            self._sample(self._sampler, now)
+        if now >= self._next_look_at_memory:
+            self._look_at_memory(now)
         if self._watch is not None:
             waited = self._watch.waits_on
             event = waited is not None and waited[0] in fired
@@ -129,7 +128,7 @@ class Run:
         status = self._status or 0
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-        out_of_memory = self._over_limit or (self._kernel.kills() > 0 and code != 0)
+        out_of_memory = self._out_of_memory or (self._kernel.kills() > 0 and code != 0)
         stopped = stop is not None and not out_of_memory
         if out_of_memory:
             message = "it used more memory than its limit and was killed"
@@ -194,10 +193,15 @@ class Run:
             self._log.write(data)
             chunks = chunks - 1 if chunks is not None else None
 
-    def _sample(self, sampler: Sampler, now: float) -> None:
-        self._next_sample = now + Sampler.PERIOD
-        if sampler.excess(processes.descendants(os.getpid())) > 0:
-            self._over_limit = True
+    def _look_at_memory(self, now: float) -> None:
+        """End all of a replica that is over its limit, or has lost a process to it.
+
+        Half a server is worse than a dead one, and version 1 of cgroups kills only one process.
+        """
+        self._next_look_at_memory = now + (_SAMPLING_PERIOD if self._sampler else _COUNTER_PERIOD)
+        over = self._sampler and self._sampler.excess(processes.descendants(os.getpid())) > 0
+        if over or self._kernel.kills() > 0:
+            self._out_of_memory = True
             self.kill()
 
 
