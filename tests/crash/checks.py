@@ -1,10 +1,10 @@
 """Compares what was promised, what is on record and what runs. Each finding is one line."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from tests.crash.churn import Entry
-from tests.crash.killing import CONTROL_PLANE, CONTROLLERS, ENVOYS, Kill
+from tests.crash.killing import ENVOYS, Kill
 from tests.crash.records import Records, WorkloadRow
 from tests.crash.traffic import Attempt, SteadyTraffic
 from tests.crash.world import ReplicaProcess, World, listening_ports
@@ -67,6 +67,20 @@ def wrong_processes(records: Records, world: World) -> Iterator[str]:
     )
 
 
+def running_twice(records: Records, world: World) -> Iterator[str]:
+    """Workloads with more processes than replicas, which none may have at any moment."""
+    of_workloads: defaultdict[str, list[ReplicaProcess]] = defaultdict(list)
+    for process in world.replica_processes():
+        of_workloads[process.workload_id].append(process)
+    for workload_id, found in of_workloads.items():
+        row = records.workloads.get(workload_id)
+        # Looking takes a while: only those count that lived at one and the same moment.
+        alive = [process for process in found if process.process.is_alive()]
+        if row is not None and len(alive) > row.replicas:
+            pods = ", ".join(f"{item.process.pid} of {item.replica_id}" for item in alive)
+            yield f"{row.name} has {row.replicas} replicas, and these processes: {pods}"
+
+
 def wrong_answers(records: Records, platform: Platform) -> Iterator[str]:
     """What the gateway answers, against what is on record."""
     for row in records.workloads.values():
@@ -115,11 +129,6 @@ def _excuses(kill: Kill, attempt: Attempt, traffic: SteadyTraffic) -> bool:
     if kill.workload_id == traffic.workload_id:
         return kill.back_at is None or attempt.began < kill.back_at
     return False
-
-
-def without_control(kills: Sequence[Kill]) -> int:
-    """How many kills hit what may be down without anyone noticing."""
-    return sum(kill.what in (CONTROL_PLANE, CONTROLLERS) or "gate" in kill.what for kill in kills)
 
 
 def _is_below(process: ReplicaProcess, main: Sequence[ReplicaProcess]) -> bool:

@@ -16,6 +16,9 @@ CONTROLLERS = "controllers"
 ENVOYS = ("envoy", "supervisor of envoy")
 REPLICAS = ("replica", "supervisor of a replica")
 _LONGEST_PAUSE_SECONDS = 1.5
+_AMID_A_CHANGE = 0.5
+"""The share of kills that come just after the records changed."""
+_LONGEST_WAIT_SECONDS = 1.0
 # More often, the harder it is to survive.
 _WEIGHTS = {
     CONTROL_PLANE: 5,
@@ -57,24 +60,25 @@ class Killer:
     """How starts of the control plane ended that nobody killed."""
     _start_at: float | None = None
 
-    def kill_one(self) -> Kill | None:
-        """Kill something that runs; None where what was chosen does not run now."""
+    def kill_one(self) -> bool:
+        """Kill something that runs; False where what was chosen does not run now."""
         what = self.random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         found = self._find(what)
         if found is None:
-            return None
+            return False
         process, pod = found
-        kill = Kill(time.monotonic(), what, process.pid)
-        if pod is not None:
-            kill.replica_id, kill.workload_id = pod
+        replica_id, workload_id = pod or (None, None)
+        if self.random.random() < _AMID_A_CHANGE:
+            self._wait_for_change()
+        kill = Kill(time.monotonic(), what, process.pid, workload_id, replica_id)
         if not process.kill():
-            return None
+            return False
         self.kills.append(kill)
         if what == CONTROL_PLANE:
             self._process.wait()
             pause = self.random.choice((0.0, self.random.uniform(0, _LONGEST_PAUSE_SECONDS)))
             self._start_at = time.monotonic() + pause
-        return kill
+        return True
 
     def keep_up(self) -> None:
         """Start the control plane again once its pause is over."""
@@ -105,6 +109,13 @@ class Killer:
     def _process(self) -> "subprocess.Popen[str]":
         assert self.platform.process is not None
         return self.platform.process
+
+    def _wait_for_change(self) -> None:
+        """Return as soon as the records change: what follows from them is about to be done."""
+        deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+        before = self.read()
+        while self.read() == before and time.monotonic() < deadline:
+            pass
 
     def _find(self, what: str) -> tuple[Process, tuple[str, str] | None] | None:
         if what in REPLICAS:

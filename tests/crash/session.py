@@ -21,7 +21,7 @@ from tests.crash.world import World
 from tests.end_to_end.platforms import PATIENCE_SECONDS, Platform, TookTooLong, canary, eventually
 
 KILLS_BETWEEN_CHECKS = 20
-_MEAN_PAUSE_SECONDS = 0.8
+_MEAN_PAUSE_SECONDS = 0.5
 _SHORTEST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 2.5
 _STEP_SECONDS = 0.03
@@ -136,9 +136,11 @@ class Session:
             now = time.monotonic()
             if now < next_at:
                 time.sleep(min(_STEP_SECONDS, next_at - now))
-            elif self._killer.kill_one() is not None:
+            elif self._killer.kill_one():
+                now = time.monotonic()
                 pause = self._random.expovariate(1 / _MEAN_PAUSE_SECONDS)
                 next_at = now + min(max(pause, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+                self._raise_if_any(checks.running_twice(self._read(), self._world))
         for churn in self._churn:
             churn.pause()
 
@@ -163,7 +165,9 @@ class Session:
         try:
             eventually(self._is_settled, "rest", _SETTLING_SECONDS)
         except TookTooLong as error:
-            self._raise_if_any(chain([str(error)], checks.unsettled(self._read())))
+            records = self._read()
+            wrong = checks.wrong_processes(records, self._world)
+            self._raise_if_any(chain([str(error)], checks.unsettled(records), wrong))
 
     def _is_settled(self) -> bool:
         self._killer.keep_up()
@@ -172,6 +176,10 @@ class Session:
             records = self._read()
             if any(checks.unsettled(records)) or any(checks.wrong_api(self._platform)):
                 return False
+            if any(checks.wrong_processes(records, self._world)):
+                # Nothing is settled amid a change: what stays wrong is found when time is up.
+                return False
+            self._platform.ask("steady-open")
         except (OSError, sqlite3.Error, psycopg.Error):
             return False
         return all(
