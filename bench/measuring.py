@@ -91,6 +91,12 @@ def proportional_megabytes(pid: int) -> float:
     raise ValueError(f"/proc/{pid}/smaps_rollup has no Pss")
 
 
+def cpu_seconds(pid: int) -> float:
+    """The processor time a process has used, in user and in kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _machine() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),

@@ -35,11 +35,11 @@ class Address:
 
 
 def gate_command(directory: Path) -> Command:
-    """The gate of this directory. It may be killed at any moment and started again."""
-    return Command(
-        (sys.executable, "-m", "windlass.gateway.gate", "--directory", str(directory.absolute())),
-        directory.absolute(),
-    )
+    """The gate of this directory, which this creates. It may be killed at any moment."""
+    files = GatewayFiles(directory.absolute())
+    files.prepare()
+    argv = (sys.executable, "-m", "windlass.gateway.gate", "--directory", str(files.directory))
+    return Command(argv, files.directory)
 
 
 def envoy_command(directory: Path, listen: Address, concurrency: int | None = None) -> Command:
