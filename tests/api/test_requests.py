@@ -54,6 +54,17 @@ def test_every_answer_carries_an_id_of_its_request(api: Api) -> None:
     assert len(ids) == len(paths)
 
 
+def test_events_name_who_asked_and_by_which_request(api: Api) -> None:
+    created = api.post(api.creation("asked-for"))
+    workload_id = created.json()["workloadId"]
+    deleted = api.delete(workload_id)
+    events = api.get(f"{WORKLOADS}/{workload_id}/events")["events"]
+    asked = {event["reason"]: event for event in events}
+    assert asked["Created"]["requestId"] == created.headers["x-request-id"]
+    assert asked["Deleting"]["requestId"] == deleted.headers["x-request-id"]
+    assert "administrator" in asked["Deleting"]["message"]
+
+
 def test_the_callers_id_is_kept_if_it_is_one(api: Api) -> None:
     own = str(uuid.uuid4())
     kept = api.ask("GET", "/healthz", headers={"X-Request-Id": own})

@@ -33,6 +33,14 @@ async def raw_body(request: Request) -> bytes:
 RawBody = Annotated[bytes, Depends(raw_body)]
 
 
+def request_id(request: Request) -> str:
+    """What the answer's `X-Request-Id`, the log and the events call this request."""
+    return str(request.scope.get("request_id", ""))
+
+
+RequestId = Annotated[str, Depends(request_id)]
+
+
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What an operation's OpenAPI entry says of its errors."""
     schema = {"$ref": "#/components/schemas/Error"}

@@ -110,6 +110,8 @@ class NewEvent:
     message: str
     warning: bool = False
     pod_id: str | None = None
+    request_id: str | None = None
+    """Of the request to the API that it answers to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def add_events(
             "id": new_id(),
             "workload_id": workload_id,
             "pod_id": item.pod_id,
+            "request_id": item.request_id,
             "created_at": now + index * _APART_SECONDS,
             "type": "Warning" if item.warning else "Normal",
             "reason": item.reason,

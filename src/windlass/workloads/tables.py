@@ -118,6 +118,7 @@ event = Table(
     Column("id", String, primary_key=True),
     Column("workload_id", ForeignKey("workload.id"), nullable=False),
     Column("pod_id", String),
+    Column("request_id", String),
     Column("created_at", Double, nullable=False),
     Column("type", String, nullable=False),
     Column("reason", String, nullable=False),

@@ -146,6 +146,7 @@ def event_view(item: Row[Any], owner: Row[Any]) -> dict[str, Any]:
         "message": item.message,
         "clusterId": owner.cluster_id,
         "source": "windlass",
+        "requestId": item.request_id,
         "involvedObject": {
             "uid": item.pod_id or owner.id,
             "kind": "Pod" if item.pod_id else owner.type,

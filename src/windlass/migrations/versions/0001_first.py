@@ -176,6 +176,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("workload_id", sa.String(), nullable=False),
         sa.Column("pod_id", sa.String(), nullable=True),
+        sa.Column("request_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),

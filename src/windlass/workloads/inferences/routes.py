@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import body_schema
-from windlass.kit.http import RawBody, error_responses
+from windlass.kit.http import RawBody, RequestId, error_responses
 from windlass.workloads.inferences.schemas import InferenceCreationRequest
 from windlass.workloads.inferences.service import Inferences
 
@@ -29,9 +29,10 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
         openapi_extra={"requestBody": body},
     )
     def create_inference(
-        request: Request, raw: RawBody, caller: AuthenticatedCaller
+        request: Request, raw: RawBody, caller: AuthenticatedCaller, request_id: RequestId
     ) -> dict[str, Any]:
-        return inferences.create(raw, request.headers.get("content-type"), caller)
+        content_type = request.headers.get("content-type")
+        return inferences.create(raw, content_type, caller, request_id)
 
     @routes.get(
         _BASE + "/{workload_id}", summary="Show an inference", responses=error_responses(404)
@@ -45,8 +46,10 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
         summary="Remove an inference",
         responses=error_responses(404),
     )
-    def delete_inference(workload_id: str, _caller: AuthenticatedCaller) -> dict[str, Any]:
-        inferences.delete(workload_id)
+    def delete_inference(
+        workload_id: str, caller: AuthenticatedCaller, request_id: RequestId
+    ) -> dict[str, Any]:
+        inferences.delete(workload_id, caller, request_id)
         return {"code": 202, "message": "The inference is being removed."}
 
     return routes

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -47,7 +48,9 @@ class Inferences:
     """Why the engine could not run a template for an owner."""
     wake: Callable[[], None]
 
-    def create(self, raw: bytes, content_type: str | None, caller: Caller) -> dict[str, Any]:
+    def create(
+        self, raw: bytes, content_type: str | None, caller: Caller, request_id: str
+    ) -> dict[str, Any]:
         """Accept a new inference: once this returns, it is safe.
 
         Raises BadRequest, NotFound of its project, Conflict when the name is taken.
@@ -58,7 +61,10 @@ class Inferences:
         refused = self.refusals(desired.template, owner.id)
         if refused:
             raise invalid_fields([FieldError(item.path, item.message) for item in refused])
-        created_id = self._insert(body, owner, desired, caller)
+        event = NewEvent(
+            "Created", f"Submitted by {caller.subject}.", request_id=request_id or None
+        )
+        created_id = self._insert(body, owner, desired, caller, event)
         self.wake()
         return self.show(created_id)
 
@@ -69,20 +75,23 @@ class Inferences:
             raise NotFound(f"The workload {workload_id!r} is not an inference.")
         return _response(row)
 
-    def delete(self, workload_id: str) -> None:
+    def delete(self, workload_id: str, caller: Caller, request_id: str) -> None:
         """Have an inference removed; asked again while that is under way, the same.
 
         Raises NotFound.
         """
-        now = self.clock.now()
         if not is_uuid(workload_id):
-            raise NotFound(f"There is no workload with the id {workload_id!r}.")
+            raise _unknown(workload_id)
+        event = NewEvent(
+            "Deleting", f"Deletion asked for by {caller.subject}.", request_id=request_id or None
+        )
+        now = self.clock.now()
 
         def request(connection: Connection) -> bool:
-            return _request_deletion(connection, workload_id.lower(), now)
+            return _request_deletion(connection, workload_id.lower(), event, now)
 
         if not self.database.write(request):
-            raise NotFound(f"There is no workload with the id {workload_id!r}.")
+            raise _unknown(workload_id)
         self.wake()
 
     def _project(self, body: InferenceCreationRequest) -> ProjectRecord:
@@ -105,13 +114,14 @@ class Inferences:
         owner: ProjectRecord,
         desired: DesiredInference,
         caller: Caller,
+        event: NewEvent,
     ) -> str:
         for _ in range(_PREFIX_ATTEMPTS):
             is_prefix = bool(body.use_given_name_as_prefix)
             name = with_random_suffix(body.name) if is_prefix else body.name
             rows = _rows(body, name, owner, desired, caller, self.clock.now())
             try:
-                self.database.write(rows.insert)
+                self.database.write(partial(rows.insert, event))
             except IntegrityError:
                 if is_prefix:
                     continue
@@ -137,11 +147,10 @@ class _Rows:
     workload: dict[str, Any]
     revision: dict[str, Any]
 
-    def insert(self, connection: Connection) -> None:
+    def insert(self, event: NewEvent, connection: Connection) -> None:
         workload_id = str(self.workload["id"])
         connection.execute(insert(workload).values(**self.workload))
         connection.execute(insert(revision).values(**self.revision))
-        event = NewEvent("Created", f"Submitted by {self.workload['created_by']}.")
         store.add_events(connection, workload_id, [event], self.workload["created_at"])
         record_change(connection, WORKLOAD, workload_id)
 
@@ -193,7 +202,9 @@ def _rows(
     )
 
 
-def _request_deletion(connection: Connection, workload_id: str, now: float) -> bool:
+def _request_deletion(
+    connection: Connection, workload_id: str, event: NewEvent, now: float
+) -> bool:
     row = connection.execute(
         select(workload.c.desired_phase)
         .where(
@@ -219,11 +230,13 @@ def _request_deletion(connection: Connection, workload_id: str, now: float) -> b
                 updated_at=now,
             )
         )
-        store.add_events(
-            connection, workload_id, [NewEvent("Deleting", "Deletion asked for.")], now
-        )
+        store.add_events(connection, workload_id, [event], now)
     record_change(connection, WORKLOAD, workload_id)
     return True
+
+
+def _unknown(workload_id: str) -> NotFound:
+    return NotFound(f"There is no workload with the id {workload_id!r}.")
 
 
 def _response(row: Row[Any]) -> dict[str, Any]:
