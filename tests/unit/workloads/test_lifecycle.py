@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from windlass.engines.engine import DeviceShare, ExitReason
+from windlass.kit.clock import ManualClock, SteadyClock
 from windlass.workloads.lifecycle import Decision, decide
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import Pod, PodExit, PodState, WorkloadRecord, WorkloadState
@@ -218,3 +219,21 @@ def test_of_two_pods_with_one_ordinal_the_older_stays() -> None:
     decision = decided(WorkloadState(record(replicas=1), alive=(newer, older)))
     assert [item.id for item in decision.alive if not item.is_stopping] == ["older"]
     assert [item.id for item in decision.alive if item.is_stopping] == ["newer"]
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+def test_setting_the_machines_time_neither_fails_nor_delays_anything(jump: float) -> None:
+    machine = ManualClock(NOW)
+    steady = SteadyClock(machine)
+    waiting = pod("p", state=PodState.PLACED, node_name="n", not_before=NOW + 30)
+    state = WorkloadState(record(replicas=1, initializing_at=NOW), alive=(waiting,))
+    machine.jump(jump)
+    machine.advance(10)
+    early = decided(state, steady.now())
+    assert early.failure is None
+    assert not early.start
+    assert early.look_again_seconds == pytest.approx(20)
+    machine.advance(20)
+    assert [item.id for item in decided(state, steady.now()).start] == ["p"]
+    machine.advance(TIMEOUT - 30)
+    assert decided(state, steady.now()).failure is not None
