@@ -15,7 +15,7 @@ from windlass.scheduling.topology import Area, areas_for
 def allocate(session: Session) -> None:
     """Place waiting jobs in order, each first up to its minimum and then pod by pod."""
     failed: set[object] = set()
-    order = PendingOrder(session, waiting_jobs(session))
+    order = PendingOrder(waiting_jobs(session))
     while order:
         job = order.pop()
         pods = job.next_pods()

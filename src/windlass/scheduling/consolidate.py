@@ -9,7 +9,7 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.decisions import Action, Cause
-from windlass.scheduling.making_room import make_room, settle
+from windlass.scheduling.making_room import RoomMaker
 from windlass.scheduling.model import PlacementStrategy
 from windlass.scheduling.order import Claimed, PendingOrder
 from windlass.scheduling.returning import has_moved
@@ -21,19 +21,20 @@ def consolidate(session: Session) -> None:
     """Move others for every preemptible job that waits, where pods are packed."""
     if session.settings.gpu_strategy is PlacementStrategy.SPREAD:
         return
-    running = Running(session)
+    room = RoomMaker(session)
     failed: set[object] = set()
-    order = PendingOrder(session, (job for job in waiting_jobs(session) if job.preemptible))
+    order = PendingOrder(job for job in waiting_jobs(session) if job.preemptible)
     judge = partial(everyone_has_a_place, session.settings.most_consolidated)
     while order:
         job = order.pop()
         pods = job.next_pods()
         shape = shape_of(session, job, pods)
-        if shape in failed or not could_be_consolidated(session, job, pods):
+        if not pods or shape in failed or not could_be_consolidated(session, job, pods):
             continue
         mark = session.checkpoint()
-        if make_room(session, job, partial(_victims_of, session, running, job), judge):
-            settle(session, mark, running, partial(_cause, job))
+        victims = partial(_victims_of, session, room.running, job)
+        if room.make_room(job, job.id, victims, judge):
+            room.settle(mark, partial(_cause, job))
         else:
             failed.add(shape)
 

@@ -1,4 +1,4 @@
-"""Evict or move running pods so that a waiting job gets its place: scenarios, tried one by one.
+"""Evict or move running pods so that waiting jobs get a place: scenarios, tried one by one.
 
 Possible victims pile up in their order; each time, those on the nodes of the latest are evicted on
 trial, and an ordinary allocation over claim and victims decides who gets a place. So a claim
@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
-from windlass.scheduling.cluster import NodeState
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.model import Request
 from windlass.scheduling.order import Claimed, PendingOrder
@@ -24,124 +23,181 @@ from windlass.scheduling.session import Job, PodState, PodStatus, Session, total
 from windlass.scheduling.victims import Chunk, Running, VictimOrder
 
 Judge = Callable[[Claimed, Sequence[PodState]], bool]
-"""Whether a solution is allowed, given all possible victims as they now stand."""
+"""Whether a solution is allowed, given the pods that were evicted for it as they now stand."""
 
 
-def make_room(
-    session: Session,
-    job: Job,
-    victims: Callable[[], VictimOrder],
-    judge: Judge,
-) -> bool:
-    """Give the job's next pods a place by evicting or moving victims, or change nothing.
+class RoomMaker:
+    """Makes room for one waiting job after another, in one action of a cycle."""
 
-    The first of the pods is solved alone, then the first two, and so on; victims found for fewer
-    pods are kept.
-    """
-    pods = job.next_pods()
-    mark = session.checkpoint()
-    search: _Search | None = None
-    for count in range(1, len(pods) + 1):
-        claim = Claimed(job, pods[:count])
-        if search is None or not search.can_go_on_with(pods[count - 1]):
-            recorded = [] if search is None else search.solution
-            search = _Search(session, victims(), judge, recorded)
-        session.rollback(mark)
-        if not search.solve(claim):
-            session.rollback(mark)
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.running = Running(session)
+        self._searches: dict[object, _Search] = {}
+
+    def make_room(
+        self, job: Job, group: object, victims: Callable[[], VictimOrder], judge: Judge
+    ) -> bool:
+        """Give the job's next pods a place by evicting or moving victims, or change nothing.
+
+        The first of the pods is solved alone, then the first two, and so on; victims found for
+        fewer pods are kept. Jobs of one `group` have the same victims: what was no use for one is
+        not tried for the next that asks for the same.
+        """
+        key = group, job.next_pods()[0].request
+        used = self._searches.pop(key, None)
+        solved = None
+        if used is not None:
+            used.begin_claim()
+            solved = self._solve(job, used, victims, judge)
+        if solved is None:
+            solved = self._solve(job, _Search(self._session, victims()), victims, judge)
+        if solved is None:
             return False
-    return True
+        self._searches[key] = solved
+        return True
 
+    def _solve(
+        self, job: Job, search: "_Search", victims: Callable[[], VictimOrder], judge: Judge
+    ) -> "_Search | None":
+        """The search that found room for all pods of the job; None, and nothing has changed."""
+        session = self._session
+        pods = job.next_pods()
+        mark = session.checkpoint()
+        for count, pod in enumerate(pods, start=1):
+            if not search.can_go_on_with(pod):
+                search = _Search(session, victims(), search.solution)
+            session.rollback(mark)
+            if not search.solve(Claimed(job, pods[:count]), judge):
+                session.rollback(mark)
+                return None
+        return search
 
-def settle(
-    session: Session, mark: int, running: Running, cause: Callable[[PodState], Cause]
-) -> None:
-    """Make a solution final, and note why pods lost or changed their place."""
-    before = session.places_before(mark)
-    return_home(session, before)
-    session.commit(mark)
-    running.update({pod.job.id: pod.job for pod in before}.values())
-    for pod, place in before.items():
-        if place is not None and pod.place != place:
-            session.causes[pod.id] = cause(pod)
+    def settle(self, mark: int, cause: Callable[[PodState], Cause]) -> None:
+        """Make the changes since the mark final, and note why pods lost or changed their place."""
+        session = self._session
+        before = session.places_before(mark)
+        return_home(session, before)
+        session.commit(mark)
+        changed = {pod.job.id: pod.job for pod in before}
+        self.running.update(changed.values())
+        for search in self._searches.values():
+            search.forget(changed)
+        for pod, place in before.items():
+            if place is not None and pod.place != place:
+                session.causes[pod.id] = cause(pod)
 
 
 class _Search:
-    """Scenarios for one claim, from few victims to many."""
+    """Scenarios for claims that ask for the same, from few victims to many."""
 
     def __init__(
-        self, session: Session, order: VictimOrder, judge: Judge, recorded: Sequence[PodState]
+        self, session: Session, order: VictimOrder, recorded: Sequence[PodState] = ()
     ) -> None:
         self._session = session
         self._order = order
-        self._judge = judge
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
         self._chunks: dict[str, list[PodState]] = {}
-        self._jobs_on_node: dict[str, list[str]] = {}
+        self._jobs_on_node: dict[str, dict[str, None]] = {}
+        self._freed: dict[str, list[int]] = {}
+        """CPU, memory and devices that possible victims would free on a node."""
         self._last_request: Request | None = None
         self._someone_came_back = False
 
-    def solve(self, claim: Claimed) -> bool:
-        """Find victims for the claim, besides those of the last solution; False leaves changes."""
-        session = self._session
-        self._last_request = claim.pods[-1].request
-        recorded = self.solution
-        for pod in recorded:
-            session.evict(pod)
-        if recorded and self._attempt(claim, recorded, []):
-            return True
-        known = set(recorded)
-        fits_already = self._fits_already(claim)
-        while self._attempts_left and (chunk := self._order.pop()) is not None:
-            fresh = [pod for pod in chunk if pod not in known]
-            for node in self._add(fresh):
-                evicted = self._on_node(node)
-                if not evicted or not (fits_already or self._might_fit(claim, evicted)):
-                    continue
-                self._attempts_left -= 1
-                if self._attempt(claim, recorded, evicted):
-                    return True
-        return False
+    def begin_claim(self) -> None:
+        """Go on with another job: nobody has given way for it yet."""
+        self.solution = []
+        self._attempts_left = self._session.settings.most_scenarios
 
     def can_go_on_with(self, pod: PodState) -> bool:
         """Whether victims passed over so far would be of no use for a further pod, either.
 
         So it is if the pod asks for the same as the last, and nobody tried for the last came back.
         """
+        if self._last_request is None:
+            return True
         return pod.request == self._last_request and not self._someone_came_back
+
+    def forget(self, jobs: Iterable[str]) -> None:
+        """These jobs are no longer where they were."""
+        for job in jobs:
+            for pod in self._chunks.pop(job, ()):
+                self._count_freed(pod, -1)
+
+    def solve(self, claim: Claimed, judge: Judge) -> bool:
+        """Find victims for the claim, besides those of the last solution; False leaves changes."""
+        session = self._session
+        request = claim.pods[-1].request
+        self._last_request = request
+        recorded = self.solution
+        for pod in recorded:
+            session.evict(pod)
+        fits_already = self._fits_already(claim)
+        if recorded and self._attempt(claim, recorded, [], judge):
+            return True
+        known = set(recorded)
+        while self._attempts_left and (chunk := self._order.pop()) is not None:
+            if not known.isdisjoint(chunk):
+                continue
+            for node in self._add(chunk):
+                if fits_already or self._might_fit(node, request):
+                    self._attempts_left -= 1
+                    if self._attempt(claim, recorded, self._on_node(node), judge):
+                        return True
+        return False
 
     def _add(self, chunk: Chunk) -> list[str]:
         """Add possible victims: returns the nodes of their job."""
-        if not chunk:
-            return []
         job = chunk[0].job
         self._chunks.setdefault(job.id, []).extend(chunk)
         for pod in chunk:
-            jobs = self._jobs_on_node.setdefault(_node_of(pod), [])
-            if job.id not in jobs:
-                jobs.append(job.id)
-        return sorted({_node_of(pod) for pod in job.pods if pod.place is not None})
+            self._jobs_on_node.setdefault(_home_of(pod), {})[job.id] = None
+            self._count_freed(pod, 1)
+        if len(job.pods) == 1:
+            return [_home_of(chunk[0])]
+        return sorted({pod.place.node for pod in job.pods if pod.place is not None})
+
+    def _count_freed(self, pod: PodState, sign: int) -> None:
+        freed = self._freed.setdefault(_home_of(pod), [0, 0, 0])
+        freed[0] += sign * pod.request.cpu_millicores
+        freed[1] += sign * pod.request.memory_bytes
+        freed[2] += sign * pod.request.devices
 
     def _on_node(self, node: str) -> list[PodState]:
         """All possible victims of the jobs that have some on the node."""
         jobs = self._jobs_on_node.get(node, ())
-        return [pod for job in jobs for pod in self._chunks[job]]
+        return [pod for job in jobs for pod in self._chunks.get(job, ())]
+
+    def _might_fit(self, node: str, request: Request) -> bool:
+        """Whether the node could take the request if all possible victims on it went, devices only
+        counted; else an attempt is in vain."""
+        state = self._session.cluster.by_name.get(node)
+        freed = self._freed.get(node)
+        if state is None or freed is None:
+            return False
+        needed = 0 if request.mig_profile else request.devices
+        return (
+            state.free_cpu + freed[0] >= request.cpu_millicores
+            and state.free_memory + freed[1] >= request.memory_bytes
+            and state.free_devices + state.shared_devices + freed[2] >= needed
+        )
 
     def _attempt(
-        self, claim: Claimed, recorded: Sequence[PodState], more: Sequence[PodState]
+        self,
+        claim: Claimed,
+        recorded: Sequence[PodState],
+        more: Sequence[PodState],
+        judge: Judge,
     ) -> bool:
         session = self._session
         mark = session.checkpoint()
         for pod in more:
             session.evict(pod)
         evicted = [*recorded, *more]
-        if self._serve_in_order(claim, evicted):
-            everyone = [*recorded, *(pod for chunk in self._chunks.values() for pod in chunk)]
-            if _are_whole(evicted) and self._judge(claim, everyone):
-                self._record(evicted)
-                return True
+        if self._serve_in_order(claim, evicted) and _are_whole(evicted) and judge(claim, evicted):
+            self._record(evicted)
+            return True
         session.rollback(mark)
         return False
 
@@ -151,17 +207,13 @@ class _Search:
         }
         self.solution = [pod for pod in evicted if pod.job.id in affected]
         self._someone_came_back = len(self.solution) < len(evicted)
-        for job in affected:
-            self._chunks.pop(job, None)
-            for jobs in self._jobs_on_node.values():
-                if job in jobs:
-                    jobs.remove(job)
+        self.forget(affected)
 
     def _serve_in_order(self, claim: Claimed, evicted: Sequence[PodState]) -> bool:
         """Place claim and evicted jobs as an ordinary allocation would: False if not the claim."""
         session = self._session
         victims = {pod.job.id: pod.job for pod in evicted}
-        order = PendingOrder(session, victims.values(), claim)
+        order = PendingOrder(victims.values(), claim)
         failed: set[object] = set()
         served = False
         while order:
@@ -187,40 +239,13 @@ class _Search:
         session.rollback(mark)
         return fits
 
-    def _might_fit(self, claim: Claimed, evicted: Iterable[PodState]) -> bool:
-        """Whether a pod of the claim could go where these leave; else an attempt is in vain."""
-        requests = {pod.request for pod in claim.pods}
-        by_name = self._session.cluster.by_name
-        freed: dict[str, list[PodState]] = {}
-        for pod in evicted:
-            freed.setdefault(_node_of(pod), []).append(pod)
-        for node, pods in freed.items():
-            state = by_name.get(node)
-            if state is not None and any(_fits_with(state, pods, ask) for ask in requests):
-                return True
-        return False
-
 
 def _are_whole(evicted: Iterable[PodState]) -> bool:
     """Whether no workload is left with some of its pods, but too few."""
     return all(job.placed == 0 or job.placed >= job.minimum for job in {pod.job for pod in evicted})
 
 
-def _fits_with(state: NodeState, leaving: Sequence[PodState], request: Request) -> bool:
-    """Whether the node could take the request once these have left, devices only counted."""
-    cpu, memory = state.free_cpu, state.free_memory
-    devices = state.free_devices + state.shared_devices
-    for pod in leaving:
-        _, pod_cpu, pod_memory = pod.asked
-        cpu += pod_cpu
-        memory += pod_memory
-        devices += pod.request.devices
-    return (
-        cpu >= request.cpu_millicores
-        and memory >= request.memory_bytes
-        and devices >= (0 if request.mig_profile else request.devices)
-    )
-
-
-def _node_of(pod: PodState) -> str:
-    return "" if pod.place is None else pod.place.node
+def _home_of(pod: PodState) -> str:
+    """The node that a possible victim is on, or was until it was evicted on trial."""
+    place = pod.place or pod.home
+    return "" if place is None else place.node

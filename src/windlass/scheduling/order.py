@@ -7,12 +7,14 @@ Source: KAI-Scheduler, `pkg/scheduler/plugins/{priority,elastic}` and
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from windlass.scheduling.amounts import NOTHING, Amounts, minus, plus
-from windlass.scheduling.queues import QueueState, dominant_share, is_starved_with
-from windlass.scheduling.session import Job, PodState, Session, total_asked
+from windlass.scheduling.amounts import Amounts, Bounds, plus, within
+from windlass.scheduling.queues import QueueState, dominant_share
+from windlass.scheduling.session import Job, PodState, total_asked
 
 JobKey = tuple[int, int, float, str]
-QueueKey = tuple[bool, bool, int, bool, float, float, tuple[float, ...], float, str]
+Standing = tuple[bool, bool, int, bool]
+Tie = tuple[float, Bounds, float, str]
+QueueKey = tuple[Standing, float, Tie]
 
 
 def job_key(job: Job) -> JobKey:
@@ -27,16 +29,15 @@ def elastic_rank(job: Job) -> int:
     return 1 if job.placed == job.minimum else 2
 
 
-def queue_key(
-    state: QueueState, head: Amounts, total: Amounts, given_up: Amounts = NOTHING
-) -> QueueKey:
-    """The order of siblings, given the workload each would run next (`head`).
+def queue_key(state: QueueState, head: Amounts) -> QueueKey:
+    """The order of siblings, given the workload each would run next (`head`): standing, then the
+    dominant share that the queue would have with the head, then what breaks ties."""
+    return standing(state, head), dominant_share(state, plus(state.allocated, head)), tie(state)
 
-    First those not above their fair share in everything; then those that stay within what they
-    deserve; then by rank; then those not taking what they have no share of; then the smaller
-    dominant share, with the head and without; then the smaller share; then the older.
-    When queues are searched for victims, `given_up` is what the queue gives up if chosen next.
-    """
+
+def standing(state: QueueState, head: Amounts) -> Standing:
+    """First queues not above their fair share in everything; then those that stay within what they
+    deserve; then by rank; then those not taking what they have no share of."""
     allocated = state.allocated
     fair = state.fair_share
     allocatable = state.allocatable
@@ -47,17 +48,14 @@ def queue_key(
         or (allocatable[1] == 0 and with_head[1] > 0)
         or (allocatable[2] == 0 and with_head[2] > 0)
     )
-    return (
-        over_utilized,
-        not is_starved_with(state, head),
-        -state.queue.rank,
-        takes_without_share,
-        dominant_share(minus(with_head, given_up), allocatable, total),
-        dominant_share(allocated, allocatable, total),
-        allocatable,
-        state.queue.created_at,
-        state.queue.id,
-    )
+    starved = within(with_head, state.deserved)
+    return over_utilized, not starved, -state.queue.rank, takes_without_share
+
+
+def tie(state: QueueState) -> Tie:
+    """The smaller dominant share as it is, then the smaller share, then the older."""
+    queue = state.queue
+    return dominant_share(state, state.allocated), state.allocatable, queue.created_at, queue.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +85,7 @@ class PendingOrder:
     The order follows allocations made while it is consumed.
     """
 
-    def __init__(
-        self, session: Session, jobs: Iterable[Job], claim: "Claimed | None" = None
-    ) -> None:
-        self._total = session.queues.total
+    def __init__(self, jobs: Iterable[Job], claim: Claimed | None = None) -> None:
         self._claim = claim
         self._nodes: dict[str, _Node] = {}
         self._roots: list[_Node] = []
@@ -128,6 +123,8 @@ class PendingOrder:
 
     def _best(self, nodes: list[_Node]) -> _Node:
         best = nodes[0]
+        if len(nodes) == 1:
+            return best
         best_key = best.key or self._set_key(best)
         for node in nodes[1:]:
             key = node.key or self._set_key(node)
@@ -143,7 +140,7 @@ class PendingOrder:
         claim = self._claim
         pods = claim.pods if claim is not None and claim.job is job else job.next_pods()
         head = total_asked(pods)
-        node.key = queue_key(node.state, head, self._total)
+        node.key = queue_key(node.state, head)
         return node.key
 
     def _touch(self, node: _Node) -> None:

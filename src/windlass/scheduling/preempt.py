@@ -9,7 +9,7 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.capacity import non_preemptible_over_quota
 from windlass.scheduling.decisions import Action, Cause
-from windlass.scheduling.making_room import make_room, settle
+from windlass.scheduling.making_room import RoomMaker
 from windlass.scheduling.order import Claimed, PendingOrder
 from windlass.scheduling.session import Job, PodState, Session, total_asked
 from windlass.scheduling.victims import Running, VictimOrder
@@ -17,21 +17,22 @@ from windlass.scheduling.victims import Running, VictimOrder
 
 def preempt(session: Session) -> None:
     """Let every waiting job evict those of lower priority in its own queue."""
-    running = Running(session)
+    room = RoomMaker(session)
     failed: set[object] = set()
-    order = PendingOrder(session, waiting_jobs(session))
+    order = PendingOrder(waiting_jobs(session))
     while order:
         job = order.pop()
         pods = job.next_pods()
-        if non_preemptible_over_quota(job, total_asked(pods)) is not None:
+        if not pods or non_preemptible_over_quota(job, total_asked(pods)) is not None:
             continue
-        attempt = (job.queue.id, job.priority, job.preemptible, shape_of(session, job, pods))
-        if attempt in failed or not has_lower(running, job):
+        group = (job.queue.id, job.priority, job.preemptible)
+        attempt = (group, shape_of(session, job, pods))
+        if attempt in failed or not has_lower(room.running, job):
             continue
         mark = session.checkpoint()
-        victims = partial(_victims_of, session, running, job)
-        if make_room(session, job, victims, _whoever_it_is):
-            settle(session, mark, running, partial(_cause, job))
+        victims = partial(_victims_of, session, room.running, job)
+        if room.make_room(job, group, victims, _whoever_it_is):
+            room.settle(mark, partial(_cause, job))
         else:
             failed.add(attempt)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import inf
 
-from windlass.scheduling.amounts import NOTHING, Amounts, Bounds, bound, plus, within
+from windlass.scheduling.amounts import NOTHING, Amounts, Bounds, bound
 from windlass.scheduling.fair_share import Claim, divide
 from windlass.scheduling.model import DEFAULT_QUEUE, Queue
 from windlass.scheduling.quantities import WHOLE_DEVICE
@@ -29,6 +29,7 @@ class QueueState:
         "parent",
         "queue",
         "requested",
+        "whole",
     )
 
     def __init__(self, queue: Queue, parent: "QueueState | None") -> None:
@@ -50,6 +51,8 @@ class QueueState:
         self.requested: Amounts = NOTHING
         self.fair_share: Amounts = NOTHING
         self.allocatable: Bounds = (inf, inf, inf)
+        self.whole: Bounds = (1, 1, 1)
+        """What counts as a whole in its dominant share."""
 
     @property
     def id(self) -> str:
@@ -130,6 +133,7 @@ class QueueTree:
             gpu, cpu, memory = shares[state.id]
             state.fair_share = (gpu, cpu, memory)
             state.allocatable = allocatable_share(state)
+            state.whole = _whole(state.allocatable, self.total)
             self._divide_among(children.get(state.id, []), state.fair_share, strength, children)
 
 
@@ -143,28 +147,23 @@ def allocatable_share(state: QueueState) -> Bounds:
     )
 
 
-def dominant_share(allocated: Amounts, allocatable: Bounds, total: Amounts) -> float:
-    """The largest of the three parts of its allocatable share that a queue uses.
+def dominant_share(state: QueueState, amounts: Amounts) -> float:
+    """The largest of the three parts of its allocatable share that a queue would use.
 
     Of an unlimited share the pool's total counts; holding what one has no share of counts
     `NO_SHARE_PENALTY` times. Source: KAI-Scheduler, `queue_resource_share.go`.
     """
-    dominant = 0.0
-    for index in range(3):
-        used = allocated[index]
-        if used <= 0:
-            continue
-        share = allocatable[index]
-        if share == inf:
-            share = total[index]
-        part = used / share if share else used / UNSPLIT[index] * NO_SHARE_PENALTY
-        dominant = max(dominant, part)
-    return dominant
+    whole = state.whole
+    return max(0.0, amounts[0] / whole[0], amounts[1] / whole[1], amounts[2] / whole[2])
 
 
-def is_starved_with(state: QueueState, head: Amounts) -> bool:
-    """Whether the queue would stay within what it deserves if this ran, too."""
-    return within(plus(state.allocated, head), state.deserved)
+def _whole(allocatable: Bounds, total: Amounts) -> Bounds:
+    """What counts as a whole in dominant shares."""
+    gpu, cpu, memory = (
+        (total[index] or 1) if share == inf else share or UNSPLIT[index] / NO_SHARE_PENALTY
+        for index, share in enumerate(allocatable)
+    )
+    return gpu, cpu, memory
 
 
 def _claim(state: QueueState, index: int) -> Claim:

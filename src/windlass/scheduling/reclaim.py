@@ -10,32 +10,38 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.amounts import Amounts, plus, within
 from windlass.scheduling.decisions import Action, Cause, QueueNumbers
-from windlass.scheduling.making_room import make_room, settle
+from windlass.scheduling.making_room import RoomMaker
 from windlass.scheduling.order import Claimed, PendingOrder
 from windlass.scheduling.queues import QueueState
-from windlass.scheduling.reclaim_rules import below_common_ancestor, may_take
+from windlass.scheduling.reclaim_rules import (
+    below_common_ancestor,
+    may_take,
+    might_take_from,
+)
 from windlass.scheduling.session import Job, PodState, Session, total_asked
 from windlass.scheduling.victims import Running, VictimOrder
 
 
 def reclaim(session: Session) -> None:
     """Let every waiting job that may claim take what it needs from other queues."""
-    running = Running(session)
+    room = RoomMaker(session)
     failed: set[object] = set()
-    order = PendingOrder(session, waiting_jobs(session))
+    order = PendingOrder(waiting_jobs(session))
     while order:
         job = order.pop()
         pods = job.next_pods()
-        if not may_claim(job, total_asked(pods)):
+        if not pods or not may_claim(job, total_asked(pods)):
             continue
-        attempt = (job.queue.id, job.preemptible, shape_of(session, job, pods))
+        group = (job.queue.id, job.preemptible)
+        attempt = (group, shape_of(session, job, pods))
         if attempt in failed:
             continue
         mark = session.checkpoint()
         held = {state.id: state.allocated for state in session.queues.all()}
         judge = partial(_may_take, held)
-        if make_room(session, job, partial(_victims_of, session, running, job), judge):
-            settle(session, mark, running, partial(_cause, job, held))
+        victims = partial(_victims_of, session, room.running, job, held)
+        if room.make_room(job, group, victims, judge):
+            room.settle(mark, partial(_cause, job, held))
         else:
             failed.add(attempt)
 
@@ -52,8 +58,15 @@ def _may_take(held: Mapping[str, Amounts], claim: Claimed, victims: Sequence[Pod
     return may_take(claim, victims, held)
 
 
-def _victims_of(session: Session, running: Running, job: Job) -> VictimOrder:
-    others = [queue_id for queue_id in running.by_queue if queue_id != job.queue.id]
+def _victims_of(
+    session: Session, running: Running, job: Job, held: Mapping[str, Amounts]
+) -> VictimOrder:
+    asked = total_asked(job.next_pods()[:1])
+    others = [
+        state.id
+        for state in running.queues()
+        if state is not job.queue and might_take_from(job, asked, state, held)
+    ]
     return VictimOrder(session, running, others, lambda _: True)
 
 

@@ -11,7 +11,7 @@ from math import inf
 from windlass.scheduling.amounts import Amounts, minus, plus, within
 from windlass.scheduling.order import Claimed
 from windlass.scheduling.queues import QueueState
-from windlass.scheduling.session import PodState, PodStatus, total_asked
+from windlass.scheduling.session import Job, PodState, PodStatus, total_asked
 
 
 @dataclass(slots=True)
@@ -47,6 +47,26 @@ def may_take(claim: Claimed, victims: Sequence[PodState], held: Mapping[str, Amo
                 rest.amounts = minus(rest.amounts, chunk)
                 rest.involved |= involved
     return _quota_covers(claim) and _is_balanced(claim, asked, remaining, held)
+
+
+def might_take_from(
+    job: Job, asked: Amounts, giving: QueueState, held: Mapping[str, Amounts]
+) -> bool:
+    """Whether anything at all may be taken from the queue for the job, as things stand."""
+    line = giving.line()
+    claimant, giver = below_common_ancestor(job.line, line)
+    left = held[giver.id]
+    if not (
+        holds_more_than_its_share(giver, left)
+        or is_deserved_by_claimant(claimant, held[claimant.id], asked, giver, left)
+    ):
+        return False
+    after = plus(held[claimant.id], asked)
+    return all(
+        is_less_saturated(claimant, after, giver, left, index)
+        for index in range(3)
+        if asked[index] > 0
+    )
 
 
 def holds_more_than_its_share(giving: QueueState, left: Amounts) -> bool:

@@ -23,6 +23,9 @@ class PodStatus(IntEnum):
     """Evicted in this cycle for good: it waits again from the next cycle on."""
 
 
+MAY_BE_PLACED = frozenset((PodStatus.WAITING, PodStatus.EVICTED))
+
+
 class PodState:
     """One pod of a job."""
 
@@ -87,26 +90,15 @@ class Job:
         None where too few wait to reach the minimum, the others having been evicted in this cycle.
         Source: KAI-Scheduler, `pkg/scheduler/api/podgroup_info/allocation_info.go`.
         """
-        waiting = [
-            pod
-            for pod in self.pods
-            if pod.status is PodStatus.WAITING or pod.status is PodStatus.EVICTED
-        ]
+        waiting = [pod for pod in self.pods if pod.status in MAY_BE_PLACED]
         needed = max(self.minimum - self.placed, 1)
         return waiting[:needed] if len(waiting) >= needed else []
 
-    def next_to_evict(self) -> list[PodState]:
-        """The pods to evict together next: one extra, or else all.
-
-        Source: KAI-Scheduler, `pkg/scheduler/api/podgroup_info/eviction_info.go`.
-        """
-        placed = [pod for pod in self.pods if pod.status is PodStatus.PLACED]
-        return placed[-1:] if self.placed > self.minimum else placed
-
-    @property
-    def is_elastic(self) -> bool:
-        """Whether it has pods above its minimum."""
-        return self.minimum < len(self.pods)
+    def placed_pods(self) -> list[PodState]:
+        """The pods that have a place."""
+        if self.placed == len(self.pods):
+            return self.pods
+        return [pod for pod in self.pods if pod.status is PodStatus.PLACED]
 
 
 @dataclass(frozen=True, slots=True)

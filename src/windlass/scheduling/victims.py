@@ -7,9 +7,9 @@ the one that is served last. Source: KAI-Scheduler, `pkg/scheduler/actions/utils
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 
-from windlass.scheduling.amounts import NOTHING, Amounts, plus
-from windlass.scheduling.order import JobKey, QueueKey, job_key, queue_key
-from windlass.scheduling.queues import QueueState
+from windlass.scheduling.amounts import NOTHING, Amounts, minus, plus
+from windlass.scheduling.order import JobKey, QueueKey, job_key, standing, tie
+from windlass.scheduling.queues import QueueState, dominant_share
 from windlass.scheduling.session import Job, PodState, PodStatus, Session
 
 Chunk = list[PodState]
@@ -38,6 +38,10 @@ class Running:
         for jobs in self.by_queue.values():
             jobs.sort()
 
+    def queues(self) -> list[QueueState]:
+        """The queues of these jobs."""
+        return [jobs[0][1].queue for jobs in self.by_queue.values() if jobs]
+
     def update(self, jobs: Iterable[Job]) -> None:
         """Take note of jobs whose pods were placed or evicted."""
         for job in jobs:
@@ -52,37 +56,11 @@ class Running:
                 insort(listed, (self._keys[job.id], job))
 
 
-class _Leaf:
-    """What is left to evict of one queue."""
-
-    __slots__ = ("given_up", "jobs", "next", "position", "returned", "state")
-
-    def __init__(self, state: QueueState, jobs: list[tuple[JobKey, Job]]) -> None:
-        self.state = state
-        self.jobs = jobs
-        self.position = len(jobs)
-        self.returned: list[tuple[JobKey, Job, list[PodState]]] = []
-        self.given_up = NOTHING
-        self.next: Chunk | None = None
-
-
-class _Branch:
-    """A queue with victims below it; `key` is recomputed after a victim was taken from it."""
-
-    __slots__ = ("children", "key", "leaf", "parent", "state")
-
-    def __init__(self, state: QueueState, parent: "_Branch | None") -> None:
-        self.state = state
-        self.parent = parent
-        self.children: list[_Branch] = []
-        self.leaf: _Leaf | None = None
-        self.key: QueueKey | None = None
-
-
 class VictimOrder:
     """Chunks of pods, from some queues, in the order in which they would be evicted.
 
-    With `spare_protected`, guaranteed runtimes are respected.
+    The order is that of the moment it is made; chunks evicted since are passed over. With
+    `spare_protected`, guaranteed runtimes are respected.
     """
 
     def __init__(
@@ -94,31 +72,33 @@ class VictimOrder:
         *,
         spare_protected: bool = True,
     ) -> None:
-        self._session = session
-        self._total = session.queues.total
         self._is_candidate = is_candidate
-        self._spare_protected = spare_protected
+        self._guaranteed = session.settings.guaranteed_runtime if spare_protected else 0.0
+        self._now = session.now
         self._roots: list[_Branch] = []
         self._branches: dict[str, _Branch] = {}
         for queue_id in queue_ids:
             jobs = running.by_queue.get(queue_id)
-            state = session.queues.get(queue_id)
-            if jobs and state is not None:
-                leaf = _Leaf(state, jobs)
-                if self._advance(leaf):
-                    self._branch_of(state).leaf = leaf
+            if not jobs:
+                continue
+            leaf = _Leaf(list(jobs))
+            if self._advance(leaf):
+                self._branch_of(jobs[0][1].queue).leaf = leaf
 
     def pop(self) -> Chunk | None:
         """The next chunk; None when there are no more."""
-        if not self._roots:
-            return None
-        branch = self._worst(self._roots)
-        while branch.leaf is None:
-            branch = self._worst(branch.children)
-        leaf = branch.leaf
+        while self._roots:
+            branch = self._worst(self._roots)
+            while branch.leaf is None:
+                branch = self._worst(branch.children)
+            chunk = self._take_from(branch, branch.leaf)
+            if chunk[0].status is PodStatus.PLACED:
+                return chunk
+        return None
+
+    def _take_from(self, branch: "_Branch", leaf: "_Leaf") -> Chunk:
         chunk = leaf.next
-        assert chunk is not None
-        leaf.given_up = plus(leaf.given_up, _held(chunk))
+        leaf.given_up = leaf.given_up_next
         has_more = self._advance(leaf)
         current: _Branch | None = branch
         while current is not None:
@@ -128,50 +108,36 @@ class VictimOrder:
             self._remove(branch)
         return chunk
 
-    def _advance(self, leaf: _Leaf) -> bool:
+    def _advance(self, leaf: "_Leaf") -> bool:
         """Find the queue's next chunk; False when there is none."""
-        while leaf.position or leaf.returned:
-            listed = leaf.jobs[leaf.position - 1] if leaf.position else None
-            returned = leaf.returned[-1] if leaf.returned else None
-            if listed is None or (returned is not None and returned[0] > listed[0]):
-                assert returned is not None
-                leaf.returned.pop()
-                job, pods = returned[1], returned[2]
-            else:
-                leaf.position -= 1
-                job = listed[1]
+        while leaf.jobs:
+            key, job = leaf.jobs.pop()
+            pods = leaf.rest.pop(job.id, None)
+            if pods is None:
                 if not self._is_candidate(job):
                     continue
-                pods = [pod for pod in job.pods if pod.status is PodStatus.PLACED]
-            if self._is_spared(job, pods):
+                pods = job.placed_pods()
+            extras = len(pods) - job.minimum
+            if extras > 0:
+                rest = pods[:-1]
+                leaf.rest[job.id] = rest
+                insort(leaf.jobs, ((key[0], 2 if extras > 1 else 1, key[2], key[3]), job))
+                pods = pods[-1:]
+            elif not pods or self._is_spared(job):
                 continue
-            leaf.next = self._cut(leaf, job, pods)
+            leaf.next = pods
+            leaf.given_up_next = plus(leaf.given_up, _held(pods))
             return True
-        leaf.next = None
         return False
 
-    def _is_spared(self, job: Job, pods: list[PodState]) -> bool:
-        """Whether the job still has guaranteed runtime and no extras to give."""
-        return (
-            self._spare_protected
-            and len(pods) <= job.minimum
-            and is_protected(job, self._session.settings.guaranteed_runtime, self._session.now)
-        )
+    def _is_spared(self, job: Job) -> bool:
+        """Whether the job still has guaranteed runtime."""
+        return self._guaranteed > 0 and is_protected(job, self._guaranteed, self._now)
 
-    def _cut(self, leaf: _Leaf, job: Job, pods: list[PodState]) -> Chunk:
-        if len(pods) <= job.minimum:
-            return pods
-        rest = pods[:-1]
-        rank = 2 if len(rest) > job.minimum else 1
-        key = (-job.priority, rank, job.submitted_at, job.id)
-        position = len(leaf.returned)
-        while position and leaf.returned[position - 1][0] > key:
-            position -= 1
-        leaf.returned.insert(position, (key, job, rest))
-        return pods[-1:]
-
-    def _worst(self, branches: list[_Branch]) -> _Branch:
+    def _worst(self, branches: "list[_Branch]") -> "_Branch":
         worst = branches[0]
+        if len(branches) == 1:
+            return worst
         worst_key = worst.key or self._set_key(worst)
         for branch in branches[1:]:
             key = branch.key or self._set_key(branch)
@@ -179,17 +145,15 @@ class VictimOrder:
                 worst, worst_key = branch, key
         return worst
 
-    def _set_key(self, branch: _Branch) -> QueueKey:
+    def _set_key(self, branch: "_Branch") -> QueueKey:
         below = branch
         while below.leaf is None:
             below = self._worst(below.children)
-        leaf = below.leaf
-        assert leaf.next is not None
-        given_up = plus(leaf.given_up, _held(leaf.next))
-        branch.key = queue_key(branch.state, NOTHING, self._total, given_up)
+        left = minus(branch.allocated, below.leaf.given_up_next)
+        branch.key = branch.standing, dominant_share(branch.state, left), branch.tie
         return branch.key
 
-    def _branch_of(self, state: QueueState) -> _Branch:
+    def _branch_of(self, state: QueueState) -> "_Branch":
         known = self._branches.get(state.id)
         if known is not None:
             return known
@@ -199,13 +163,45 @@ class VictimOrder:
         (self._roots if parent is None else parent.children).append(branch)
         return branch
 
-    def _remove(self, branch: _Branch) -> None:
+    def _remove(self, branch: "_Branch") -> None:
         branch.leaf = None
         current: _Branch | None = branch
         while current is not None and current.leaf is None and not current.children:
             siblings = self._roots if current.parent is None else current.parent.children
             siblings.remove(current)
             current = current.parent
+
+
+class _Leaf:
+    """What is left to evict of one queue."""
+
+    __slots__ = ("given_up", "given_up_next", "jobs", "next", "rest")
+
+    def __init__(self, jobs: list[tuple[JobKey, Job]]) -> None:
+        self.jobs = jobs
+        """In the order in which they are served: victims are taken from the end."""
+        self.rest: dict[str, list[PodState]] = {}
+        """What is left of elastic jobs of which extras were taken."""
+        self.next: Chunk = []
+        self.given_up = NOTHING
+        self.given_up_next = NOTHING
+        """What the queue gives up if the next chunk is taken."""
+
+
+class _Branch:
+    """A queue with victims below it; `key` is made anew after a victim was taken from it."""
+
+    __slots__ = ("allocated", "children", "key", "leaf", "parent", "standing", "state", "tie")
+
+    def __init__(self, state: QueueState, parent: "_Branch | None") -> None:
+        self.state = state
+        self.parent = parent
+        self.allocated = state.allocated
+        self.standing = standing(state, NOTHING)
+        self.tie = tie(state)
+        self.children: list[_Branch] = []
+        self.leaf: _Leaf | None = None
+        self.key: QueueKey | None = None
 
 
 def _held(pods: Iterable[PodState]) -> Amounts:
