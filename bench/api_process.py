@@ -15,7 +15,7 @@ _SCRATCH = tempfile.TemporaryDirectory(prefix="windlass-bench-")
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", _SCRATCH.name)
 
 from windlass.app.bootstrap import lay_foundation  # noqa: E402
-from windlass.app.context import Context  # noqa: E402
+from windlass.app.context import Context, read_catalogue  # noqa: E402
 from windlass.app.data_directory import DataDirectory  # noqa: E402
 from windlass.app.serving import serve_api  # noqa: E402
 from windlass.identity.tokens import Caller  # noqa: E402
@@ -61,7 +61,8 @@ def make_store(folder: Path, database_url: str | None = None) -> Store:
     address = Address("127.0.0.1", _free_port())
     gateway = Address("127.0.0.1", 1)
     url = database_url or data.database_url
-    return Store(Context(settings, data, url, foundation, address, gateway, time.time()))
+    catalogue = read_catalogue(settings)
+    return Store(Context(settings, data, url, foundation, catalogue, address, gateway, time.time()))
 
 
 @contextmanager

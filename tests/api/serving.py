@@ -17,7 +17,7 @@ from sqlalchemy import update
 from tests.api.answers import check_answer
 from windlass.app.api import create_api
 from windlass.app.bootstrap import lay_foundation
-from windlass.app.context import Context
+from windlass.app.context import Context, read_catalogue
 from windlass.app.data_directory import DataDirectory
 from windlass.app.http import Observed
 from windlass.kit.clock import SystemClock
@@ -115,7 +115,10 @@ def serving(root: Path, database_url: str) -> Iterator[Api]:
     listener = socket.create_server(("127.0.0.1", 0))
     address = Address("127.0.0.1", listener.getsockname()[1])
     gateway = Address("127.0.0.1", 9)
-    context = Context(settings, data, database_url, foundation, address, gateway, time.time())
+    catalogue = read_catalogue(settings)
+    context = Context(
+        settings, data, database_url, foundation, catalogue, address, gateway, time.time()
+    )
     application = Observed(create_api(context, database))
     client = httpx.Client(base_url=context.api_url, timeout=60.0)
     with _answering(application, listener), client:

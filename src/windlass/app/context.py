@@ -23,12 +23,14 @@ LEASE = "controllers"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything is plain data: each process opens its own connections."""
+    """Nothing in it is open: each process makes its own connections."""
 
     settings: Settings
     data: DataDirectory
     database_url: str
     foundation: Foundation
+    catalogue: Catalogue
+    """Made once, so that a process forked later knows the last sound version of its file."""
     api_address: Address
     gateway_address: Address
     started_at: float
@@ -50,11 +52,7 @@ class Context:
 
     def engine(self) -> LocalEngine:
         """The engine of this machine."""
-        return make_engine(self.settings, self.data, self.catalogue())
-
-    def catalogue(self) -> Catalogue:
-        """The host images, as their file now has them."""
-        return Catalogue(self.settings.host_images)
+        return make_engine(self.settings, self.data, self.catalogue)
 
     def gate(self, timeout_seconds: float = 10.0) -> GateClient:
         """The gateway; no call of it takes longer than this."""

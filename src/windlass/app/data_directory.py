@@ -118,6 +118,15 @@ class DataDirectory:
             found.append(ControlPlane(int(path.stem), str(known.get("url", "(starting)"))))
         return found
 
+    def administrator_pid(self) -> int | None:
+        """Which control plane `admin.json` names; None when it names none."""
+        pid = read_json(self.administrator).get("pid")
+        return pid if isinstance(pid, int) else None
+
+    def is_running(self, pid: int) -> bool:
+        """Whether the control plane of that process runs."""
+        return _is_locked(self._control_planes / f"{pid}.json")
+
     def wait_until_alone(self, timeout_seconds: float) -> bool:
         """Whether every control plane has gone within the time."""
         deadline = time.monotonic() + timeout_seconds

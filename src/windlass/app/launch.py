@@ -15,12 +15,12 @@ from windlass.app.bootstrap import lay_foundation
 from windlass.app.children import Child, GaveUp, stop, wait_for_news
 from windlass.app.context import Context, make_engine, read_catalogue
 from windlass.app.controllers import Controllers
-from windlass.app.data_directory import DataDirectory, Membership, write_json
+from windlass.app.data_directory import DataDirectory, Membership, read_json, write_json
 from windlass.app.services import ENVOY, Services
 from windlass.app.serving import serve_api
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
-from windlass.settings import Settings
+from windlass.settings import Address, Settings
 
 _LOOK_SECONDS = 0.05
 
@@ -45,7 +45,8 @@ def run_control_plane(settings: Settings) -> None:
 
 
 def _prepare(settings: Settings, data: DataDirectory) -> Context:
-    make_engine(settings, data, read_catalogue(settings))
+    catalogue = read_catalogue(settings)
+    make_engine(settings, data, catalogue)
     _empty_metrics(data)
     database_url = settings.database or data.database_url
     database = Database(database_url)
@@ -59,10 +60,19 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
         data=data,
         database_url=database_url,
         foundation=foundation,
+        catalogue=catalogue,
         api_address=settle_address(data, f"api{suffix}", settings.listen),
-        gateway_address=settle_address(data, "gateway", settings.gateway),
+        gateway_address=_gateway_address(settings, data),
         started_at=time.time(),
     )
+
+
+def _gateway_address(settings: Settings, data: DataDirectory) -> Address:
+    """Who joins has the gateway that is there."""
+    known = read_json(data.administrator).get("gateway_url") if settings.join else None
+    if known is None:
+        return settle_address(data, "gateway", settings.gateway)
+    return Address.parse(str(known).removeprefix("http://"))
 
 
 def _empty_metrics(data: DataDirectory) -> None:
@@ -109,16 +119,29 @@ class _Parent:
         self._stopping = True
 
     def _keep(self) -> None:
+        # A child that is forked anew starts from the last sound version of the host images.
+        self._context.catalogue.entries()
         for child in self._children:
             child.keep()
         if not self._announced and all(child.has_been_ready for child in self._children):
             self._announced = True
             self._announce()
+        if self._announced and not self._is_named():
+            self._name()
+
+    def _is_named(self) -> bool:
+        """Whether `admin.json` names a running control plane, this one or the one it joined."""
+        named = self._context.data.administrator_pid()
+        return named is not None and self._context.data.is_running(named)
+
+    def _name(self) -> None:
+        context = self._context
+        write_json(context.data.administrator, context.administrator_file(os.getpid()))
 
     def _announce(self) -> None:
         context = self._context
         if context.settings.join is None:
-            write_json(context.data.administrator, context.administrator_file(os.getpid()))
+            self._name()
         self._membership.publish(context.api_url)
         print(f"windlass ready url={context.api_url} gateway={context.gateway_url}", flush=True)
 

@@ -36,7 +36,7 @@ class Platform:
         self._database = database
         self._engine = engine
         self._gate = gate
-        self._catalogue = context.catalogue()
+        self._catalogue = context.catalogue
 
     def view(self) -> dict[str, Any]:
         """What `windlass status` shows."""

@@ -1,5 +1,7 @@
 """Secrets that only their owners know: made here, kept as Argon2 hashes."""
 
+import hashlib
+import hmac
 import secrets
 from functools import cache
 
@@ -14,15 +16,25 @@ def new_secret() -> str:
     return secrets.token_urlsafe(24)
 
 
+def hash_password(password: str) -> str:
+    """What to keep of a password, which its owner may have chosen."""
+    return _hasher.hash(password)
+
+
 def hash_secret(secret: str) -> str:
-    """What to keep of a secret."""
-    return _hasher.hash(secret)
+    """What to keep of a secret made by `new_secret`: too long to be guessed at any speed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def matches(secret: str, stored_hash: str | None) -> bool:
+def is_secret(secret: str, stored_hash: str | None) -> bool:
     """Whether this is the secret; with no stored hash, False after the same effort."""
+    return hmac.compare_digest(hash_secret(secret), stored_hash or "")
+
+
+def is_password(password: str, stored_hash: str | None) -> bool:
+    """Whether this is the password; with no stored hash, False after the same effort."""
     try:
-        return _hasher.verify(stored_hash or _nobody(), secret) and stored_hash is not None
+        return _hasher.verify(stored_hash or _nobody(), password) and stored_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Table, insert, select
 
-from windlass.identity.passwords import hash_secret, matches, new_secret
+from windlass.identity.passwords import (
+    hash_password,
+    hash_secret,
+    is_password,
+    is_secret,
+    new_secret,
+)
 from windlass.identity.tables import application, user
 from windlass.identity.tokens import Caller, TokenAuthority
 from windlass.kit.clock import Clock
@@ -41,7 +47,7 @@ def create_administrator(
         insert(user).values(
             id=new_id(),
             username=credentials.username,
-            password_hash=hash_secret(credentials.password),
+            password_hash=hash_password(credentials.password),
             **common,
         )
     )
@@ -83,26 +89,30 @@ class SignIn:
         return self._authority.issue(caller)
 
     def _by_password(self, username: str, password: str) -> Caller:
-        found = self._find(user, user.c.username, username)
-        return _signed_in("user", username, password, found)
+        tenant_id, stored = self._find(user, user.c.username, user.c.password_hash, username)
+        if not is_password(password, stored):
+            raise _wrong_credentials()
+        return Caller(username, "user", tenant_id)
 
     def _by_secret(self, client_id: str, secret: str) -> Caller:
-        found = self._find(application, application.c.client_id, client_id)
-        return _signed_in("app", client_id, secret, found)
+        tenant_id, stored = self._find(
+            application, application.c.client_id, application.c.secret_hash, client_id
+        )
+        if not is_secret(secret, stored):
+            raise _wrong_credentials()
+        return Caller(client_id, "app", tenant_id)
 
-    def _find(self, table: Table, column: Column[str], value: str) -> tuple[int, str] | None:
-        secret = table.c.password_hash if table is user else table.c.secret_hash
+    def _find(
+        self, table: Table, name: Column[str], kept: Column[str], value: str
+    ) -> tuple[int, str | None]:
+        query = select(table.c.tenant_id, kept).where(name == value)
         with self._database.read() as connection:
-            row = connection.execute(
-                select(table.c.tenant_id, secret).where(column == value)
-            ).one_or_none()
-        return None if row is None else (int(row[0]), str(row[1]))
+            row = connection.execute(query).one_or_none()
+        return (0, None) if row is None else (int(row[0]), str(row[1]))
 
 
-def _signed_in(kind: str, name: str, secret: str, found: tuple[int, str] | None) -> Caller:
-    if not matches(secret, None if found is None else found[1]) or found is None:
-        raise Unauthorized("The credentials are wrong.")
-    return Caller(name, kind, found[0])
+def _wrong_credentials() -> Unauthorized:
+    return Unauthorized("The credentials are wrong.")
 
 
 _SHOWN = {

@@ -20,7 +20,9 @@ async def read_log(
 ) -> AsyncIterator[bytes]:
     """The log, or its last `tail` lines; with `follow`, also what comes until the replica ends."""
     position = _Position()
-    for part in position.start(list_files(), tail):
+    if tail is not None:
+        yield position.last_lines(list_files(), tail)
+    while tail is None and (part := position.read_on(list_files())):
         yield part
     while follow:
         ended = await has_ended()
@@ -37,15 +39,6 @@ class _Position:
     def __init__(self) -> None:
         self._inode: int | None = None
         self._offset = 0
-
-    def start(self, files: Sequence[Path], tail: int | None) -> list[bytes]:
-        """All there is, or its last lines; the position is behind it afterwards."""
-        if tail is None:
-            parts = []
-            while part := self.read_on(files):
-                parts.append(part)
-            return parts
-        return [self._last_lines(files, tail)]
 
     def read_on(self, files: Sequence[Path]) -> bytes:
         """The next part; empty when there is none now."""
@@ -73,7 +66,7 @@ class _Position:
         self._offset += len(part)
         return part
 
-    def _last_lines(self, files: Sequence[Path], count: int) -> bytes:
+    def last_lines(self, files: Sequence[Path], count: int) -> bytes:
         """The last lines, read from the end of the newest file backwards."""
         collected = b""
         for path in reversed(files):
@@ -91,8 +84,13 @@ class _Position:
                 continue
             if collected.count(b"\n") > count:
                 break
-        lines = collected.splitlines(keepends=True)
-        return b"".join(lines[-count:]) if count else b""
+        return _last(collected, count)
+
+
+def _last(text: bytes, count: int) -> bytes:
+    ending = b"\n" if text.endswith(b"\n") else b""
+    lines = text.removesuffix(ending).split(b"\n") if ending else text.split(b"\n")
+    return b"\n".join(lines[-count:]) + ending if count and text else b""
 
 
 def _inode(path: Path) -> int | None:
