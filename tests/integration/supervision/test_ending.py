@@ -148,7 +148,10 @@ def test_what_a_killed_supervisor_left_is_ended_by_whoever_sees_it(
     """A grandchild of the process's session is known by that, a daemon by the environment."""
     program = DAEMONIZE if clue == "mark" else DAEMONIZE.replace("os.setsid()", "")
     supervised.launch(
-        program, str(tmp_path / "daemon"), environment={"MARK": "unique"}, mark="MARK=unique"
+        program,
+        str(tmp_path / "daemon"),
+        environment={"MARK": str(tmp_path)},
+        mark=f"MARK={tmp_path}",
     )
     daemon = daemon_pid(tmp_path / "daemon")
     supervisor_pid = supervised.observe().supervisor_pid
@@ -187,8 +190,8 @@ def test_an_unmarked_bystander_survives_the_settling(
     supervised: Supervised, tmp_path: Path
 ) -> None:
     bystander = Supervised(tmp_path / "bystander")
-    bystander.launch(SLEEP, environment={"MARK": "another"}, mark="MARK=another")
-    supervised.launch(SLEEP, environment={"MARK": "unique"}, mark="MARK=unique")
+    bystander.launch(SLEEP, environment={"MARK": f"not {tmp_path}"}, mark=f"MARK=not {tmp_path}")
+    supervised.launch(SLEEP, environment={"MARK": str(tmp_path)}, mark=f"MARK={tmp_path}")
     supervised.pid()
     supervisor_pid = supervised.observe().supervisor_pid
     assert supervisor_pid is not None
@@ -240,7 +243,10 @@ def test_killing_waits_until_all_is_gone_even_if_the_supervisor_hangs(
     supervised: Supervised, tmp_path: Path
 ) -> None:
     supervised.launch(
-        DAEMONIZE, str(tmp_path / "daemon"), environment={"MARK": "unique"}, mark="MARK=unique"
+        DAEMONIZE,
+        str(tmp_path / "daemon"),
+        environment={"MARK": str(tmp_path)},
+        mark=f"MARK={tmp_path}",
     )
     daemon, pid = daemon_pid(tmp_path / "daemon"), supervised.pid()
     supervisor_pid = supervised.observe().supervisor_pid
