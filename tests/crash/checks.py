@@ -10,6 +10,8 @@ from tests.crash.traffic import Attempt, SteadyTraffic
 from tests.crash.world import ReplicaProcess, World, listening_ports
 from tests.end_to_end.platforms import Platform, fetch
 
+_SHOWN = 5
+
 
 def broken_promises(entries: Sequence[Entry], records: Records) -> Iterator[str]:
     """What was acknowledged, against what is on record."""
@@ -108,9 +110,14 @@ def unexcused_failures(traffic: SteadyTraffic, kills: Sequence[Kill]) -> Iterato
     On its way are Envoy and the workload's own replicas, until they are back. Control plane and
     gate are not.
     """
-    for attempt in traffic.failures:
-        if any(_excuses(kill, attempt, traffic) for kill in kills):
-            continue
+    failures = [
+        attempt
+        for attempt in traffic.failures
+        if not any(_excuses(kill, attempt, traffic) for kill in kills)
+    ]
+    if len(failures) > _SHOWN:
+        yield f"{traffic.name}{traffic.path}: {len(failures)} failures; these are the first"
+    for attempt in failures[:_SHOWN]:
         near = [kill for kill in kills if attempt.began - 5 < kill.at < attempt.ended]
         killed = ", ".join(f"{kill.what} {kill.at:.3f}" for kill in near)
         yield (
@@ -124,7 +131,7 @@ def _excuses(kill: Kill, attempt: Attempt, traffic: SteadyTraffic) -> bool:
         return False
     if kill.what in ENVOYS:
         # Whoever is answered at all is answered by an Envoy, which must know what to do.
-        back_at = traffic.first_success_after(kill.at)
+        back_at = traffic.first_success_after(kill.gone_at)
         return attempt.status is None and (back_at is None or attempt.began < back_at)
     if kill.workload_id == traffic.workload_id:
         return kill.back_at is None or attempt.began < kill.back_at

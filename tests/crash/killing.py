@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.crash.records import Records
 from tests.crash.world import Process, World, children
-from tests.end_to_end.platforms import Platform
+from tests.end_to_end.platforms import Platform, eventually
 
 CONTROL_PLANE = "control plane"
 API = "API"
@@ -42,6 +42,8 @@ class Kill:
     pid: int
     workload_id: str | None = None
     replica_id: str | None = None
+    gone_at: float = 0.0
+    """When nothing of it ran any more."""
     back_at: float | None = None
     """For a replica: when its workload was seen to be whole again."""
 
@@ -70,9 +72,13 @@ class Killer:
         replica_id, workload_id = pod or (None, None)
         if self.random.random() < _AMID_A_CHANGE:
             self._wait_for_change()
+        envoy = self.world.supervised(self.world.service_directory("envoy"))
         kill = Kill(time.monotonic(), what, process.pid, workload_id, replica_id)
         if not process.kill():
             return False
+        dying = [process, *([envoy] if envoy is not None and what in ENVOYS else [])]
+        eventually(lambda: not any(each.is_alive() for each in dying), f"the end of {what}")
+        kill.gone_at = time.monotonic()
         self.kills.append(kill)
         if what == CONTROL_PLANE:
             self._process.wait()

@@ -225,7 +225,7 @@ class Session:
     def _outages(self) -> Iterable[float]:
         for kill in self._killer.kills:
             if kill.what in ENVOYS:
-                back_at = self._traffic[0].first_success_after(kill.at)
+                back_at = self._traffic[0].first_success_after(kill.gone_at)
                 yield (back_at or kill.at) - kill.at
 
 

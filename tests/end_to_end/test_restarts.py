@@ -20,6 +20,9 @@ from tests.end_to_end.platforms import (
     fetch,
     run_windlass,
 )
+from windlass.kit.ids import new_id
+from windlass.kit.supervision.control import launch
+from windlass.kit.supervision.specification import Specification
 
 
 def test_a_taken_port_is_named_and_nothing_is_started(scratch_root: Path) -> None:
@@ -143,6 +146,23 @@ def test_down_while_workloads_start_ends_them_and_the_next_start_starts_them(
         own_platform.wait_for_phase(workload_id, "Running")
         assert own_platform.ask(name).status == 200
     assert sorted(replica.workload_id for replica in replicas_of(own_platform)) == sorted(ids)
+
+
+def test_a_replica_that_no_record_knows_is_ended_at_the_next_start(
+    own_platform: Platform,
+) -> None:
+    known = own_platform.deploy("known", canary())["workloadId"]
+    own_platform.kill()
+    stray = own_platform.data_dir / "replicas" / new_id()
+    sleeping = Specification(
+        id=stray.name, argv=("/bin/sleep", "600"), environment={}, working_directory="/"
+    )
+    assert launch(stray, sleeping)
+    process = eventually(lambda: World(own_platform.data_dir).supervised(stray), "the stray")
+    own_platform.up()
+    assert not process.is_alive()
+    assert not stray.exists()
+    assert [found.workload_id for found in replicas_of(own_platform)] == [known]
 
 
 def test_a_killed_control_plane_can_be_started_again_at_once(own_platform: Platform) -> None:
