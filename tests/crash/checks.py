@@ -88,7 +88,11 @@ def wrong_answers(records: Records, platform: Platform) -> Iterator[str]:
     for row in records.workloads.values():
         if row.name.startswith("steady"):
             continue
-        answer = platform.ask(row.name)
+        try:
+            answer = platform.ask(row.name)
+        except OSError as error:
+            yield f"{row.name} is {row.phase}, gone: {row.gone}, and the gateway: {error!r}"
+            return
         if row.gone and answer.status != 404:
             yield f"{row.name} is gone, and the gateway answers {answer.status}"
         if not row.gone and answer.status != 200:
