@@ -125,6 +125,11 @@ def test_a_token_with_wrong_claims_is_401(
     assert guarded.request("/team/closed/echo", headers=bearer(token)).status == 401
 
 
+def test_no_header_of_a_client_leads_past_the_check(guarded: RunningGateway) -> None:
+    for name in ("x-windlass-inner", "X-Windlass-Inner", "x-windlass-route"):
+        assert guarded.request("/team/closed/echo", headers={name: "yes"}).status == 401
+
+
 def test_a_token_in_the_query_does_not_count(guarded: RunningGateway, issuer: Issuer) -> None:
     assert guarded.request(f"/team/closed/echo?access_token={issuer.token()}").status == 401
 

@@ -129,6 +129,22 @@ def test_a_gate_that_comes_back_alone_serves_a_new_envoy(
     assert statuses == [200, 503, 404]
 
 
+def test_a_drain_goes_on_after_the_gate_was_killed(
+    own_gateway: RunningGateway, replica: Replica
+) -> None:
+    own_gateway.client.put(route("served", replica.endpoint), EPOCH)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(own_gateway.request, "/team/served/wait")
+        eventually(lambda: replica.seen["/wait"] == 1)
+        own_gateway.client.remove("id-served", EPOCH)
+        own_gateway.kill_gate()
+        own_gateway.start_gate()
+        assert own_gateway.client.in_flight("id-served") == {"replica-1": 1}
+        replica.release()
+        assert waiting.result().status == 200
+    eventually(lambda: own_gateway.client.in_flight("id-served") == {})
+
+
 def test_envoy_alone_comes_back_and_a_change_waits_for_it(
     own_gateway: RunningGateway, replica: Replica
 ) -> None:

@@ -47,7 +47,7 @@ class Drain:
                 continue
             try:
                 await self._sweep(leaving)
-            except (EnvoyUnreachable, Rejected, Superseded):
+            except (EnvoyUnreachable, Rejected, Superseded, OSError):
                 continue
 
     async def _sweep(self, records: list[Record]) -> None:

@@ -69,7 +69,10 @@ class Publisher:
         self._owners: dict[str, str] = {}
 
     def load(self) -> None:
-        """Publish what was last obeyed, all at once: Envoy may be serving it already."""
+        """Publish what was last obeyed, all at once: Envoy may be serving it already.
+
+        Needs a running event loop.
+        """
         self._publish_inner(USUAL_LIMIT_SECONDS)
         for record in self._store.load_records():
             workload = _Workload(record, saved=record)
@@ -77,6 +80,9 @@ class Publisher:
             self._publish_endpoints(workload)
             if not record.removed:
                 self._publish_routes(workload)
+            if record.removed or record.draining:
+                # Known to be acknowledged before what drains is looked after.
+                workload.step = asyncio.create_task(self._bring(workload))
 
     @property
     def records(self) -> Sequence[Record]:

@@ -1,0 +1,90 @@
+"""Routes as Envoy's resources."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from windlass.gateway.gate.resources import (
+    cluster,
+    load_assignment,
+    route_configuration,
+    scope_names,
+    scopes,
+)
+from windlass.gateway.gateway import Access, Endpoint, Route
+from windlass.gateway.names import HOLD_FILTER, INNER_HEADER, LONGEST_SECONDS, TOKEN_FILTER
+
+ONE, TWO = Endpoint("one", "127.0.0.1", 1001), Endpoint("two", "127.0.0.1", 1002)
+
+
+def _route(*endpoints: Endpoint, **fields: Any) -> Route:
+    return Route("id", ("a.test", "b.test"), "/p/n", endpoints, **fields)
+
+
+def _ways(route: Route) -> list[dict[str, Any]]:
+    """The routes, in the order they are tried."""
+    ways: list[dict[str, Any]] = MessageToDict(route_configuration(route))["virtualHosts"][0][
+        "routes"
+    ]
+    return ways
+
+
+def _leads_to(way: dict[str, Any]) -> str:
+    target: str = way["route"]["cluster"]
+    return target
+
+
+def test_each_host_and_the_path_is_a_scope_of_its_own() -> None:
+    built = scopes(_route(ONE))
+    keys = [scope.key.fragments[0].string_key for scope in built.values()]
+    assert keys == ["a.test", "b.test", "/p/n"]
+    assert {scope.route_configuration_name for scope in built.values()} == {"id"}
+    assert list(built) == list(scope_names(_route(ONE)).values())
+
+
+def test_a_cluster_never_changes_while_its_workload_lives() -> None:
+    assert cluster("id").SerializeToString(deterministic=True) == cluster("id").SerializeToString(
+        deterministic=True
+    )
+
+
+def test_draining_replicas_stay_listed_as_such() -> None:
+    assignment = MessageToDict(load_assignment("id", [ONE], [TWO]))
+    listed = assignment["endpoints"][0]["lbEndpoints"]
+    assert [each["healthStatus"] for each in listed] == ["HEALTHY", "DRAINING"]
+
+
+def test_a_public_request_that_is_complete_soon_goes_straight_to_a_replica() -> None:
+    at_inner, small, bodiless, rest = _ways(_route(ONE))
+    assert [_leads_to(way) for way in (at_inner, small, bodiless)] == ["id"] * 3
+    assert _leads_to(rest) == "inner-300000"
+
+
+@pytest.mark.parametrize(
+    "route",
+    [_route(), _route(ONE, access=Access.AUTHENTICATED), _route(access=Access.AUTHENTICATED)],
+)
+def test_what_waits_or_needs_a_token_has_no_way_but_through_an_inner_listener(
+    route: Route,
+) -> None:
+    at_inner, rest = _ways(route)
+    assert at_inner["match"]["headers"] == [{"name": INNER_HEADER, "presentMatch": True}]
+    assert _leads_to(rest) == "inner-300000"
+    filters = at_inner["typedPerFilterConfig"]
+    assert (TOKEN_FILTER in filters) == (route.access is Access.AUTHENTICATED)
+    assert ("checkSettings" in filters[HOLD_FILTER]) == (not route.endpoints)
+
+
+def test_an_unavailable_workload_has_one_answer() -> None:
+    [only] = _ways(_route(ONE, unavailable="Why."))
+    assert only["directResponse"] == {"status": 503, "body": {"inlineString": "Why."}}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(1.5, "1.500s"), (300, "300s"), (1e12, f"{LONGEST_SECONDS}s")]
+)
+def test_time_outs_fit_into_timers(seconds: float, written: str) -> None:
+    at_inner = _ways(_route(ONE, request_timeout_seconds=seconds))[0]["route"]
+    assert at_inner["idleTimeout"] == at_inner["retryPolicy"]["perTryTimeout"] == written
+    assert at_inner["timeout"] == "0s"

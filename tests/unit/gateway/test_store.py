@@ -1,0 +1,57 @@
+"""The gate's snapshot on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from windlass.gateway.gate.store import Record, Store
+from windlass.gateway.gateway import Access, Endpoint, Route, TokenTrust
+
+ONE, TWO = Endpoint("one", "127.0.0.1", 1001), Endpoint("two", "::1", 1002)
+ROUTE = Route("id/../é", ("a.test",), "/p/n", (ONE,), "Why \n?", Access.AUTHENTICATED, 1.5)
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    record = Record(ROUTE, (TWO,), removed=True)
+    trust = TokenTrust("me", {"keys": [{"kid": "1"}]})
+    store.save_record(record)
+    store.save_trust(trust)
+    store.save_epoch(7)
+    again = Store(tmp_path)
+    assert list(again.load_records()) == [record]
+    assert again.load_trust() == trust
+    assert again.load_epoch() == 7
+
+
+def test_nothing_is_loaded_from_an_empty_directory(tmp_path: Path) -> None:
+    store = Store(tmp_path / "new")
+    assert (list(store.load_records()), store.load_trust(), store.load_epoch()) == ([], None, 0)
+
+
+def test_a_deleted_workload_is_gone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save_record(Record(ROUTE))
+    store.delete_record(ROUTE.workload_id)
+    store.delete_record(ROUTE.workload_id)
+    assert list(store.load_records()) == []
+
+
+def test_a_save_that_fails_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.save_record(Record(ROUTE))
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device", descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.save_record(Record(ROUTE, (TWO,)))
+    assert list(Store(tmp_path).load_records()) == [Record(ROUTE)]
+
+
+def test_a_removed_workload_takes_no_endpoint_with_it() -> None:
+    removed = Record(ROUTE, (TWO,)).removed_now()
+    assert (removed.route.endpoints, removed.draining, removed.removed) == ((), (ONE, TWO), True)
