@@ -102,10 +102,6 @@ class WorkloadReconciler:
         """Say which routes the gateway has, after it was given them all at once."""
         self._acknowledged = {route.workload_id: route for route in routes}
 
-    def forget_acknowledged(self) -> None:
-        """Have every route put again, because the gateway may have lost some."""
-        self._acknowledged.clear()
-
     def current_route(self, workload_id: str) -> Route | None:
         """The route it should have by what is seen now; nothing is changed."""
         observed = self._observe(workload_id)
