@@ -50,4 +50,8 @@ class Maintenance:
             except (Unavailable, OSError) as error:
                 _log.warning("a task is put off", task=task.name, reason=str(error))
                 continue
+            except Exception:
+                # The others must go on: the lease is among them.
+                _log.exception("a task failed", task=task.name)
+                continue
             self._due[task.name] = self._clock.monotonic() + task.every_seconds

@@ -21,7 +21,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from windlass.kit.errors import Unavailable
 
@@ -40,6 +40,8 @@ metadata = MetaData(
 _BUSY_TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40}
+# The second is what a driver says of a connection that was cut under it.
+_GONE = (OperationalError, InterfaceError)
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
 
 
@@ -72,7 +74,7 @@ class Database:
         try:
             with self._reading.connect() as connection:
                 yield connection
-        except OperationalError as error:
+        except _GONE as error:
             raise _unavailable(error) from error
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -85,7 +87,7 @@ class Database:
             if self._writer is not None:
                 return self._writer.run(work)
             return self._run(work)
-        except OperationalError as error:
+        except _GONE as error:
             raise _unavailable(error) from error
 
     def close(self) -> None:
@@ -125,7 +127,7 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _unavailable(error: OperationalError) -> Unavailable:
+def _unavailable(error: DBAPIError) -> Unavailable:
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
     return Unavailable(f"The store did not take the request in time ({reason}). Try again.")
 
