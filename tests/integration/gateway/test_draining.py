@@ -58,6 +58,19 @@ def test_a_replica_that_leaves_finishes_and_gets_nothing_new(
     eventually(lambda: gateway.client.in_flight(f"id-{name}") == {"staying": 0})
 
 
+def test_one_replica_fewer_counts_at_once_and_so_does_one_more(
+    gateway: RunningGateway, start_replica: StartReplica, name: str
+) -> None:
+    one, two = start_replica("one"), start_replica("two")
+    for _ in range(3):
+        gateway.client.put(route(name, one.endpoint, two.endpoint), EPOCH)
+        answers = {gateway.request(f"/team/{name}/echo").json["replica"] for _ in range(40)}
+        assert answers == {"one", "two"}
+        gateway.client.put(route(name, two.endpoint), EPOCH)
+        answers = {gateway.request(f"/team/{name}/echo").json["replica"] for _ in range(20)}
+        assert answers == {"two"}
+
+
 def test_requests_in_flight_outlive_their_workload(
     gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
 ) -> None:

@@ -60,7 +60,7 @@ def cluster(workload_id: str) -> cluster_pb2.Cluster:
     source.ads.SetInParent()
     # Without this Envoy would send to draining replicas once they are the majority.
     built.common_lb_config.healthy_panic_threshold.value = 0
-    # Else Envoy acknowledges a replica's draining at once and acts on it up to a second later.
+    # Else Envoy may gather changes of health for up to a second, having acknowledged them.
     built.common_lb_config.update_merge_window.SetInParent()
     built.circuit_breakers.thresholds.append(no_limits())
     options = http_protocol_options_pb2.HttpProtocolOptions()
