@@ -17,6 +17,7 @@ from tests.integration.local_engine.conftest import (
     wait_until,
 )
 from windlass.engines.engine import ReplicaSpec, ReplicaState, ReplicaTemplate, StaleEpoch
+from windlass.engines.local import ports
 from windlass.engines.local.catalogue import Catalogue
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.kit.supervision.program.directory import Directory
@@ -82,11 +83,16 @@ def test_a_new_engine_adopts_what_runs(machine: Machine) -> None:
     assert adopted == {replica_id: before}
 
 
-def test_a_new_engine_does_not_give_a_running_replicas_port_away(machine: Machine) -> None:
+def test_a_new_engine_does_not_give_a_running_replicas_port_away(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "_LAST", ports._FIRST + 9)
     machine.catalogue(SLEEP)
     taken = {machine.observe(machine.start()).port for _ in range(3)}
     machine.engine = machine.new_engine()
-    assert machine.observe(machine.start()).port not in taken
+    given = [machine.observe(machine.start()).port for _ in range(4)]
+    assert taken.isdisjoint(given)
+    assert len(set(given)) == 4
 
 
 def test_stopping_ends_it_and_says_so(machine: Machine) -> None:

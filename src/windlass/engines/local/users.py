@@ -11,8 +11,8 @@ _FIRST = 2_000_000_000
 """Above every range that Linux distributions assign to people, services, containers or subordinate
 ids; see https://systemd.io/UIDS-GIDS/."""
 _NOBODYS = _FIRST - 1
-_PLATFORMS = 1000
-_OWNERS = 100_000
+_PLATFORMS = 14_000
+_OWNERS = 10_000
 _ROOT_CAPABILITIES = (0, 5, 6, 7)
 """CAP_CHOWN, CAP_KILL, CAP_SETGID and CAP_SETUID, as in capabilities(7)."""
 
