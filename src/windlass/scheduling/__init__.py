@@ -19,7 +19,8 @@ Where to read: `model` and `decisions` (what goes in and out); `planning` and `c
 a plan); `allocate`, `consolidate`, `reclaim` with `reclaim_rules`, `preempt`, `stale_gangs` (the
 actions); `fair_share`, `capacity` and `order` (the rules they share); `making_room` and `victims`
 (how room is made); `placing` and `topology` (nodes and devices); `reserving` (ageing); `reasons`
-and `shortage` (why something waits).
+and `shortage` (why something waits); `remedies` and `what_if` (what would help, what would happen);
+`usage` (past usage for time-weighted sharing).
 """
 
 from windlass.scheduling.decisions import (
@@ -55,6 +56,9 @@ from windlass.scheduling.model import (
 )
 from windlass.scheduling.planning import plan
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, portion
+from windlass.scheduling.remedies import Remedy, RemedyKind, remedies
+from windlass.scheduling.usage import UsageSample, decayed_usage
+from windlass.scheduling.what_if import Changes, Outcome, carried_out, what_if
 
 __all__ = [
     "DEFAULT_POOL",
@@ -63,12 +67,14 @@ __all__ = [
     "WHOLE_DEVICE",
     "Action",
     "Cause",
+    "Changes",
     "Device",
     "DeviceShare",
     "Eviction",
     "LabelOperator",
     "LabelRule",
     "Node",
+    "Outcome",
     "PendingReason",
     "PendingWorkload",
     "Placement",
@@ -79,13 +85,20 @@ __all__ = [
     "QueueNumbers",
     "Quota",
     "ReasonCode",
+    "Remedy",
+    "RemedyKind",
     "Request",
     "Resource",
     "Settings",
     "Snapshot",
     "Taint",
     "Topology",
+    "UsageSample",
     "Workload",
+    "carried_out",
+    "decayed_usage",
     "plan",
     "portion",
+    "remedies",
+    "what_if",
 ]

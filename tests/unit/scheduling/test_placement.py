@@ -1,32 +1,26 @@
 """What fits where, and why not, in numbers."""
 
+from tests.unit.scheduling.building import GIB, node, whole, workload
 from windlass.scheduling import (
     WHOLE_DEVICE,
     Device,
     DeviceShare,
+    LabelOperator,
+    LabelRule,
     Node,
     Placement,
+    PlacementStrategy,
     Pod,
     ReasonCode,
     Request,
     Resource,
+    Settings,
     Snapshot,
+    Taint,
     Workload,
     plan,
     portion,
 )
-
-GIB = 1024**3
-
-
-def node(name: str, gpus: int = 0, cores: int = 64, memory_gib: int = 256) -> Node:
-    devices = tuple(Device(f"{name}-gpu{index}", 80 * GIB) for index in range(gpus))
-    return Node(name, cores * 1000, memory_gib * GIB, devices)
-
-
-def workload(name: str, request: Request, pods: int = 1, **more: object) -> Workload:
-    made = tuple(Pod(f"{name}-{index}", request) for index in range(pods))
-    return Workload(name, made, **more)  # type: ignore[arg-type]
 
 
 def nodes_used(snapshot: Snapshot) -> dict[str, str]:
@@ -172,7 +166,7 @@ def test_fragmentation_is_told_apart_by_the_numbers() -> None:
     one = workload("one", Request(devices=1, cpu_millicores=10), pods=2)
     nodes = (node("a", gpus=2, cores=1), node("b", gpus=2, cores=1))
     pods = tuple(
-        Pod(f"one-{i}", one.pods[i].request, Placement(name, (_whole(f"{name}-gpu0"),)))
+        Pod(f"one-{i}", one.pods[i].request, whole(name, range(1)))
         for i, name in enumerate(("a", "b"))
     )
     two = workload("two", Request(devices=2))
@@ -212,5 +206,59 @@ def test_the_order_of_the_snapshot_does_not_matter() -> None:
     assert plan(Snapshot(nodes, workloads)) == plan(Snapshot(nodes[::-1], workloads[::-1]))
 
 
-def _whole(device_id: str) -> DeviceShare:
-    return DeviceShare(device_id, WHOLE_DEVICE, 80 * GIB)
+def test_gpus_can_be_spread_over_nodes() -> None:
+    spread = Settings(gpu_strategy=PlacementStrategy.SPREAD)
+    nodes = (node("a", gpus=4), node("b", gpus=4))
+    pods = workload("w", Request(devices=1), pods=2)
+    decided = plan(Snapshot(nodes, (pods,), settings={"default": spread}))
+    assert {place.node for place in decided.placements.values()} == {"a", "b"}
+
+
+def test_cpu_only_pods_are_packed_or_spread_on_their_own() -> None:
+    nodes = (node("a", cores=8), node("b", cores=8))
+    pods = workload("w", Request(cpu_millicores=1000), pods=2)
+    packed = plan(Snapshot(nodes, (pods,)))
+    assert {place.node for place in packed.placements.values()} == {"a"}
+    spread = Settings(cpu_strategy=PlacementStrategy.SPREAD)
+    decided = plan(Snapshot(nodes, (pods,), settings={"default": spread}))
+    assert {place.node for place in decided.placements.values()} == {"a", "b"}
+
+
+def test_a_taint_keeps_pods_off_unless_they_tolerate_it() -> None:
+    taint = Taint("dedicated", "vision")
+    snapshot = Snapshot(
+        (node("a", taints=(taint,)),),
+        (
+            workload("lets", Request(cpu_millicores=1), tolerations=frozenset({taint})),
+            workload("kept", Request(cpu_millicores=1)),
+        ),
+    )
+    decided = plan(snapshot)
+    assert set(decided.placements) == {"lets-0"}
+    assert "taint" in decided.pending[0].reasons[0].message
+
+
+def test_affinity_rules_choose_nodes_by_label_and_pods_are_packed_on_those() -> None:
+    nodes = (node("a", labels={"gpu": "a100"}), node("b", labels={"gpu": "h100"}), node("c"))
+    rules = {
+        "in": LabelRule("gpu", LabelOperator.IN, frozenset({"h100"})),
+        "none": LabelRule("gpu", LabelOperator.DOES_NOT_EXIST),
+        "some": LabelRule("gpu", LabelOperator.EXISTS),
+        "out": LabelRule("gpu", LabelOperator.NOT_IN, frozenset({"a100", "h100"})),
+    }
+    asks = tuple(
+        workload(name, Request(cpu_millicores=1), affinity=(rule,)) for name, rule in rules.items()
+    )
+    places = plan(Snapshot(nodes, asks)).placements
+    assert {pod: place.node for pod, place in places.items()} == {
+        "in-0": "b",
+        "none-0": "c",
+        "some-0": "b",
+        "out-0": "c",
+    }
+
+
+def test_a_node_with_less_cpu_free_is_passed_over() -> None:
+    nodes = (node("a", gpus=1, cores=1), node("b", gpus=4, cores=8))
+    asks = workload("w", Request(devices=1, cpu_millicores=2000))
+    assert nodes_used(Snapshot(nodes, (asks,))) == {"w-0": "b"}

@@ -1,0 +1,117 @@
+"""What holds of every plan, on random snapshots in which some workloads run and others wait."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.scheduling.snapshots import (
+    Maker,
+    below_minimum,
+    busy,
+    over_bounds,
+    oversubscribed,
+    places_after,
+    shuffled,
+    without_need,
+)
+from windlass.scheduling import Snapshot, carried_out, plan, remedies
+from windlass.scheduling.what_if import apply, served
+
+EXAMPLES = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def check_soundness(snapshot: Snapshot) -> None:
+    decided = plan(snapshot)
+    places = places_after(snapshot, decided)
+    assert oversubscribed(snapshot, places) == []
+    assert over_bounds(snapshot, places) == []
+    assert below_minimum(snapshot, places) == []
+    assert without_need(snapshot, decided) == []
+    assert plan(carried_out(snapshot, decided)).is_empty
+
+
+@EXAMPLES
+@given(busy())
+def test_nothing_is_oversubscribed(snapshot: Snapshot) -> None:
+    assert oversubscribed(snapshot, places_after(snapshot, plan(snapshot))) == []
+
+
+@EXAMPLES
+@given(busy())
+def test_limits_and_quota_of_non_preemptible_work_hold_at_every_level(snapshot: Snapshot) -> None:
+    assert over_bounds(snapshot, places_after(snapshot, plan(snapshot))) == []
+
+
+@EXAMPLES
+@given(busy())
+def test_no_workload_runs_in_part(snapshot: Snapshot) -> None:
+    assert below_minimum(snapshot, places_after(snapshot, plan(snapshot))) == []
+
+
+@EXAMPLES
+@given(busy())
+def test_nobody_is_evicted_who_could_have_stayed(snapshot: Snapshot) -> None:
+    assert without_need(snapshot, plan(snapshot)) == []
+
+
+@EXAMPLES
+@given(busy())
+def test_every_eviction_is_for_somebody_who_runs(snapshot: Snapshot) -> None:
+    decided = plan(snapshot)
+    running = {
+        workload.id
+        for workload in carried_out(snapshot, decided).workloads
+        if any(pod.placement is not None for pod in workload.pods)
+    }
+    for eviction in decided.evictions:
+        assert eviction.cause.beneficiary in running, eviction
+
+
+@EXAMPLES
+@given(busy())
+def test_a_plan_carried_out_and_planned_again_is_empty(snapshot: Snapshot) -> None:
+    assert plan(carried_out(snapshot, plan(snapshot))).is_empty
+
+
+@EXAMPLES
+@given(busy(), st.lists(st.integers(0, 100), min_size=3, max_size=7))
+def test_the_order_of_the_snapshot_does_not_matter(snapshot: Snapshot, order: list[int]) -> None:
+    assert plan(shuffled(snapshot, order)) == plan(snapshot)
+
+
+@EXAMPLES
+@given(busy())
+def test_room_for_all_that_waits_takes_no_running_workload_away(snapshot: Snapshot) -> None:
+    settled = carried_out(snapshot, plan(snapshot))
+    largest = max(settled.nodes, key=lambda node: len(node.devices))
+    more = tuple(
+        replace(largest, name=f"more{index}", cpu_millicores=10**9, memory_bytes=10**15)
+        for index in range(sum(len(workload.pods) for workload in settled.workloads))
+    )
+    decided = plan(replace(settled, nodes=settled.nodes + more))
+    assert served(settled, plan(settled)) <= served(settled, decided)
+
+
+@EXAMPLES
+@given(st.randoms(use_true_random=False))
+def test_every_remedy_makes_the_workload_run(random: object) -> None:
+    snapshot = Maker(random).busy()  # type: ignore[arg-type]
+    decided = plan(snapshot)
+    for pending in decided.pending[:3]:
+        for remedy in remedies(snapshot, pending.workload_id, decided):
+            changed = apply(snapshot, remedy.changes)
+            assert pending.workload_id in served(changed, plan(changed)), remedy
+
+
+@pytest.mark.long
+@settings(EXAMPLES, max_examples=5000)
+@given(busy())
+def test_all_of_it_on_many_more_snapshots(snapshot: Snapshot) -> None:
+    check_soundness(snapshot)

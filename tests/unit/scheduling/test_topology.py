@@ -1,0 +1,65 @@
+"""Pods of one workload together, as far as asked and possible."""
+
+from dataclasses import replace
+
+from tests.unit.scheduling.building import node, running, workload
+from windlass.scheduling import Node, Request, Snapshot, Topology, plan
+
+LEVELS = ("zone", "rack")
+IN_RACK = Topology(LEVELS, required="rack")
+IN_ZONE = Topology(LEVELS, required="zone", preferred="rack")
+NEAR = Topology(LEVELS, preferred="rack")
+
+
+def racked(name: str, zone: str, rack: str, gpus: int = 2) -> Node:
+    return node(name, gpus=gpus, labels={"zone": zone, "rack": rack})
+
+
+NODES = (
+    racked("a1", "z1", "a"),
+    racked("a2", "z1", "a"),
+    racked("b1", "z1", "b"),
+    racked("c1", "z2", "c"),
+    racked("c2", "z2", "c"),
+    racked("c3", "z2", "c"),
+)
+
+
+def nodes_of(snapshot: Snapshot) -> list[str]:
+    return sorted(place.node for place in plan(snapshot).placements.values())
+
+
+def test_a_required_level_takes_the_fullest_domain_that_has_room() -> None:
+    gang = workload("w", Request(devices=2), pods=2, topology=IN_RACK)
+    assert nodes_of(Snapshot(NODES, (gang,))) == ["a1", "a2"]
+
+
+def test_what_fits_no_domain_of_the_required_level_waits_and_is_told_so() -> None:
+    gang = workload("w", Request(devices=2), pods=4, topology=IN_RACK)
+    decided = plan(Snapshot(NODES, (gang,)))
+    assert decided.is_empty
+    assert "no rack has room for all" in decided.pending[0].reasons[0].message
+
+
+def test_a_preferred_level_widens_to_the_required_one() -> None:
+    gang = workload("w", Request(devices=2), pods=3, topology=IN_ZONE)
+    assert nodes_of(Snapshot(NODES, (gang,))) == ["c1", "c2", "c3"]
+    without_c3 = tuple(each for each in NODES if each.name != "c3")
+    assert nodes_of(Snapshot(without_c3, (gang,))) == ["a1", "a2", "b1"]
+
+
+def test_a_preferred_level_alone_never_keeps_pods_waiting() -> None:
+    gang = workload("w", Request(devices=2), pods=6, topology=NEAR)
+    assert len(nodes_of(Snapshot(NODES, (gang,)))) == 6
+
+
+def test_pods_that_come_later_join_the_domain_of_those_that_run() -> None:
+    first = running("w", ("b1", 0), gpus=1)
+    later = replace(workload("w", Request(devices=1), pods=2).pods[1], id="w-later")
+    both = replace(first, pods=(*first.pods, later), min_members=1, topology=IN_RACK)
+    assert nodes_of(Snapshot(NODES, (both,))) == ["b1"]
+
+
+def test_nodes_without_the_labels_are_in_no_domain() -> None:
+    gang = workload("w", Request(devices=2), pods=2, topology=IN_RACK)
+    assert plan(Snapshot((node("x", gpus=8),), (gang,))).is_empty
