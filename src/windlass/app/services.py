@@ -8,7 +8,7 @@ import structlog
 from windlass.app.data_directory import DataDirectory
 from windlass.gateway.processes import Address as ListenAddress
 from windlass.gateway.processes import Command, envoy_command, gate_command
-from windlass.kit.supervision.control import kill, launch, settle, stop
+from windlass.kit.supervision.control import kill, launch, settle
 from windlass.kit.supervision.observation import State, observe
 from windlass.kit.supervision.specification import Restart, Specification
 from windlass.settings import Address
@@ -57,11 +57,10 @@ class Services:
             self._launch(ENVOY, envoy_command(self.data.gateway, listen))
 
     def stop(self, grace_seconds: float) -> None:
-        """End both, Envoy first, and wait until they are gone."""
+        """End both, Envoy first, and wait until they are gone. Raises TimeoutError."""
         for name in (ENVOY, GATE):
             if (self.data.services / name).exists():
-                stop(self.data.services / name, grace_seconds, "windlass down")
-                kill(self.data.services / name, grace_seconds + 5.0)
+                kill(self.data.services / name, grace_seconds=grace_seconds)
 
     def _launch(self, name: str, command: Command) -> None:
         # What a supervisor that was killed left behind must be gone first.

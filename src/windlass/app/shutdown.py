@@ -25,8 +25,11 @@ def end_everything(settings: Settings) -> None:
     data.prepare()
     _end_control_planes(data)
     with data.joined(alone=True):
-        make_engine(settings, data, Catalogue()).stop_everything(_REPLICA_GRACE_SECONDS)
-        Services(data, settings.gateway).stop(_SERVICE_GRACE_SECONDS)
+        try:
+            make_engine(settings, data, Catalogue()).stop_everything(_REPLICA_GRACE_SECONDS)
+            Services(data, settings.gateway).stop(_SERVICE_GRACE_SECONDS)
+        except TimeoutError as error:
+            raise StillRunning(f"{error}. Try again once they can be ended.") from None
 
 
 def _end_control_planes(data: DataDirectory) -> None:
