@@ -33,8 +33,6 @@ class Reason(StrEnum):
     """No traffic, and replicas did not become ready in time."""
     METRIC = "Metric"
     """The metric's ratio to its target (horizontal rule)."""
-    WITHIN_TOLERANCE = "WithinTolerance"
-    """The metric is near enough to its target (horizontal rule)."""
     STABILIZATION = "Stabilization"
     """More were recommended within the stabilization window (horizontal rule)."""
     SCALE_UP_LIMIT = "ScaleUpLimit"
@@ -83,7 +81,6 @@ class HorizontalRecommendation:
     """What the horizontal rule asks for, before stabilization, limits and bounds."""
 
     desired: int
-    reason: Reason
     average: float
     """The mean of the metric over the replicas that told it."""
     target: float

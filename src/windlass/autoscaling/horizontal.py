@@ -86,13 +86,11 @@ class HorizontalAutoscaler:
             target,
             self._settings.tolerance,
         )
-        reason = Reason.WITHIN_TOLERANCE if desired == self._replicas else Reason.METRIC
-        found = HorizontalRecommendation(desired, reason, math.fsum(told) / len(told), target)
+        found = HorizontalRecommendation(desired, math.fsum(told) / len(told), target)
         stabilized = self._stabilization.apply(
             desired, self._settings.downscale_stabilization_s, now
         )
-        if stabilized != desired:
-            reason = Reason.STABILIZATION
+        reason = Reason.METRIC if stabilized == desired else Reason.STABILIZATION
         return self._limited(stabilized, reason, found)
 
     def update(self, settings: HorizontalSettings) -> None:
