@@ -199,7 +199,8 @@ def test_down_ends_everything_and_the_next_start_starts_what_is_desired(
 def shared_platform(scratch_root: Path, postgresql_url: str) -> Iterator[tuple[Platform, str]]:
     """A platform on PostgreSQL, and the database's address."""
     folder = Path(tempfile.mkdtemp(dir=scratch_root))
-    for platform in running(folder / "data", "--database", postgresql_url):
+    options = ("--database", postgresql_url, "--domain", "models.example")
+    for platform in running(folder / "data", *options):
         yield platform, postgresql_url
 
 
@@ -223,6 +224,8 @@ def test_control_planes_that_join_share_the_work_and_take_over(
         eventually(lambda: ask(first, address, "GET", workload)["phase"] == "Running", "Running")
         assert first.ask("steady").status == 200
         assert first.ask("by-the-joined").status == 200
+        host = {"Host": "by-the-joined-runai-default.models.example"}
+        assert fetch(first.gateway, headers=host).status == 200, "under the domain of the first"
         assert before <= set(World(first.data_dir).everything())
 
         run_windlass("down", "--data-dir", str(first.data_dir))

@@ -37,6 +37,8 @@ def run_control_plane(settings: Settings) -> None:
     """
     data = DataDirectory(settings.data_dir)
     data.prepare()
+    # The store and its journal, too, are made for the platform's own user alone.
+    os.umask(0o077)
     with data.joined(alone=settings.join is None) as membership:
         context = _prepare(settings, data)
         listener = bind(context.api_address, "--listen")
@@ -54,6 +56,8 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
         foundation = lay_foundation(data, database, settings.domain, SystemClock())
     finally:
         database.close()
+    if settings.join is not None:
+        settings = _as_the_first(settings, data)
     suffix = f":{os.getpid()}" if settings.join else ""
     return Context(
         settings=settings,
@@ -62,17 +66,18 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
         foundation=foundation,
         catalogue=catalogue,
         api_address=settle_address(data, f"api{suffix}", settings.listen),
-        gateway_address=_gateway_address(settings, data),
+        gateway_address=settle_address(data, "gateway", settings.gateway),
         started_at=time.time(),
     )
 
 
-def _gateway_address(settings: Settings, data: DataDirectory) -> Address:
-    """Who joins has the gateway that is there."""
-    known = read_json(data.administrator).get("gateway_url") if settings.join else None
-    if known is None:
-        return settle_address(data, "gateway", settings.gateway)
-    return Address.parse(str(known).removeprefix("http://"))
+def _as_the_first(settings: Settings, data: DataDirectory) -> Settings:
+    """The settings of one that joins: there is one gateway, under one domain."""
+    known = read_json(data.administrator)
+    if "gateway_url" not in known:
+        return settings
+    gateway = Address.parse(str(known["gateway_url"]).removeprefix("http://"))
+    return settings.model_copy(update={"gateway": gateway, "domain": known["domain"]})
 
 
 def _empty_metrics(data: DataDirectory) -> None:
