@@ -50,7 +50,7 @@ def main() -> None:
         {
             "workloads": f"{FEW} and {MANY}",
             "Envoy worker threads": WORKERS,
-            "placement": f"measured on core {MEASURED_CORE}, load and replicas on core {OTHER_CORE}",
+            "placement": f"measured on core {MEASURED_CORE}, all else on core {OTHER_CORE}",
             "connections": CONNECTIONS,
             "seconds a run": seconds,
             "pairs": PAIRS,

@@ -71,4 +71,8 @@ class Gateway(Protocol):
         """Make these the only routes, changing nothing that is already so."""
 
     def in_flight(self, workload_id: str) -> Mapping[str, int]:
-        """Requests now in flight, by replica id, of replicas listed or still draining."""
+        """Requests now in flight, by replica id, of replicas listed or still draining.
+
+        A replica that `put` no longer lists drains; it is left out once its last request has ended.
+        That of a removed workload does the same.
+        """
