@@ -11,8 +11,9 @@ from windlass.settings import Settings
 
 def run(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises ClientError that says why it cannot start."""
-    # Read by prometheus_client when it is first imported.
+    # Read by libraries when they are first imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.data_dir / "metrics")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     _log_to_standard_error()
     from windlass.app.addresses import AddressTaken
     from windlass.app.bootstrap import OtherDirectory
