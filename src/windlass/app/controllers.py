@@ -88,6 +88,8 @@ class Controllers:
         return None
 
     def _control(self, lease: Lease, epoch: int) -> None:
+        # From the start: with many workloads, what comes before the loop takes its time.
+        Maintenance([self._renewal(lease, epoch)], self._clock).start(self._stop, _LOOK_SECONDS)
         self._services.ensure()
         wake_ups = WakeUps(self._context.data.wake_up)
         feed = ChangeFeed(self._database)
@@ -117,8 +119,7 @@ class Controllers:
         self._give_routes(workloads, around)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
-        tasks = self._tasks(lease, loop, engine, epoch)
-        Maintenance(tasks, self._clock).start(self._stop, _LOOK_SECONDS)
+        Maintenance(self._tasks(loop, engine), self._clock).start(self._stop, _LOOK_SECONDS)
         self._listen_to_postgresql()
         self._when_ready()
         while not self._stop.is_set():
@@ -162,15 +163,16 @@ class Controllers:
         except Unavailable as error:
             _log.warning("the change feed cannot be read", reason=error.message)
 
-    def _tasks(
-        self, lease: Lease, loop: ControlLoop, engine: LocalEngine, epoch: int
-    ) -> Sequence[Task]:
-        waker = Waker(self._context.data.wake_up)
-
+    def _renewal(self, lease: Lease, epoch: int) -> Task:
         def renew() -> None:
             if not lease.renew(epoch):
                 _log.error("another control plane has the lease now", epoch=epoch)
                 self.stop()
+
+        return Task("lease", _RENEW_SECONDS, renew)
+
+    def _tasks(self, loop: ControlLoop, engine: LocalEngine) -> Sequence[Task]:
+        waker = Waker(self._context.data.wake_up)
 
         def wake_the_lost() -> None:
             for replica_id in engine.lost():
@@ -183,7 +185,6 @@ class Controllers:
         return (
             Task("gateway processes", _LOOK_SECONDS, self._services.ensure),
             Task("lost replicas", _LOOK_SECONDS, wake_the_lost),
-            Task("lease", _RENEW_SECONDS, renew),
             Task("resync", RESYNC_SECONDS, loop.resync),
             Task("old records", _HOUSEKEEPING_SECONDS, clean_up),
         )

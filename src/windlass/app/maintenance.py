@@ -19,7 +19,7 @@ class Task:
     name: str
     every_seconds: float
     run: Callable[[], object]
-    """May raise Unavailable or OSError: then it is tried again at the next look."""
+    """What it raises is logged, and it is tried again at the next look."""
 
 
 class Maintenance:
@@ -51,7 +51,7 @@ class Maintenance:
                 _log.warning("a task is put off", task=task.name, reason=str(error))
                 continue
             except Exception:
-                # The others must go on: the lease is among them.
+                # The others must go on.
                 _log.exception("a task failed", task=task.name)
                 continue
             self._due[task.name] = self._clock.monotonic() + task.every_seconds
