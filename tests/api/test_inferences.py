@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.api.serving import INFERENCES, NOBODY, SPEC, WORKLOADS, Api
+from windlass.workloads.phases import DesiredPhase, Phase
+from windlass.workloads.store import save_decided
 
 PROJECT = "default"
 LONGEST = 63 - len(f"-runai-{PROJECT}")
@@ -199,6 +201,23 @@ def test_a_deletion_answers_202_twice_and_404_once_gone(api: Api) -> None:
         assert api.ask("GET", path).status_code == 404
     assert api.delete(workload_id).status_code == 404
     assert api.create("short-lived")["workloadId"] != workload_id
+
+
+def test_a_decision_from_before_a_deletion_does_not_undo_its_phase(api: Api) -> None:
+    workload_id = api.create("decided-too-late")["workloadId"]
+    assert api.delete(workload_id).status_code == 202
+
+    def save(desired: DesiredPhase) -> None:
+        values = {"phase": Phase.RUNNING.value, "running_pods": 1}
+        api.database.write(
+            lambda connection: save_decided(connection, workload_id, values, 0.0, desired)
+        )
+
+    save(DesiredPhase.RUNNING)
+    shown = api.get(f"{INFERENCES}/{workload_id}")
+    assert (shown["desiredPhase"], shown["actualPhase"]) == ("Deleted", "Deleting")
+    save(DesiredPhase.DELETED)
+    assert api.get(f"{INFERENCES}/{workload_id}")["actualPhase"] == "Running"
 
 
 def test_what_is_gone_is_listed_as_deleted(api: Api) -> None:

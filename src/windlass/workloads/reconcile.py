@@ -199,7 +199,7 @@ class WorkloadReconciler:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
             store.save_pods(connection, before, pods, now)
             if values:
-                store.save_workload(connection, record.id, values, told_at)
+                store.save_decided(connection, record.id, values, told_at, record.desired_phase)
             store.add_events(connection, record.id, events, told_at)
 
         self._around.database.write(save)
@@ -244,6 +244,7 @@ class WorkloadReconciler:
             record_change(connection, WORKLOAD, record.id)
 
         self._around.database.write(save)
+        self._around.wake(PLACEMENT, EVERYTHING)
 
     def _stop(self, pod: Pod, decision: Decision, *, routed: bool) -> float | None:
         """Stop a replica that is to stop, once no request can still be under way."""

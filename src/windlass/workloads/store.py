@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Update, delete, insert, select, update
 
 from windlass.engines.engine import DeviceShare, ExitReason
 from windlass.kit.ids import new_id
@@ -88,9 +88,27 @@ def save_workload(
     connection: Connection, workload_id: str, values: Mapping[str, Any], now: float
 ) -> None:
     """Change columns of a workload."""
-    connection.execute(
-        update(workload).where(workload.c.id == workload_id).values(updated_at=now, **values)
-    )
+    connection.execute(_change(workload_id, values, now))
+
+
+def save_decided(
+    connection: Connection,
+    workload_id: str,
+    values: Mapping[str, Any],
+    now: float,
+    desired: DesiredPhase,
+) -> None:
+    """Change columns of a workload by a decision that was taken for `desired`.
+
+    Where something else is desired by now, nothing is changed: its change row has the workload
+    looked at again.
+    """
+    statement = _change(workload_id, values, now)
+    connection.execute(statement.where(workload.c.desired_phase == desired.value))
+
+
+def _change(workload_id: str, values: Mapping[str, Any], now: float) -> Update:
+    return update(workload).where(workload.c.id == workload_id).values(updated_at=now, **values)
 
 
 def remove_pods(connection: Connection, pod_ids: Sequence[str]) -> None:
