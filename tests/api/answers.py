@@ -24,7 +24,10 @@ def check_answer(method: str, path: str, answer: httpx.Response) -> None:
     assert answer.status_code < 500 or answer.status_code == 503, told
     if answer.status_code >= 400:
         check_error(answer, told)
-    problems = [*_published_problems(method, path.partition("?")[0], answer)]
+    problems = []
+    if answer.headers["content-type"] == "application/json":
+        body = answer.json()
+        problems = list(published_problems(method, path, answer.status_code, body))
     assert not problems, f"{told}\n" + "\n".join(problems)
 
 
@@ -42,12 +45,14 @@ def check_error(answer: httpx.Response, told: str = "") -> None:
         assert int(answer.headers["retry-after"]) > 0, told
 
 
-def _published_problems(method: str, path: str, answer: httpx.Response) -> Iterator[str]:
+def published_problems(method: str, path: str, status: int, body: Any) -> Iterator[str]:
+    """What keeps a body from being what is published; none where nothing is."""
+    place = path.partition("?")[0]
     for document in (INFERENCES, NEIGHBOURS):
         for operation in published_operations(document):
             verb, _, template = operation.partition(" ")
-            if verb == method and _fits(template, path):
-                found = answer_problems(document, operation, answer.status_code, _body(answer))
+            if verb == method and _fits(template, place):
+                found = answer_problems(document, operation, status, body)
                 yield from (problem for problem in found if not _is_ours(problem))
 
 
@@ -58,10 +63,6 @@ def _fits(template: str, path: str) -> bool:
         one == other or (one.startswith("{") and other not in ("count", "inferences"))
         for one, other in zip(wanted, given, strict=True)
     )
-
-
-def _body(answer: httpx.Response) -> Any:
-    return answer.json()
 
 
 def _is_ours(problem: str) -> bool:

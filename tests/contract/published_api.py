@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 INFERENCES = "inferences.json"
 NEIGHBOURS = "neighbours.json"
@@ -79,6 +80,8 @@ def published_operations(document: str) -> list[str]:
     ]
 
 
+# Of the two schemas that `_converted` makes of one that is nullable.
+_NOT_NULL = 1
 _ERROR_RESPONSE = "#/components/responses/400BadRequest"
 
 
@@ -110,9 +113,20 @@ def _resolve(facts: Schema, schema: Schema) -> Schema:
 
 
 def _problems(document: str, schema: Schema, body: object) -> Iterator[str]:
-    for error in _validator(document, json.dumps(schema)).iter_errors(body):
+    found = _validator(document, json.dumps(schema)).iter_errors(body)
+    for error in chain.from_iterable(_precise(error) for error in found):
         place = error.json_path.removeprefix("$").removeprefix(".") or "body"
         yield f"{place}: {error.message[:300]}"
+
+
+def _precise(error: ValidationError) -> Iterator[ValidationError]:
+    """Of something that may be null and is not, what is wrong with it rather than that it is."""
+    if error.validator != "anyOf" or error.instance is None:
+        yield error
+        return
+    for inner in error.context:
+        if inner.schema_path[0] == _NOT_NULL:
+            yield from _precise(inner)
 
 
 @cache

@@ -1,0 +1,67 @@
+"""What the API says of workloads that really run, wait, crash and go is as published."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.answers import published_problems
+from tests.end_to_end.platforms import Platform, canary, eventually
+
+WORKLOADS = "/api/v1/workloads"
+FULL: dict[str, Any] = {
+    "args": "some words",
+    "environmentVariables": [{"name": "A", "value": "b"}],
+    "labels": [{"name": "a", "value": "b"}],
+    "compute": {
+        "gpuDevicesRequest": 1,
+        "gpuRequestType": "memory",
+        "gpuMemoryRequest": "10Gi",
+        "cpuCoreRequest": 0.1,
+        "cpuCoreLimit": 1,
+        "cpuMemoryRequest": "10Mi",
+        "cpuMemoryLimit": "1Gi",
+    },
+}
+
+
+@pytest.fixture
+def ids(platform: Platform) -> Iterator[dict[str, str]]:
+    """One workload in each state, by state."""
+    specs = {
+        "running": canary(**FULL),
+        "waiting": canary(compute={"gpuDevicesRequest": 5}),
+        "crashing": canary("--exit-at-start 1"),
+        "gone": canary(),
+    }
+    made = {
+        name: str(platform.submit(f"published-{name}", spec)["workloadId"])
+        for name, spec in specs.items()
+    }
+    platform.wait_for_phase(made["running"], "Running")
+    platform.wait_for_phase(made["waiting"], "Pending")
+    eventually(lambda: platform.workload(made["crashing"])["phaseReason"], "the crash")
+    platform.wait_for_phase(made["gone"], "Running")
+    platform.delete(made["gone"])
+    yield made
+    for name in ("running", "waiting", "crashing"):
+        platform.delete(made[name])
+
+
+def test_answers_about_workloads_in_every_state_are_as_published(
+    platform: Platform, ids: dict[str, str]
+) -> None:
+    paths = [WORKLOADS, f"{WORKLOADS}?deleted=true", "/api/v1/clusters"]
+    for name, workload_id in ids.items():
+        paths += [f"{WORKLOADS}/{workload_id}/{part}" for part in ("pods", "events")]
+        paths.append(f"{WORKLOADS}/{workload_id}/pods?deleted=true")
+        if name != "gone":
+            paths += [f"{WORKLOADS}/{workload_id}", f"{WORKLOADS}/inferences/{workload_id}"]
+    for path in paths:
+        answer = platform.call("GET", path)
+        assert answer.status == 200, path
+        problems = list(published_problems("GET", path, answer.status, answer.json()))
+        assert not problems, (path, problems)
+    shown = platform.workload(ids["waiting"])
+    assert shown["pendingSchedulingMessages"], "one that the check has looked at"
+    assert platform.pods(ids["running"])[0]["allocatedResources"]["gpu"] > 0
