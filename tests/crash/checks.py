@@ -1,7 +1,9 @@
 """Compares what was promised, what is on record and what runs. Each finding is one line."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tests.crash.churn import Entry
 from tests.crash.killing import ENVOYS, Kill
@@ -114,10 +116,11 @@ def unexcused_failures(traffic: SteadyTraffic, kills: Sequence[Kill]) -> Iterato
     On its way are Envoy and the workload's own replicas, until they are back. Control plane and
     gate are not.
     """
+    excuses = list(_excuses(traffic, kills))
     failures = [
         attempt
         for attempt in traffic.failures
-        if not any(_excuses(kill, attempt, traffic) for kill in kills)
+        if not any(excuse.covers(attempt) for excuse in excuses)
     ]
     if len(failures) > _SHOWN:
         yield f"{traffic.name}{traffic.path}: {len(failures)} failures; these are the first"
@@ -130,16 +133,29 @@ def unexcused_failures(traffic: SteadyTraffic, kills: Sequence[Kill]) -> Iterato
         )
 
 
-def _excuses(kill: Kill, attempt: Attempt, traffic: SteadyTraffic) -> bool:
-    if attempt.ended < kill.at:
-        return False
-    if kill.what in ENVOYS:
-        # Whoever is answered at all is answered by an Envoy, which must know what to do.
-        back_at = traffic.first_success_after(kill.gone_at)
-        return attempt.status is None and (back_at is None or attempt.began < back_at)
-    if kill.workload_id == traffic.workload_id:
-        return kill.back_at is None or attempt.began < kill.back_at
-    return False
+@dataclass(frozen=True, slots=True)
+class _Excuse:
+    """For requests under way at some moment between two; monotonic seconds."""
+
+    begins: float
+    ends: float
+    also_answers: bool
+    """Whether a wrong answer is excused as well as none."""
+
+    def covers(self, attempt: Attempt) -> bool:
+        overlaps = self.begins <= attempt.ended and attempt.began < self.ends
+        return overlaps and (self.also_answers or attempt.status is None)
+
+
+def _excuses(traffic: SteadyTraffic, kills: Sequence[Kill]) -> Iterator[_Excuse]:
+    for kill in kills:
+        if kill.what in ENVOYS:
+            back_at = traffic.first_success_after(kill.gone_at)
+            # Whoever is answered at all is answered by an Envoy, which must know what to do.
+            yield _Excuse(kill.at, math.inf if back_at is None else back_at, also_answers=False)
+        elif kill.workload_id == traffic.workload_id:
+            back_at = kill.back_at
+            yield _Excuse(kill.at, math.inf if back_at is None else back_at, also_answers=True)
 
 
 def _is_below(process: ReplicaProcess, main: Sequence[ReplicaProcess]) -> bool:

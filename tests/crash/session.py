@@ -91,12 +91,20 @@ class Session:
                 self._kill(min(KILLS_BETWEEN_CHECKS, kills - done))
                 self._check()
                 print(f"{len(self._killer.kills)} kills, all well", flush=True)
+                self._renew_token()
         finally:
             for traffic in self._traffic:
                 traffic.stop()
             for churn in self._churn:
                 churn.stop()
         return self._report(time.monotonic() - began)
+
+    def _renew_token(self) -> None:
+        """A session may outlast a token."""
+        token = self._platform.sign_in()
+        for traffic in self._traffic:
+            if traffic.headers:
+                traffic.headers = {"Authorization": f"Bearer {token}"}
 
     def _deploy_steady(self) -> tuple[list[SteadyTraffic], set[str]]:
         open_one = self._deploy("steady-open", 1)

@@ -4,6 +4,7 @@ import http.client
 import json
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -58,12 +59,10 @@ class SteadyTraffic:
 
     def first_success_after(self, moment: float) -> float | None:
         """When the first request that began after this moment was answered well."""
-        answered = (
-            attempt.ended
-            for attempt in list(self.attempts)
-            if attempt.began > moment and attempt.failure is None
-        )
-        return next(answered, None)
+        attempts = self.attempts
+        first = bisect_right(attempts, moment, key=lambda attempt: attempt.began)
+        later = (attempts[index] for index in range(first, len(attempts)))
+        return next((attempt.ended for attempt in later if attempt.failure is None), None)
 
     def _run(self) -> None:
         address = urlsplit(self.gateway).netloc

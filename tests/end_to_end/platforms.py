@@ -147,16 +147,19 @@ class Platform:
     @property
     def token(self) -> str:
         """A bearer token of the first administrator."""
-        if self._token is None:
-            known = self.administrator
-            body = {
-                "grantType": "client_credentials",
-                "clientID": known["client_id"],
-                "clientSecret": known["client_secret"],
-            }
-            answer = fetch(f"{known['url']}/api/v1/token", "POST", json.dumps(body).encode())
-            assert answer.status == 200, answer.body
-            self._token = str(answer.json()["accessToken"])
+        return self._token or self.sign_in()
+
+    def sign_in(self) -> str:
+        """A new token, used from now on."""
+        known = self.administrator
+        body = {
+            "grantType": "client_credentials",
+            "clientID": known["client_id"],
+            "clientSecret": known["client_secret"],
+        }
+        answer = fetch(f"{known['url']}/api/v1/token", "POST", json.dumps(body).encode())
+        assert answer.status == 200, answer.body
+        self._token = str(answer.json()["accessToken"])
         return self._token
 
     def call(self, method: str, path: str, body: Any = None) -> Answer:
