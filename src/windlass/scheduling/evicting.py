@@ -15,22 +15,22 @@ def eviction_of(workload: Workload, pod_id: str, cause: Cause, *, moves: bool) -
 
 
 def _message(workload: Workload, pod_id: str, cause: Cause, *, moves: bool) -> str:
-    fate = "is moved to another place" if moves else "loses its place"
+    gives_way = "is moved to make room for" if moves else "loses its place to"
     match cause.action:
         case Action.CONSOLIDATE:
             return (
-                f"Pod {pod_id} {fate}, so that what is free lies together for workload "
-                f"{cause.beneficiary}."
+                f"Pod {pod_id} {gives_way} workload {cause.beneficiary}: what is free then lies "
+                "together."
             )
         case Action.PREEMPT:
             return (
-                f"Pod {pod_id} {fate} to workload {cause.beneficiary} of the same queue, whose "
+                f"Pod {pod_id} {gives_way} workload {cause.beneficiary} of the same queue, whose "
                 f"priority {cause.beneficiary_priority} is higher than {workload.priority}."
             )
         case Action.RECLAIM:
             numbers = " ".join(map(_queue_sentence, cause.queues))
             return (
-                f"Pod {pod_id} {fate} to workload {cause.beneficiary} of another queue. {numbers}"
+                f"Pod {pod_id} {gives_way} workload {cause.beneficiary} of another queue. {numbers}"
             )
         case Action.STALE_GANG:
             return (

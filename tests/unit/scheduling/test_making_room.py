@@ -128,7 +128,7 @@ def test_consolidation_moves_pods_so_that_free_devices_lie_together() -> None:
     assert len(moved(decided)) == 1
     assert "large-0" in decided.placements
     assert decided.evictions[0].cause.action is Action.CONSOLIDATE
-    assert "is moved to another place" in decided.evictions[0].message
+    assert "is moved to make room for workload large" in decided.evictions[0].message
 
 
 def test_no_consolidation_for_work_that_is_not_preemptible_nor_where_pods_are_spread() -> None:

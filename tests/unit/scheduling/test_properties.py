@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.scheduling.snapshots import (
-    Maker,
     below_minimum,
     busy,
     over_bounds,
     oversubscribed,
     places_after,
     shuffled,
+    without_limits,
     without_need,
 )
 from windlass.scheduling import Snapshot, carried_out, plan, remedies
@@ -89,7 +89,9 @@ def test_the_order_of_the_snapshot_does_not_matter(snapshot: Snapshot, order: li
 @EXAMPLES
 @given(busy())
 def test_room_for_all_that_waits_takes_no_running_workload_away(snapshot: Snapshot) -> None:
-    settled = carried_out(snapshot, plan(snapshot))
+    """Where no limit binds: within a limit, more room may let a more urgent workload run instead."""
+    unlimited = without_limits(snapshot)
+    settled = carried_out(unlimited, plan(unlimited))
     largest = max(settled.nodes, key=lambda node: len(node.devices))
     more = tuple(
         replace(largest, name=f"more{index}", cpu_millicores=10**9, memory_bytes=10**15)
@@ -100,9 +102,8 @@ def test_room_for_all_that_waits_takes_no_running_workload_away(snapshot: Snapsh
 
 
 @EXAMPLES
-@given(st.randoms(use_true_random=False))
-def test_every_remedy_makes_the_workload_run(random: object) -> None:
-    snapshot = Maker(random).busy()  # type: ignore[arg-type]
+@given(busy())
+def test_every_remedy_makes_the_workload_run(snapshot: Snapshot) -> None:
     decided = plan(snapshot)
     for pending in decided.pending[:3]:
         for remedy in remedies(snapshot, pending.workload_id, decided):
