@@ -89,7 +89,7 @@ def test_the_order_of_the_snapshot_does_not_matter(snapshot: Snapshot, order: li
 @EXAMPLES
 @given(busy())
 def test_room_for_all_that_waits_takes_no_running_workload_away(snapshot: Snapshot) -> None:
-    """Where no limit binds: within a limit, more room may let a more urgent workload run instead."""
+    """Where no limit binds: within one, more room may let a more urgent workload run instead."""
     unlimited = without_limits(snapshot)
     settled = carried_out(unlimited, plan(unlimited))
     largest = max(settled.nodes, key=lambda node: len(node.devices))
