@@ -19,6 +19,7 @@ from tests.end_to_end.platforms import (
     eventually,
     fetch,
     run_windlass,
+    windlass,
 )
 from windlass.kit.ids import new_id
 from windlass.kit.supervision.control import launch
@@ -146,6 +147,28 @@ def test_down_while_workloads_start_ends_them_and_the_next_start_starts_them(
         own_platform.wait_for_phase(workload_id, "Running")
         assert own_platform.ask(name).status == 200
     assert sorted(replica.workload_id for replica in replicas_of(own_platform)) == sorted(ids)
+
+
+@pytest.mark.long
+def test_a_down_that_is_killed_half_way_is_made_good_by_the_next_start(
+    own_platform: Platform,
+) -> None:
+    # Long enough in ending that there is a half way.
+    stubborn = own_platform.deploy("stubborn", canary("--ignore-sigterm"))["workloadId"]
+    prompt = own_platform.deploy("prompt", canary())["workloadId"]
+    before = {found.workload_id: found.process for found in replicas_of(own_platform)}
+    down = subprocess.Popen(windlass("down", "--data-dir", str(own_platform.data_dir)))
+    eventually(lambda: not before[prompt].is_alive(), "half of the end")
+    assert before[stubborn].is_alive()
+    down.kill()
+    down.wait()
+
+    own_platform.up()
+    eventually(lambda: own_platform.ask("prompt").status == 200, "the one that had ended")
+    eventually(lambda: not before[stubborn].is_alive(), "the end of the one that had not")
+    eventually(lambda: own_platform.ask("stubborn").status == 200, "its successor")
+    running = [found.workload_id for found in replicas_of(own_platform)]
+    assert sorted(running) == sorted([prompt, stubborn])
 
 
 def test_a_replica_that_no_record_knows_is_ended_at_the_next_start(
