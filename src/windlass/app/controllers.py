@@ -19,7 +19,7 @@ from windlass.control.changes import (
 )
 from windlass.control.lease import DURATION_SECONDS, Holder, Lease
 from windlass.control.loop import ControlLoop, Reconciler
-from windlass.engines.local.local_engine import LocalEngine
+from windlass.engines.local.local_engine import LocalEngine, obeyed_epoch
 from windlass.gateway.gateway import GatewayUnavailable, TokenTrust
 from windlass.kit.clock import SteadyClock, SystemClock
 from windlass.kit.database import Database
@@ -77,7 +77,7 @@ class Controllers:
         announced = False
         while not self._stop.is_set():
             with contextlib.suppress(Unavailable):
-                epoch = lease.acquire()
+                epoch = lease.acquire(above=obeyed_epoch(self._context.data.root))
                 if epoch is not None:
                     return epoch
             if not announced:

@@ -57,9 +57,13 @@ class Lease:
         self._seen: tuple[str, int] | None = None
         self._seen_at = 0.0
 
-    def acquire(self) -> int | None:
-        """The epoch, if the lease is ours now; None while another holds it."""
-        return self._database.write(self._take)
+    def acquire(self, above: int = 0) -> int | None:
+        """The epoch, if the lease is ours now; None while another holds it.
+
+        It is higher than `above`: what was last obeyed, where the store may know less of that,
+        having been restored or replaced.
+        """
+        return self._database.write(lambda connection: self._take(connection, above))
 
     def renew(self, epoch: int) -> bool:
         """Say that we are alive; False when the lease of that epoch is no longer ours."""
@@ -79,7 +83,7 @@ class Lease:
         )
         self._database.write(lambda c: c.execute(statement))
 
-    def _take(self, connection: Connection) -> int | None:
+    def _take(self, connection: Connection, above: int) -> int | None:
         query = select(lease).where(lease.c.name == self._name).with_for_update()
         row = connection.execute(query).one_or_none()
         values = {
@@ -88,11 +92,11 @@ class Lease:
             "acquired_at": self._clock.now(),
         }
         if row is None:
-            connection.execute(insert(lease).values(name=self._name, epoch=1, **values))
-            return 1
+            connection.execute(insert(lease).values(name=self._name, epoch=above + 1, **values))
+            return above + 1
         if not self._is_free(row):
             return None
-        epoch = int(row.epoch) + 1
+        epoch = max(int(row.epoch), above) + 1
         connection.execute(
             update(lease).where(lease.c.name == self._name).values(epoch=epoch, **values)
         )

@@ -41,6 +41,15 @@ def test_one_holds_it_and_the_next_has_a_higher_epoch(database: Database) -> Non
     assert second.renew(2)
 
 
+def test_an_epoch_is_above_what_was_obeyed_though_the_store_knows_less(database: Database) -> None:
+    lease = Lease(database, ManualClock(), Holder.this_process(), "x")
+    assert lease.acquire(above=7) == 8
+    lease.release(8)
+    assert lease.acquire(above=3) == 9
+    lease.release(9)
+    assert lease.acquire(above=20) == 21
+
+
 def test_a_dead_process_of_this_machine_is_replaced_at_once(database: Database) -> None:
     clock = ManualClock()
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

@@ -15,6 +15,13 @@ class Fence:
     def __init__(self, file: Path) -> None:
         self._file = file
 
+    def obeyed(self) -> int:
+        """The highest epoch obeyed; 0 before the first. Raises OSError."""
+        try:
+            return int(self._file.read_text() or "0")
+        except FileNotFoundError:
+            return 0
+
     @contextmanager
     def action(self, epoch: int) -> Iterator[None]:
         """Hold the fence open for one action; raises StaleEpoch where a newer epoch has come.

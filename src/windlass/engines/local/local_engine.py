@@ -67,7 +67,7 @@ class LocalEngine:
         data = data_directory.absolute()
         self._replicas = data / "replicas"
         self._replicas.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fence = Fence(data / "engine.epoch")
+        self._fence = _fence(data)
         self._separate_users = can_change_users()
         devices = tuple(simulated_gpus) or tuple(discover_gpus())
         name = hashlib.sha256(str(data).encode()).hexdigest()[:12]
@@ -246,6 +246,15 @@ class LocalEngine:
         """Ids of replicas with a directory, a home or a cgroup."""
         names = {directory.name for directory in self._directories()}
         return names | self._preparation.replicas()
+
+
+def obeyed_epoch(data_directory: Path) -> int:
+    """The highest epoch that an engine of this directory was ever called with. Raises OSError."""
+    return _fence(data_directory.absolute()).obeyed()
+
+
+def _fence(data_directory: Path) -> Fence:
+    return Fence(data_directory / "engine.epoch")
 
 
 def _node(devices: Sequence[Device], labels: Mapping[str, str]) -> Node:
