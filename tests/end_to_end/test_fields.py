@@ -77,7 +77,10 @@ def deploy(platform: Platform) -> Iterator[Deploy]:
         created = platform.submit(name or f"f-{uuid.uuid4().hex[:8]}", body, **fields)
         made.append(created["workloadId"])
         platform.wait_for_phase(created["workloadId"], phase)
-        return Replica(platform, created)
+        replica = Replica(platform, created)
+        if phase == "Pending":
+            eventually(lambda: replica.workload["phaseMessage"], "the reason why it waits")
+        return replica
 
     yield run
     for workload_id in made:

@@ -39,7 +39,7 @@ def ids(platform: Platform) -> Iterator[dict[str, str]]:
         for name, spec in specs.items()
     }
     platform.wait_for_phase(made["running"], "Running")
-    platform.wait_for_phase(made["waiting"], "Pending")
+    eventually(lambda: platform.workload(made["waiting"])["phaseMessage"], "why it waits")
     eventually(lambda: platform.workload(made["crashing"])["phaseReason"], "the crash")
     platform.wait_for_phase(made["gone"], "Running")
     platform.delete(made["gone"])
