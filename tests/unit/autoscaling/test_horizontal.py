@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from windlass.autoscaling import HorizontalAutoscaler, HorizontalSettings, Reason
@@ -92,8 +92,8 @@ def test_stabilization(earlier: Sequence[tuple[float, int]], stabilized: int) ->
 def test_decisions(
     running: int, least: int, most: int, value: float, replicas: int, reason: Reason
 ) -> None:
-    settings = HorizontalSettings(target=1, min_scale=least, max_scale=most)
-    autoscaler = HorizontalAutoscaler(settings, 0, running=running)
+    asked = HorizontalSettings(target=1, min_scale=least, max_scale=most)
+    autoscaler = HorizontalAutoscaler(asked, 0, running=running)
     decision = autoscaler.decide(15, [value] * autoscaler.replicas)
     assert (decision.replicas, decision.reason) == (replicas, reason)
 
@@ -117,8 +117,8 @@ def test_a_jump_takes_several_steps() -> None:
 
 @pytest.mark.parametrize("values", [[], [None], [None, math.nan], [math.inf]], ids=str)
 def test_without_a_value_the_number_stays(values: list[float | None]) -> None:
-    settings = HorizontalSettings(target=1, max_scale=10)
-    autoscaler = HorizontalAutoscaler(settings, 0, running=7)
+    asked = HorizontalSettings(target=1, max_scale=10)
+    autoscaler = HorizontalAutoscaler(asked, 0, running=7)
     decision = autoscaler.decide(1000, values)
     assert (decision.replicas, decision.reason, decision.valid) == (7, Reason.NO_DATA, False)
     autoscaler.update(HorizontalSettings(target=1, max_scale=5))
@@ -154,6 +154,9 @@ def test_settings_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> Non
         HorizontalSettings(**wrong)
 
 
+@settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(
     values=st.lists(
         st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True), max_size=6),
@@ -167,8 +170,8 @@ def test_settings_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> Non
 def test_bounds_hold_whatever_the_replicas_tell(
     values: list[list[float | None]], starting: int, least: int, more: int, running: int
 ) -> None:
-    settings = HorizontalSettings(target=3, min_scale=least, max_scale=least + more)
-    autoscaler = HorizontalAutoscaler(settings, 0, running=running)
+    asked = HorizontalSettings(target=3, min_scale=least, max_scale=least + more)
+    autoscaler = HorizontalAutoscaler(asked, 0, running=running)
     for tick, told in enumerate(values, start=1):
         decision = autoscaler.decide(15 * tick, told, starting)
         assert least <= decision.replicas <= least + more

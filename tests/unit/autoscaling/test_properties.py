@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 from itertools import chain, pairwise, repeat
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.autoscaling.revision import Revision
@@ -22,9 +22,13 @@ from windlass.autoscaling import (
 
 Traffic = list[float | None]
 
+EXAMPLES = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
 
 @st.composite
-def settings(draw: st.DrawFn) -> Settings:
+def any_settings(draw: st.DrawFn) -> Settings:
     least = draw(st.integers(0, 5))
     most = draw(st.none() | st.integers(max(least, 1), 40))
     limit = 40 if most is None else most
@@ -51,29 +55,30 @@ def settings(draw: st.DrawFn) -> Settings:
 
 def traffic(samples: st.SearchStrategy[float | None]) -> st.SearchStrategy[Traffic]:
     """Stretches of one and the same sample."""
-    stretch = st.builds(repeat, samples, st.integers(1, 120))
-    return st.lists(stretch, max_size=8).map(chain.from_iterable).map(list)
+    stretch = st.builds(repeat, samples, st.integers(1, 100))
+    return st.lists(stretch, max_size=6).map(chain.from_iterable).map(list)
 
 
 ANY_TRAFFIC = traffic(st.none() | st.just(0.0) | st.floats(0, 1000) | st.floats(0, LARGEST_SAMPLE))
 SPARSE_TRAFFIC = traffic(st.sampled_from([0.0, 0.0, 0.0, None, 0.5, 30.0]))
 
 
-@given(settings=settings(), traffic=ANY_TRAFFIC, running=st.none() | st.integers(0, 50))
+@EXAMPLES
+@given(asked=any_settings(), traffic=ANY_TRAFFIC, running=st.none() | st.integers(0, 50))
 def test_bounds_hold_and_numbers_are_numbers(
-    settings: Settings, traffic: Traffic, running: int | None
+    asked: Settings, traffic: Traffic, running: int | None
 ) -> None:
     ready = running or 0
-    revision = Revision(Autoscaler(settings, 0, ready=ready, running=running), ready=ready)
+    revision = Revision(Autoscaler(asked, 0, ready=ready, running=running), ready=ready)
     revision.play(traffic)
     for _, decision in revision.decisions:
-        assert_sound(decision, settings)
+        assert_sound(decision, asked)
 
 
-def assert_sound(decision: Decision, settings: Settings) -> None:
-    least = settings.min_scale if settings.reachable else 0
+def assert_sound(decision: Decision, asked: Settings) -> None:
+    least = asked.min_scale if asked.reachable else 0
     assert decision.replicas >= least
-    assert settings.max_scale is None or decision.replicas <= settings.max_scale
+    assert asked.max_scale is None or decision.replicas <= asked.max_scale
     found = decision.recommendation
     if found is None:
         return
@@ -84,11 +89,12 @@ def assert_sound(decision: Decision, settings: Settings) -> None:
     assert found.panic_average >= 0
 
 
-@given(settings=settings(), running=st.integers(0, 50), seconds=st.integers(2, 300))
+@EXAMPLES
+@given(asked=any_settings(), running=st.integers(0, 50), seconds=st.integers(2, 300))
 def test_no_data_changes_nothing_but_for_the_bounds(
-    settings: Settings, running: int, seconds: int
+    asked: Settings, running: int, seconds: int
 ) -> None:
-    autoscaler = Autoscaler(settings, 0, ready=running, running=running, initialized=True)
+    autoscaler = Autoscaler(asked, 0, ready=running, running=running, initialized=True)
     bounded = autoscaler.replicas
     revision = Revision(autoscaler, ready=running)
     revision.play([None] * seconds)
@@ -97,19 +103,20 @@ def test_no_data_changes_nothing_but_for_the_bounds(
         assert decision.replicas == bounded
 
 
-@given(settings=settings(), traffic=SPARSE_TRAFFIC, replicas=st.integers(0, 3))
+@EXAMPLES
+@given(asked=any_settings(), traffic=SPARSE_TRAFFIC, replicas=st.integers(0, 3))
 def test_the_last_replica_goes_only_after_a_quiet_window_and_its_period(
-    settings: Settings, traffic: Traffic, replicas: int
+    asked: Settings, traffic: Traffic, replicas: int
 ) -> None:
-    settings = replace(settings, min_scale=0, reachable=True, aggregation=Aggregation.LINEAR)
-    autoscaler = Autoscaler(settings, 0, ready=replicas, running=replicas, initialized=True)
+    asked = replace(asked, min_scale=0, reachable=True, aggregation=Aggregation.LINEAR)
+    autoscaler = Autoscaler(asked, 0, ready=replicas, running=replicas, initialized=True)
     revision = Revision(autoscaler, ready=replicas)
     revision.play([*traffic, *[0.0] * 200])
-    period = max(settings.scale_to_zero_grace_s, settings.scale_to_zero_retention_s)
+    period = max(asked.scale_to_zero_grace_s, asked.scale_to_zero_retention_s)
     running = replicas
     for at, decision in revision.decisions:
         if running > 0 and decision.replicas == 0:
-            quiet_since = at - settings.stable_window_s - period
+            quiet_since = at - asked.stable_window_s - period
             assert decision.reason is Reason.NO_TRAFFIC
             assert quiet_since >= 0
             seen = [traffic[second - 1] for second in range(1, at + 1) if second <= len(traffic)]
@@ -117,26 +124,28 @@ def test_the_last_replica_goes_only_after_a_quiet_window_and_its_period(
         running = decision.replicas
 
 
-@given(settings=settings(), traffic=SPARSE_TRAFFIC)
+@EXAMPLES
+@given(asked=any_settings(), traffic=SPARSE_TRAFFIC)
 def test_whoever_waits_while_nothing_runs_is_answered_at_the_next_tick(
-    settings: Settings, traffic: Traffic
+    asked: Settings, traffic: Traffic
 ) -> None:
-    settings = replace(settings, min_scale=0, aggregation=Aggregation.LINEAR)
-    revision = Revision(Autoscaler(settings, 0, running=0, initialized=True))
+    asked = replace(asked, min_scale=0, aggregation=Aggregation.LINEAR)
+    revision = Revision(Autoscaler(asked, 0, running=0, initialized=True))
     revision.play(traffic)
     revision.play([1.0] * TICK_S)
     assert revision.autoscaler.replicas > 0
 
 
+@EXAMPLES
 @given(
-    settings=settings(),
+    asked=any_settings(),
     seconds=st.lists(st.lists(st.integers(0, 50), max_size=4), min_size=1, max_size=40),
     shuffle=st.randoms(use_true_random=False),
 )
 def test_the_order_of_samples_within_a_second_does_not_matter(
-    settings: Settings, seconds: list[list[int]], shuffle: random.Random
+    asked: Settings, seconds: list[list[int]], shuffle: random.Random
 ) -> None:
-    first, second = (Autoscaler(settings, 0, ready=1, running=1) for _ in range(2))
+    first, second = (Autoscaler(asked, 0, ready=1, running=1) for _ in range(2))
     for at, samples in enumerate(seconds):
         for sample in samples:
             first.record(sample, at)
@@ -145,10 +154,11 @@ def test_the_order_of_samples_within_a_second_does_not_matter(
         assert first.decide(at, 1) == second.decide(at, 1)
 
 
-@given(settings=settings(), traffic=ANY_TRAFFIC)
-def test_nothing_shrinks_in_panic(settings: Settings, traffic: Traffic) -> None:
-    settings = replace(settings, scale_down_delay_s=0)
-    revision = Revision(Autoscaler(settings, 0))
+@EXAMPLES
+@given(asked=any_settings(), traffic=ANY_TRAFFIC)
+def test_nothing_shrinks_in_panic(asked: Settings, traffic: Traffic) -> None:
+    asked = replace(asked, scale_down_delay_s=0)
+    revision = Revision(Autoscaler(asked, 0))
     revision.play(traffic)
     recommendations = [made.recommendation for _, made in revision.decisions]
     for before, after in pairwise(recommendations):
@@ -156,9 +166,10 @@ def test_nothing_shrinks_in_panic(settings: Settings, traffic: Traffic) -> None:
             assert after.desired >= before.desired
 
 
-@given(settings=settings(), traffic=ANY_TRAFFIC, more=st.floats(0, 1000))
-def test_more_traffic_never_wants_fewer(settings: Settings, traffic: Traffic, more: float) -> None:
-    quiet, busy = (Autoscaler(settings, 0, ready=2, running=2) for _ in range(2))
+@EXAMPLES
+@given(asked=any_settings(), traffic=ANY_TRAFFIC, more=st.floats(0, 1000))
+def test_more_traffic_never_wants_fewer(asked: Settings, traffic: Traffic, more: float) -> None:
+    quiet, busy = (Autoscaler(asked, 0, ready=2, running=2) for _ in range(2))
     for at, sample in enumerate(traffic):
         if sample is not None:
             quiet.record(min(sample, 1e6), at)
