@@ -145,18 +145,19 @@ def test_an_entry_that_vanishes_fails_its_workloads_at_their_next_start_and_no_s
     platform.delete(doomed)
 
 
-def test_a_lost_supervisor_is_noticed_at_once(own_platform: Platform) -> None:
-    workload_id = own_platform.deploy("bereft", canary())["workloadId"]
-    world = World(own_platform.data_dir)
-    before = own_platform.pods(workload_id)[0]["id"]
-    supervisor = world.supervisor(world.replica_directory(before))
-    assert supervisor is not None
-    assert supervisor.kill()
-    began = time.monotonic()
-    eventually(lambda: own_platform.ask("bereft").status == 200, "an answer")
-    assert own_platform.pods(workload_id)[0]["id"] != before
-    # Less than the time after which everything is looked at anyway.
-    assert time.monotonic() - began < RESYNC_SECONDS / 2
+def test_a_lost_supervisor_is_noticed_at_once(platform: Platform) -> None:
+    with submitted(platform, "bereft", canary()) as workload_id:
+        platform.wait_for_phase(workload_id, "Running")
+        world = World(platform.data_dir)
+        before = platform.pods(workload_id)[0]["id"]
+        supervisor = world.supervisor(world.replica_directory(before))
+        assert supervisor is not None
+        assert supervisor.kill()
+        began = time.monotonic()
+        eventually(lambda: platform.ask("bereft").status == 200, "an answer")
+        assert platform.pods(workload_id)[0]["id"] != before
+        # Less than the time after which everything is looked at anyway.
+        assert time.monotonic() - began < RESYNC_SECONDS / 2
 
 
 def test_while_the_store_is_locked_nothing_is_lost_and_requests_go_on(
@@ -214,9 +215,9 @@ def platform_of_postgresql(
         server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def platform_of_images(scratch_root: Path) -> Iterator[tuple[Platform, Path]]:
-    """A platform of this test's own, and its host images, which may be changed."""
+    """A platform and its host images, which tests may change."""
     folder = Path(tempfile.mkdtemp(dir=scratch_root))
     images = folder / "images.yaml"
     entry = yaml.safe_load(CANARY_IMAGES.read_text())["host/canary"]
