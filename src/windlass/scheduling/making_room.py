@@ -11,6 +11,7 @@ can never run may keep those behind it from claiming), and nobody is moved whose
 free in the end.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
@@ -98,9 +99,9 @@ class _Search:
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
-        self._chunks: dict[str, list[PodState]] = {}
-        self._jobs_on_node: dict[str, dict[str, None]] = {}
-        self._freed: dict[str, list[int]] = {}
+        self._chunks: defaultdict[str, list[PodState]] = defaultdict(list)
+        self._jobs_on_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._freed: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
         """CPU, memory and devices that possible victims would free on a node."""
         self._last_request: Request | None = None
         self._someone_came_back = False
@@ -150,19 +151,19 @@ class _Search:
     def _add(self, chunk: Chunk) -> list[str]:
         """Add possible victims: returns the nodes of their job."""
         job = chunk[0].job
-        self._chunks.setdefault(job.id, []).extend(chunk)
+        self._chunks[job.id].extend(chunk)
         for pod in chunk:
-            self._jobs_on_node.setdefault(_home_of(pod), {})[job.id] = None
+            self._jobs_on_node[_home_of(pod)][job.id] = None
             self._count_freed(pod, 1)
         if len(job.pods) == 1:
             return [_home_of(chunk[0])]
         return sorted({pod.place.node for pod in job.pods if pod.place is not None})
 
     def _count_freed(self, pod: PodState, sign: int) -> None:
-        freed = self._freed.setdefault(_home_of(pod), [0, 0, 0])
-        freed[0] += sign * pod.request.cpu_millicores
-        freed[1] += sign * pod.request.memory_bytes
-        freed[2] += sign * pod.request.devices
+        freed, request = self._freed[_home_of(pod)], pod.request
+        freed[0] += sign * request.cpu_millicores
+        freed[1] += sign * request.memory_bytes
+        freed[2] += sign * request.devices
 
     def _on_node(self, node: str) -> list[PodState]:
         """All possible victims of the jobs that have some on the node."""

@@ -46,10 +46,9 @@ class PodState:
     @property
     def held(self) -> Amounts:
         """What it counts for in its queues where it is placed."""
-        place = self.place
-        if place is None or self.request.device_memory_bytes is None:
+        if self.request.device_memory_bytes is None or self.place is None:
             return self.asked
-        return held_by(place, self.request)
+        return held_by(self.place, self.request)
 
 
 class Job:

@@ -5,7 +5,7 @@ the one that is served last. Source: KAI-Scheduler, `pkg/scheduler/actions/utils
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from windlass.scheduling.amounts import NOTHING, Amounts, minus, plus
 from windlass.scheduling.order import JobKey, QueueKey, job_key, standing, tie
@@ -112,7 +112,7 @@ class VictimOrder:
         """Find the queue's next chunk; False when there is none."""
         while leaf.jobs:
             key, job = leaf.jobs.pop()
-            pods = leaf.rest.pop(job.id, None)
+            pods = leaf.rest.pop(job.id, None) if leaf.rest else None
             if pods is None:
                 if not self._is_candidate(job):
                     continue
@@ -204,8 +204,8 @@ class _Branch:
         self.key: QueueKey | None = None
 
 
-def _held(pods: Iterable[PodState]) -> Amounts:
-    held = NOTHING
-    for pod in pods:
+def _held(pods: Sequence[PodState]) -> Amounts:
+    held = pods[0].held
+    for pod in pods[1:]:
         held = plus(held, pod.held)
     return held
