@@ -49,7 +49,7 @@ class Autoscaler:
     def record(self, sample: float, at: float) -> None:
         """Add what was measured in the second `at`; samples of the same second add up.
 
-        Raises ValueError where the sample is negative, not a number or beyond all measure.
+        Raises ValueError where the sample is negative, not a number or beyond LARGEST_SAMPLE.
         """
         self._windows.record(sample, at)
 

@@ -1,10 +1,10 @@
 """When the last replica may go.
 
 Source: Knative Serving, `handleScaleToZero` in `pkg/reconciler/autoscaling/kpa/scaler.go` and
-`computeActiveCondition` in `…/kpa/kpa.go` (v0.50). Three things differ, all of them because here a
-gate holds requests only while there is no replica: nothing is probed and there is no short cut for
-revisions that are always proxied; of several replicas one alone is kept through the grace period;
-and after a time without data the traffic has to be seen to be silent anew.
+`computeActiveCondition` in `…/kpa/kpa.go` (v0.50). Three things differ. Nothing is probed and
+revisions that are always proxied have no short cut, since here requests are held only while no
+replica runs. Of several replicas one alone is kept through the grace period. And after a time
+without data the traffic has to be seen to be silent anew.
 """
 
 from enum import Enum, auto

@@ -84,6 +84,11 @@ def test_each_silent_second_makes_the_weighted_average_smaller() -> None:
     assert buckets.average(5) == 0
 
 
+def test_a_weighted_average_asked_for_the_past_is_that_of_the_last_sample() -> None:
+    buckets = filled(ONE_TO_FIVE, aggregation=WEIGHTED)
+    assert buckets.average(2) == buckets.average(4)
+
+
 def test_buckets_are_empty_once_more_than_a_window_is_silent() -> None:
     assert Buckets(5, LINEAR).is_empty(0)
     buckets = filled([(10, 3)])
