@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.inferences.bodies import body, problems, rule_errors
+from windlass.workloads.inferences.fields import MOST_PROCESSES
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,14 @@ def test_a_fixed_number_of_replicas_is_taken_however_it_is_said() -> None:
         "metric": None,
     }
     assert problems(body(autoscaling=fixed)) == {}
+
+
+@pytest.mark.parametrize("given", [("minReplicas",), ("minReplicas", "maxReplicas")])
+def test_one_machine_is_not_asked_for_more_processes_than_it_could_ever_run(
+    given: tuple[str, ...],
+) -> None:
+    def found(count: int) -> dict[str, str]:
+        return problems(body(autoscaling=dict.fromkeys(given, count)))
+
+    assert found(MOST_PROCESSES) == {}
+    assert "this is one machine" in found(MOST_PROCESSES + 1)[f"spec.autoscaling.{given[-1]}"]

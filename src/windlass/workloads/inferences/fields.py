@@ -7,6 +7,9 @@ from windlass.kit.errors import FieldError
 from windlass.workloads.field_support import EngineKind, FieldTable, load_field_table, not_yet
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
 
+MOST_PROCESSES = 500
+"""Of one workload on one machine: a number mistyped must not drown the store and the machine."""
+
 
 @cache
 def field_table() -> FieldTable:
@@ -44,6 +47,12 @@ def _process_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
         yield FieldError(
             f"spec.autoscaling.{field}",
             f"{not_yet('autoscaling')}; until then minReplicas and maxReplicas must be equal",
+        )
+    elif scaling is not None and scaling.maximum > MOST_PROCESSES:
+        field = "minReplicas" if scaling.max_replicas is None else "maxReplicas"
+        yield FieldError(
+            f"spec.autoscaling.{field}",
+            f"must be at most {MOST_PROCESSES}, not {scaling.maximum}: this is one machine",
         )
     probed = _probed_port(spec)
     serving = spec.serving_port.container if spec.serving_port else None
