@@ -152,7 +152,19 @@ class WorkloadReconciler:
         record = observed.state.record
         timeout = self._desired(record).initialization_timeout_seconds
         now = self._around.clock.now()
-        return decide(observed.state, now, timeout, new_id, observed.just_ended)
+        return decide(observed.state, now, timeout, new_id, self._leaving_places(observed))
+
+    def _leaving_places(self, observed: _Observed) -> frozenset[str]:
+        """The pods that just ended whose place is still there to be taken over."""
+        just_ended = [pod for pod in observed.state.ended if pod.id in observed.just_ended]
+        nodes = {node.name: node for node in self._around.engine.nodes()} if just_ended else {}
+        return frozenset(
+            pod.id
+            for pod in just_ended
+            if pod.node_name in nodes
+            and {share.device_id for share in pod.devices}
+            <= {device.id for device in nodes[pod.node_name].devices}
+        )
 
     def _desired(self, record: WorkloadRecord) -> DesiredWorkload:
         return self._around.kinds.desired(record.type, record.revision_id, record.spec)
