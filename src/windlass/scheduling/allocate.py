@@ -20,9 +20,7 @@ def allocate(session: Session) -> None:
         job = order.pop()
         pods = job.next_pods()
         shape = shape_of(session, job, pods)
-        if shape in failed:
-            continue
-        if not is_allowed(job, total_asked(pods)):
+        if shape in failed or not is_allowed(job, total_asked(pods)):
             continue
         if not place_together(session, job, pods):
             failed.add(shape)

@@ -146,7 +146,7 @@ class Workload:
     submitted_at: float = 0.0
     queue: str = DEFAULT_QUEUE
     pools: tuple[str, ...] = (DEFAULT_POOL,)
-    """Node pools in order of preference."""
+    """Node pools in order of preference, at least one."""
     node_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels a node must have to take its pods."""
     preemptible: bool = False

@@ -29,7 +29,9 @@ def find_place(
     `allowed` restricts nodes by rank. A pod that runs keeps the devices of its `home` where the
     choice falls on its own node and they are free.
     """
-    for state in preferred_nodes(cluster, request, settings):
+    if request.devices == 0:
+        return _find_cpu_place(cluster, request, settings.cpu_strategy, allowed)
+    for state in preferred_nodes(cluster, request, settings.gpu_strategy):
         if allowed is not None and state.rank not in allowed:
             continue
         if state.free_cpu < request.cpu_millicores or state.free_memory < request.memory_bytes:
@@ -85,24 +87,37 @@ def device_fits(device: DeviceState, request: Request) -> bool:
     return share.portion <= device.free_portion and share.memory_bytes <= device.free_memory
 
 
-def preferred_nodes(cluster: Cluster, request: Request, settings: Settings) -> Iterator[NodeState]:
+def preferred_nodes(
+    cluster: Cluster, request: Request, strategy: PlacementStrategy
+) -> Iterator[NodeState]:
     """Nodes that may have the devices asked for, the most preferred first."""
-    if request.devices == 0:
-        return _for_cpu_only(cluster, settings.cpu_strategy)
     if request.mig_profile is not None:
         return iter(cluster.nodes)
     if request.shares_devices:
-        return _joining_first(cluster, request, settings.gpu_strategy)
-    return _by_free_devices(cluster, request.devices, settings.gpu_strategy)
+        return _joining_first(cluster, request, strategy)
+    return _by_free_devices(cluster, request.devices, strategy)
 
 
-def _for_cpu_only(cluster: Cluster, strategy: PlacementStrategy) -> Iterator[NodeState]:
-    if strategy is PlacementStrategy.BINPACK:
-        return iter(sorted(cluster.nodes, key=_fullest_in_cpu))
-    return iter(sorted(cluster.nodes, key=_emptiest_in_cpu))
+def _find_cpu_place(
+    cluster: Cluster,
+    request: Request,
+    strategy: PlacementStrategy,
+    allowed: Container[int] | None,
+) -> Placement | None:
+    """A place for a pod without devices: nodes without GPUs are preferred."""
+    fitting = (
+        state
+        for state in cluster.nodes
+        if state.free_cpu >= request.cpu_millicores
+        and state.free_memory >= request.memory_bytes
+        and (allowed is None or state.rank in allowed)
+    )
+    packed = strategy is PlacementStrategy.BINPACK
+    best = min(fitting, key=_fullest_in_cpu if packed else _emptiest_in_cpu, default=None)
+    return None if best is None else Placement(best.node.name)
 
 
-def _fullest_in_cpu(state: NodeState) -> tuple[bool, int, int]:
+def _fullest_in_cpu(state: NodeState) -> tuple[bool, float, int]:
     return bool(state.devices), state.free_cpu, state.rank
 
 
