@@ -24,9 +24,6 @@ class ScaleDownDelay:
 
         Calls must not go back in time. With a delay of 0 nothing waits, not even within a slot.
         """
-        if delay_s <= 0:
-            self._slots.clear()
-            return wanted
         slot = math.floor(now / TICK_S)
         oldest = slot - math.ceil(delay_s / TICK_S)
         while self._slots and self._slots[0][0] <= oldest:

@@ -66,7 +66,7 @@ def test_a_single_request_wakes_as_many_as_the_activation_scale() -> None:
 
 def test_a_woken_replica_is_kept_when_its_caller_goes_away_before_it_is_ready() -> None:
     revision = asleep()
-    revision.boot_s = 1000
+    revision.boot_s = 10_000
     revision.play([0] * 60 + [1] + [0] * 600)
     assert revision.autoscaler.replicas == 1
     assert revision.decisions[-1][1].reason is Reason.ACTIVATING
@@ -74,6 +74,8 @@ def test_a_woken_replica_is_kept_when_its_caller_goes_away_before_it_is_ready() 
     assert revision.autoscaler.replicas == 0
     given_up = [at for at, made in revision.decisions if made.reason is Reason.ACTIVATION_TIMEOUT]
     assert given_up == [62 + 630]
+    revision.play([1] + [0] * 500)
+    assert revision.autoscaler.replicas == 1
 
 
 def test_a_new_revision_keeps_its_initial_scale_until_that_was_ready_once() -> None:
@@ -84,6 +86,23 @@ def test_a_new_revision_keeps_its_initial_scale_until_that_was_ready_once() -> N
     assert revision.decisions[-1][1].reason is Reason.INITIAL_SCALE
     revision.play([1] * 10)
     assert list(revision.replicas().values()) == [6, 3, 1]
+
+
+def test_a_new_revision_begins_with_one_replica_and_waits_for_it() -> None:
+    revision = Revision(Autoscaler(SLEEPY, 0), boot_s=100)
+    assert revision.autoscaler.replicas == 1
+    revision.play([0] * 100)
+    assert revision.replicas() == {2: 1}
+
+
+def test_an_initial_scale_that_was_ready_once_does_not_count_again() -> None:
+    settings = replace(SLEEPY, initial_scale=6)
+    blind, seeing = Autoscaler(settings, 0), Autoscaler(settings, 0)
+    seeing.record(0.1, 1)
+    for autoscaler in (blind, seeing):
+        autoscaler.decide(2, 6)
+        autoscaler.record(0.1, 3)
+        assert [autoscaler.decide(now, 0).replicas for now in (4, 6, 8)] == [1, 1, 1]
 
 
 def test_a_new_revision_can_begin_asleep() -> None:
@@ -100,6 +119,23 @@ def test_without_data_the_number_stays_and_the_decision_is_not_valid() -> None:
     assert {made.replicas for _, made in revision.decisions} == {3}
     assert {made.reason for _, made in revision.decisions} == {Reason.NO_DATA}
     assert not any(made.valid for _, made in revision.decisions)
+
+
+def test_without_data_the_number_follows_changed_bounds() -> None:
+    autoscaler = serving(replicas=3).autoscaler
+    autoscaler.update(replace(SLEEPY, max_scale=2))
+    decision = autoscaler.decide(2, 3)
+    assert (decision.replicas, decision.reason, decision.valid) == (2, Reason.MAX_SCALE, False)
+    autoscaler.update(replace(SLEEPY, min_scale=4))
+    decision = autoscaler.decide(4, 2)
+    assert (decision.replicas, decision.reason, decision.valid) == (4, Reason.MIN_SCALE, False)
+
+
+def test_after_an_outage_while_asleep_a_woken_replica_has_its_full_time() -> None:
+    revision = asleep()
+    revision.boot_s = 10_000
+    revision.play([None] * 1000 + [1] + [0] * 600)
+    assert revision.autoscaler.replicas == 1
 
 
 def test_after_an_outage_of_the_measurement_silence_has_to_be_seen_anew() -> None:
@@ -124,9 +160,9 @@ def test_a_restart_with_one_replica_watches_a_whole_window() -> None:
 
 
 def test_a_restart_while_replicas_start_waits_for_them() -> None:
-    revision = Revision(Autoscaler(SLEEPY, 0, ready=0, running=1, initialized=True), boot_s=10)
-    revision.play([0] * 50)
-    assert revision.replicas() == {2: 1}
+    revision = Revision(Autoscaler(SLEEPY, 0, ready=0, running=3, initialized=True), boot_s=60)
+    revision.play([0] * 60)
+    assert revision.replicas() == {2: 3}
 
 
 def test_other_settings_count_from_the_next_decision_on() -> None:
@@ -139,16 +175,16 @@ def test_other_settings_count_from_the_next_decision_on() -> None:
     assert revision.autoscaler.decide(60, 3).replicas == 2
 
 
-def test_a_shorter_window_counts_from_the_next_decision_on() -> None:
+def test_shorter_windows_count_from_the_next_decision_on() -> None:
     revision = serving()
-    revision.play([0] * 50 + [6] * 10)
-    assert revision.autoscaler.decide(60, 1).recommendation is not None
+    revision.play([0] * 50 + [6] * 9 + [12])
     before = revision.autoscaler.decide(60, 1).recommendation
     revision.autoscaler.update(replace(SLEEPY, stable_window_s=10))
     after = revision.autoscaler.decide(60, 1).recommendation
     assert before is not None
     assert after is not None
-    assert (before.stable_average, after.stable_average) == (1, 6)
+    assert (before.stable_average, before.panic_average) == (1.1, 7)
+    assert (after.stable_average, after.panic_average) == (6.6, 12)
 
 
 def test_a_revision_without_a_route_goes_within_the_grace_period() -> None:

@@ -33,6 +33,8 @@ from windlass.autoscaling.stabilization import DownscaleStabilization
         pytest.param(2, [100, 100], 1, 0, 500, 2, id="one more than wanted (published)"),
         pytest.param(3, [500, 700], 0, 1, 300, 4, id="starting, less up (published)"),
         pytest.param(3, [400], 0, 2, 300, 3, id="starting, up no more (published)"),
+        pytest.param(2, [1000], 0, 3, 300, 2, id="enough are starting"),
+        pytest.param(2, [0.8] * 4, 0, 1, 1, 4, id="starting ones do not count on the way down"),
         pytest.param(3, [450], 1, 1, 500, 3, id="untold and starting (published)"),
         pytest.param(3, [2000], 1, 1, 500, 4, id="untold and starting, up (published)"),
         pytest.param(4, [100, 100], 1, 1, 500, 2, id="untold and starting, down"),
