@@ -14,7 +14,8 @@ STRANGER = 65533
 
 def test_nothing_in_the_data_directory_is_open_to_others(platform: Platform) -> None:
     workload_id = platform.deploy("closed-files", canary())["workloadId"]
-    found = [platform.data_dir, *platform.data_dir.rglob("*")]
+    assert _mode(platform.data_dir) & 0o066 == 0
+    found = list(platform.data_dir.rglob("*"))
     names = {path.name for path in found}
     assert {"windlass.db", "windlass.db-wal", "admin.json", "wake.sock", "state.json"} <= names
     open_to_others = {str(path): oct(_mode(path)) for path in found if _mode(path) & 0o077}

@@ -82,8 +82,9 @@ class DataDirectory:
         return f"@windlass-{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}"
 
     def prepare(self) -> None:
-        """Make the directories, closed to other users. Raises OSError."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the directories. Raises OSError."""
+        # To be passed through, not read: projects' folders may lie below.
+        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         for folder in (self.signing_key.parent, self.services, self._control_planes):
             folder.mkdir(mode=0o700, exist_ok=True)
 
