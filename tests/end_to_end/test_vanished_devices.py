@@ -1,4 +1,7 @@
-"""Devices that are not there any more when the platform is started again."""
+"""A machine that is not what it was when the platform is started again."""
+
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -38,3 +41,18 @@ def test_a_replica_that_ends_gives_up_a_device_that_is_gone(own_platform: Platfo
         return [(each["devices"], each["ready"]) for each in pods] == [(["SIM-0"], True)]
 
     eventually(moved, "the replica on the device that is there")
+
+
+@pytest.mark.parametrize("own_platform", [("--simulate-gpus", "1xH100-80GB")], indirect=True)
+def test_no_device_is_given_twice_after_the_machine_was_renamed(own_platform: Platform) -> None:
+    own_platform.deploy("holder", canary(compute=ONE_DEVICE))
+    own_platform.terminate()
+    with closing(sqlite3.connect(own_platform.data_dir / "windlass.db")) as store:
+        store.execute("UPDATE pod SET node_name = 'its-former-name'")
+        store.commit()
+    own_platform.up()
+    waiting = own_platform.submit("waiting", canary(compute=ONE_DEVICE))["workloadId"]
+    (reason,) = eventually(
+        lambda: own_platform.workload(waiting)["pendingSchedulingMessages"], "why it waits"
+    )
+    assert "of which 0 GPUs free" in reason["userMessage"]

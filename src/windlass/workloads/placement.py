@@ -32,15 +32,18 @@ class PlacementReconciler:
             rows = _living_pods(connection)
         if not any(row.state == PodState.PENDING.value for row in rows):
             return None
+        nodes = self._around.engine.nodes()
         snapshot = scheduling.Snapshot(
-            nodes=tuple(_node(node) for node in self._around.engine.nodes()),
-            workloads=tuple(self._workloads(rows)),
+            nodes=tuple(_node(node) for node in nodes),
+            workloads=tuple(self._workloads(rows, nodes)),
         )
         plan = scheduling.plan(snapshot)
         self._commit(rows, plan)
         return None
 
-    def _workloads(self, rows: Sequence[Row[Any]]) -> Iterable[scheduling.Workload]:
+    def _workloads(
+        self, rows: Sequence[Row[Any]], nodes: Sequence[Node]
+    ) -> Iterable[scheduling.Workload]:
         grouped: dict[str, list[Row[Any]]] = {}
         for row in rows:
             grouped.setdefault(row.workload_id, []).append(row)
@@ -50,7 +53,7 @@ class PlacementReconciler:
             yield scheduling.Workload(
                 id=workload_id,
                 pods=tuple(
-                    scheduling.Pod(id=row.id, request=request, placement=_placement(row))
+                    scheduling.Pod(id=row.id, request=request, placement=_placement(row, nodes))
                     for row in members
                 ),
                 priority=first.priority,
@@ -124,11 +127,12 @@ def _node(node: Node) -> scheduling.Node:
     )
 
 
-def _placement(row: Row[Any]) -> scheduling.Placement | None:
+def _placement(row: Row[Any], nodes: Sequence[Node]) -> scheduling.Placement | None:
     if row.node_name is None:
         return None
     return scheduling.Placement(
-        node=row.node_name,
+        # The only machine there is may have been called otherwise when the pod got its place.
+        node=nodes[0].name if len(nodes) == 1 else row.node_name,
         devices=tuple(
             scheduling.DeviceShare(
                 device_id=share.device_id,
