@@ -5,10 +5,9 @@ trial, and an ordinary allocation over claim and victims decides who gets a plac
 succeeds only if it comes before its victims in the order of queues, and a victim that finds
 another place is moved, not lost.
 
-Source: KAI-Scheduler, `pkg/scheduler/actions/common/solvers`. Three things differ, on purpose: a
-claim's place is kept for it, only claim and victims take part in the trial (in KAI, a workload that
-can never run may keep those behind it from claiming), and nobody is moved whose own place is still
-free in the end.
+Source: KAI-Scheduler, `pkg/scheduler/actions/common/solvers`. Two things differ, on purpose: the
+place found is kept for the claim and for those that are moved; and only claim and victims take part
+in the trial (in KAI, a workload that can never run may keep those behind it from claiming).
 """
 
 from collections import defaultdict
@@ -19,7 +18,7 @@ from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.model import Request
 from windlass.scheduling.order import Claimed, PendingOrder
-from windlass.scheduling.returning import has_moved, return_home
+from windlass.scheduling.returning import has_moved
 from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
 from windlass.scheduling.victims import Chunk, Running, VictimOrder
 
@@ -77,7 +76,6 @@ class RoomMaker:
         """Make the changes since the mark final, and note why pods lost or changed their place."""
         session = self._session
         before = session.places_before(mark)
-        return_home(session, before)
         session.commit(mark)
         changed = {pod.job.id: pod.job for pod in before}
         self.running.update(changed.values())
@@ -196,7 +194,7 @@ class _Search:
         for pod in more:
             session.evict(pod)
         evicted = [*recorded, *more]
-        if self._serve_in_order(claim, evicted) and _are_whole(evicted) and judge(claim, evicted):
+        if self._serve_in_order(claim, evicted) and judge(claim, evicted):
             self._record(evicted)
             return True
         session.rollback(mark)
@@ -239,11 +237,6 @@ class _Search:
         fits = place_together(session, claim.job, claim.pods)
         session.rollback(mark)
         return fits
-
-
-def _are_whole(evicted: Iterable[PodState]) -> bool:
-    """Whether no workload is left with some of its pods, but too few."""
-    return all(job.placed == 0 or job.placed >= job.minimum for job in {pod.job for pod in evicted})
 
 
 def _home_of(pod: PodState) -> str:

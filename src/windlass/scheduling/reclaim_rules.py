@@ -46,7 +46,7 @@ def may_take(claim: Claimed, victims: Sequence[PodState], held: Mapping[str, Amo
                 rest = remaining.setdefault(state.id, _Remaining(state, held[state.id]))
                 rest.amounts = minus(rest.amounts, chunk)
                 rest.involved |= involved
-    return _quota_covers(claim) and _is_balanced(claim, asked, remaining, held)
+    return _is_balanced(claim, asked, remaining, held)
 
 
 def might_take_from(
@@ -112,13 +112,6 @@ def below_common_ancestor(
         if pair[0] is not pair[1]:
             break
     return pair
-
-
-def _quota_covers(claim: Claimed) -> bool:
-    """Whether non-preemptible work, the claim's included, is within quota at every level."""
-    return claim.job.preemptible or all(
-        within(state.non_preemptible, state.deserved) for state in claim.job.line
-    )
 
 
 def _is_balanced(

@@ -1,7 +1,5 @@
 """Nobody is moved for nothing: pods go back where nobody needs their old place."""
 
-from collections.abc import Mapping
-
 from windlass.scheduling.model import Placement
 from windlass.scheduling.session import PodState, Session
 
@@ -19,13 +17,6 @@ def is_elsewhere(pod: PodState, place: Placement | None) -> bool:
 def has_moved(pod: PodState) -> bool:
     """Whether a pod that was evicted runs elsewhere now."""
     return is_elsewhere(pod, pod.home)
-
-
-def return_home(session: Session, before: Mapping[PodState, Placement | None]) -> None:
-    """Put pods that were moved back where they were, as far as nobody took their place."""
-    for pod, home in before.items():
-        if is_elsewhere(pod, home):
-            _move(session, pod, home)
 
 
 def return_to_origin(session: Session) -> None:

@@ -81,16 +81,18 @@ def test_departments_are_compared_before_projects() -> None:
     assert plan(Snapshot((node("n", gpus=8),), (above, other, claim), queues)).is_empty
 
 
-def test_two_queues_without_any_share_do_not_take_from_each_other_without_end() -> None:
+def test_two_departments_without_any_share_do_not_take_from_each_other_without_end() -> None:
     queues = (
         queue("d0", 0, weight=0.0),
         queue("d1", 0, weight=0.0, created_at=1.0),
-        queue("d0-p", 2, parent="d0", created_at=2.0),
-        queue("d1-p", 2, parent="d1", created_at=3.0),
+        queue("d0-p", 3, parent="d0", created_at=2.0),
+        queue("d1-p", 3, parent="d1", created_at=3.0),
     )
-    holds = running("holds", ("n", 0), queue="d0-p", preemptible=True)
-    wants = workload("wants", Request(devices=1), queue="d1-p", preemptible=True)
-    assert plan(Snapshot((node("n", gpus=1),), (holds, wants), queues)).is_empty
+    one = running("one", ("n", 0), queue="d0-p", preemptible=True)
+    three = running("three", *[("n", index) for index in (1, 2, 3)], queue="d1-p")
+    three = Workload("three", three.pods, min_members=1, queue="d1-p", preemptible=True)
+    gang = workload("gang", Request(devices=1), pods=2, queue="d0-p", preemptible=True)
+    assert plan(Snapshot((node("n", gpus=4),), (one, three, gang), queues)).is_empty
 
 
 def test_work_behind_one_that_can_never_run_still_claims_its_share() -> None:
@@ -174,6 +176,16 @@ def test_pods_that_stay_keep_their_devices() -> None:
     decided = plan(Snapshot((node("n", gpus=2),), (first, second, high)))
     assert evicted(decided) == {"second-0"}
     assert decided.placements["high-0"].devices[0].device_id == "n-gpu1"
+
+
+def test_a_pod_that_comes_back_gets_its_own_device_again() -> None:
+    newest = running("newest", ("n", 0), preemptible=True, submitted_at=9.0)
+    wide = running("wide", ("n", 1), gpus=2, preemptible=True, submitted_at=1.0)
+    high = workload("high", Request(devices=2), priority=75)
+    decided = plan(Snapshot((node("n", gpus=3),), (newest, wide, high)))
+    assert {eviction.pod_id for eviction in decided.evictions} == {"wide-0"}
+    given = {share.device_id for share in decided.placements["high-0"].devices}
+    assert given == {"n-gpu1", "n-gpu2"}
 
 
 def test_at_its_limit_a_queue_still_preempts_within_itself() -> None:

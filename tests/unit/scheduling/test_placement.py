@@ -206,6 +206,21 @@ def test_the_order_of_the_snapshot_does_not_matter() -> None:
     assert plan(Snapshot(nodes, workloads)) == plan(Snapshot(nodes[::-1], workloads[::-1]))
 
 
+def test_a_portion_joins_the_fullest_device_that_has_room() -> None:
+    shares = (portion(0.25), portion(0.5))
+    pods = tuple(
+        Pod(
+            f"held-{index}",
+            Request(devices=1, portion=share),
+            Placement("a", (DeviceShare(f"a-gpu{index}", share, 80 * GIB * share // 10**6),)),
+        )
+        for index, share in enumerate(shares)
+    )
+    quarter = workload("quarter", Request(devices=1, portion=portion(0.25)))
+    decided = plan(Snapshot((node("a", gpus=2),), (Workload("held", pods), quarter)))
+    assert decided.placements["quarter-0"].devices[0].device_id == "a-gpu1"
+
+
 def test_gpus_can_be_spread_over_nodes() -> None:
     spread = Settings(gpu_strategy=PlacementStrategy.SPREAD)
     nodes = (node("a", gpus=4), node("b", gpus=4))

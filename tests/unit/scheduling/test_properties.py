@@ -1,12 +1,14 @@
 """What holds of every plan, on random snapshots in which some workloads run and others wait."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.scheduling.snapshots import (
+    Maker,
     below_minimum,
     busy,
     over_bounds,
@@ -56,6 +58,7 @@ def test_no_workload_runs_in_part(snapshot: Snapshot) -> None:
 
 
 @EXAMPLES
+@example(Maker(Random(3033)).busy())
 @given(busy())
 def test_nobody_is_evicted_who_could_have_stayed(snapshot: Snapshot) -> None:
     assert without_need(snapshot, plan(snapshot)) == []

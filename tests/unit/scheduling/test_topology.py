@@ -34,6 +34,12 @@ def test_a_required_level_takes_the_fullest_domain_that_has_room() -> None:
     assert nodes_of(Snapshot(NODES, (gang,))) == ["a1", "a2"]
 
 
+def test_a_fuller_domain_goes_before_an_emptier_one_whatever_their_names() -> None:
+    nodes = (racked("a1", "z1", "a", gpus=4), racked("b1", "z1", "b", gpus=3))
+    pod = workload("w", Request(devices=2), topology=IN_RACK)
+    assert nodes_of(Snapshot(nodes, (pod,))) == ["b1"]
+
+
 def test_what_fits_no_domain_of_the_required_level_waits_and_is_told_so() -> None:
     gang = workload("w", Request(devices=2), pods=4, topology=IN_RACK)
     decided = plan(Snapshot(NODES, (gang,)))
