@@ -119,10 +119,12 @@ class WorkloadReconciler:
         record = observed.state.record
         routed = self._apply_route(record, decision)
         gone = _is_deleted(record) and routed and not decision.alive
+        if gone:
+            # What is on record as gone is not looked at again: nothing of it may be left by then.
+            self._forget(observed.state.ended + decision.ended)
         self._commit(observed, decision, routed=routed, gone=gone)
         self._wake_placement(observed, decision)
         if gone:
-            self._forget(observed.state.ended + decision.ended)
             return None
         self._prune(observed.state.ended)
         again = [decision.look_again_seconds, None if routed else _GATEWAY_RETRY_SECONDS]

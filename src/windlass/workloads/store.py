@@ -20,7 +20,8 @@ from windlass.workloads.records import (
 )
 from windlass.workloads.tables import event, pod, revision, workload
 
-ENDED_PODS_READ = 400
+# More than are kept of each replica.
+_ENDED_PODS_READ = 40
 # Events written together are listed in the order in which they happened.
 _APART_SECONDS = 1e-5
 
@@ -42,7 +43,7 @@ def load_state(connection: Connection, workload_id: str) -> WorkloadState | None
     ended = connection.execute(
         of_workload.where(pod.c.exited_at.is_not(None))
         .order_by(pod.c.created_at.desc(), pod.c.exited_at.desc())
-        .limit(ENDED_PODS_READ)
+        .limit(_ENDED_PODS_READ * max(1, row.replicas))
     ).all()
     return WorkloadState(
         _record(row), tuple(pod_of(item) for item in alive), tuple(pod_of(item) for item in ended)
