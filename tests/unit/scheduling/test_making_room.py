@@ -121,6 +121,21 @@ def test_a_gang_at_its_minimum_goes_whole() -> None:
     assert evicted(plan(Snapshot((node("n", gpus=2),), (gang, high)))) == {"gang-0", "gang-1"}
 
 
+def test_what_waits_of_an_evicted_gang_does_not_run_alone() -> None:
+    queues = (queue("a", 1), queue("b", 3, created_at=1.0))
+    gang = running("gang", ("n", 0), ("n", 1))
+    extra = Pod("gang-2", Request(devices=1))
+    gang = Workload(
+        "gang", (*gang.pods, extra), min_members=2, priority=75, queue="a", preemptible=True
+    )
+    low = running("low", ("n", 2), queue="a", preemptible=True)
+    holds = running("holds", ("n", 3), queue="b")
+    claim = workload("claim", Request(devices=2), queue="b", preemptible=True)
+    decided = plan(Snapshot((node("n", gpus=4),), (gang, low, holds, claim), queues))
+    assert evicted(decided) == {"gang-0", "gang-1"}
+    assert set(decided.placements) == {"claim-0"}
+
+
 def test_consolidation_moves_pods_so_that_free_devices_lie_together() -> None:
     left = running("left", ("a", 0), preemptible=True)
     right = running("right", ("b", 0), preemptible=True)
