@@ -38,13 +38,19 @@ class Homes:
             except FileNotFoundError:
                 # The last other folder went at this moment, and the one around it.
                 continue
-        folder = home
-        _give(folder, uid)
-        if below.is_relative_to(home):
-            for part in below.relative_to(home).parts:
-                folder = folder / part
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _give(folder, uid)
+        folders = [home]
+        parts = below.relative_to(home).parts if below.is_relative_to(home) else ()
+        if parts and uid is not None:
+            # A start that was broken off may have given it to its user already.
+            _give(home, os.geteuid())
+        for part in parts:
+            folders.append(folders[-1] / part)
+            if folders[-1].is_symlink():
+                folders[-1].unlink()
+            folders[-1].mkdir(mode=0o700, exist_ok=True)
+        # The outermost last: until then nobody can put a link in the place of one within.
+        for folder in reversed(folders):
+            _give(folder, uid)
 
     def remove(self, replica_id: str) -> None:
         """Remove the replica's folder with all that is in it. Raises OSError."""
@@ -75,7 +81,7 @@ def _make_folder(folder: Path, mode: int) -> None:
 
 def _give(folder: Path, uid: int | None) -> None:
     if uid is not None:
-        os.chown(folder, uid, uid)
+        os.chown(folder, uid, uid, follow_symlinks=False)
 
 
 def _remove_if_empty(folder: Path) -> None:
