@@ -125,3 +125,4 @@ event = Table(
     Column("message", Text, nullable=False),
 )
 Index("ix_event_workload", event.c.workload_id, event.c.created_at, event.c.id)
+Index("ix_event_created_at", event.c.created_at)

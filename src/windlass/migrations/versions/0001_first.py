@@ -186,6 +186,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
+    op.create_index("ix_event_created_at", "event", ["created_at"], unique=False)
     op.create_index("ix_event_workload", "event", ["workload_id", "created_at", "id"], unique=False)
     op.create_table(
         "revision",
