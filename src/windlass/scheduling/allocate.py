@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.order import PendingOrder
 from windlass.scheduling.placing import find_place
-from windlass.scheduling.session import Job, PodState, Session, total_asked
+from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
 from windlass.scheduling.topology import Area, areas_for
 
 
@@ -58,8 +58,9 @@ def place_together(session: Session, job: Job, pods: Sequence[PodState]) -> bool
 
 
 def _place_in(session: Session, area: Area, pod: PodState) -> bool:
+    home = pod.home if pod.status is PodStatus.EVICTED else None
     for group in area:
-        place = find_place(session.cluster, pod.request, session.settings, group, pod.home)
+        place = find_place(session.cluster, pod.request, session.settings, group, home)
         if place is not None:
             session.place(pod, place)
             return True

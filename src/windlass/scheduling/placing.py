@@ -26,8 +26,8 @@ def find_place(
 ) -> Placement | None:
     """The first node in order of preference that can take the pod now, or None.
 
-    `allowed` restricts nodes by rank. A pod that runs keeps the devices of its `home` where the
-    choice falls on its own node and they are free.
+    `allowed` restricts nodes by rank. A pod evicted on trial keeps the devices of its `home` where
+    the choice falls on its own node and they are free.
     """
     if request.devices == 0:
         return _find_cpu_place(cluster, request, settings.cpu_strategy, allowed)

@@ -20,18 +20,22 @@ def has_moved(pod: PodState) -> bool:
 
 
 def return_to_origin(session: Session) -> None:
-    """Put pods back where the snapshot has them, if their place is free again."""
+    """Put pods back where the snapshot has them, if their place is free again.
+
+    Not those of a workload with a topology: they would leave the others.
+    """
     for pod_id in sorted(session.causes):
         pod = session.pods.get(pod_id)
-        if pod is not None and is_elsewhere(pod, pod.origin):
+        if pod is None or pod.origin is None or not is_elsewhere(pod, pod.origin):
+            continue
+        if pod.job.workload.topology is None:
             _move(session, pod, pod.origin)
 
 
-def _move(session: Session, pod: PodState, place: Placement | None) -> None:
-    if place is None or not session.cluster.can_hold(pod.request, place):
-        return
-    if pod.job.workload.topology is not None:
-        return
+def _move(session: Session, pod: PodState, place: Placement) -> None:
+    mark = session.checkpoint()
     session.evict(pod)
-    session.place(pod, place)
-    pod.home = place
+    if session.cluster.can_hold(pod.request, place):
+        session.place(pod, place)
+    else:
+        session.rollback(mark)

@@ -59,6 +59,7 @@ def test_no_workload_runs_in_part(snapshot: Snapshot) -> None:
 
 @EXAMPLES
 @example(Maker(Random(3033)).busy())
+@example(Maker(Random(4477656)).busy())
 @given(busy())
 def test_nobody_is_evicted_who_could_have_stayed(snapshot: Snapshot) -> None:
     assert without_need(snapshot, plan(snapshot)) == []
@@ -78,6 +79,7 @@ def test_every_eviction_is_for_somebody_who_runs(snapshot: Snapshot) -> None:
 
 
 @EXAMPLES
+@example(Maker(Random(3000096)).busy())
 @given(busy())
 def test_a_plan_carried_out_and_planned_again_is_empty(snapshot: Snapshot) -> None:
     assert plan(carried_out(snapshot, plan(snapshot))).is_empty
