@@ -68,8 +68,8 @@ def _own_routes(
     open_to_all: dict[str, Any] = {"security": []}
 
     @routes.get("/healthz", summary="Whether the API process lives", openapi_extra=open_to_all)
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
 
     @routes.get(
         "/readyz",

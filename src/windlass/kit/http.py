@@ -1,11 +1,15 @@
 """What routes of every subject need: bodies of a bounded size, parameters, errors described."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, PayloadTooLarge
 from windlass.kit.paging import ListQuery, page_of
 
@@ -39,6 +43,22 @@ def request_id(request: Request) -> str:
 
 
 RequestId = Annotated[str, Depends(request_id)]
+
+
+class ShortReads:
+    """Runs reads that take microseconds.
+
+    On SQLite at once, because handing one to a thread and back costs more than the read itself; in
+    a thread where the store is across a network.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._at_once = database.is_sqlite
+
+    async def __call__(self, read: Callable[[str], dict[str, Any]], key: str) -> JSONResponse:
+        """What `read` finds at `key`, as the answer."""
+        found = read(key) if self._at_once else await run_in_threadpool(read, key)
+        return JSONResponse(found)
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import Row
 
 from windlass.kit.errors import BadRequest, NotFound
-from windlass.kit.http import QueryText, error_responses, list_query
+from windlass.kit.http import QueryText, ShortReads, error_responses, list_query
 from windlass.kit.paging import ListQuery, boolean_of, page_body
 from windlass.workloads.kind import DesiredWorkload, Kinds
 from windlass.workloads.logs import read_log
@@ -42,6 +42,11 @@ class Workloads:
         """A workload as lists show it."""
         return workload_view(row, self.desired(row), self.gateway_url, self.domain)
 
+    def show(self, workload_id: str) -> dict[str, Any]:
+        """One workload, and why it waits. Raises NotFound."""
+        row = self.queries.workload(workload_id)
+        return detail_view(row, self.view(row))
+
 
 def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter:
     """The routes of workloads."""
@@ -51,21 +56,22 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         responses=error_responses(400, 401, 503),
     )
     queries = workloads.queries
+    reads = ShortReads(queries.database)
     Query = Annotated[ListQuery, Depends(list_query)]  # noqa: N806
 
     @routes.get(_BASE, summary="List workloads")
-    def list_workloads(query: Query, deleted: QueryText = None) -> dict[str, Any]:
+    def list_workloads(query: Query, deleted: QueryText = None) -> JSONResponse:
         rows = queries.workloads(query, deleted=boolean_of("deleted", deleted))
-        return page_body("workloads", [workloads.view(row) for row in rows], query)
+        views = [workloads.view(row) for row in rows]
+        return JSONResponse(page_body("workloads", views, query))
 
     @routes.get(_BASE + "/count", summary="Count workloads")
     def count_workloads(query: Query, deleted: QueryText = None) -> dict[str, int]:
         return {"count": queries.count(query, deleted=boolean_of("deleted", deleted))}
 
     @routes.get(_BASE + "/{workload_id}", summary="Show a workload", responses=error_responses(404))
-    def get_workload(workload_id: str) -> dict[str, Any]:
-        row = queries.workload(workload_id)
-        return detail_view(row, workloads.view(row))
+    async def get_workload(workload_id: str) -> JSONResponse:
+        return await reads(workloads.show, workload_id)
 
     @routes.get(
         _BASE + "/{workload_id}/pods",

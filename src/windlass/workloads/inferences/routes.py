@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import body_schema
-from windlass.kit.http import RawBody, RequestId, error_responses
+from windlass.kit.http import RawBody, RequestId, ShortReads, error_responses
 from windlass.workloads.inferences.schemas import InferenceCreationRequest
 from windlass.workloads.inferences.service import Inferences
 
@@ -16,6 +17,7 @@ _BASE = "/api/v1/workloads/inferences"
 
 def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRouter:
     """The routes of inferences."""
+    reads = ShortReads(inferences.database)
     routes = APIRouter(tags=["Inferences"], responses=error_responses(400, 401, 503))
     AuthenticatedCaller = Annotated[Caller, Depends(authenticated)]  # noqa: N806
     schema = body_schema(InferenceCreationRequest)
@@ -37,8 +39,8 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
     @routes.get(
         _BASE + "/{workload_id}", summary="Show an inference", responses=error_responses(404)
     )
-    def get_inference(workload_id: str, _caller: AuthenticatedCaller) -> dict[str, Any]:
-        return inferences.show(workload_id)
+    async def get_inference(workload_id: str, _caller: AuthenticatedCaller) -> JSONResponse:
+        return await reads(inferences.show, workload_id)
 
     @routes.delete(
         _BASE + "/{workload_id}",
