@@ -1,7 +1,7 @@
 """Let pods that stay on their node keep the very devices that they have.
 
 While a plan is made, whole devices of a node are as good as each other, so a pod that stays may
-have been given another than it runs on. Devices that are alike are exchanged in the end.
+have been given another than it runs on. Devices that are alike are exchanged after each cycle.
 """
 
 from collections.abc import Iterable, Mapping

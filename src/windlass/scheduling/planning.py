@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from windlass.scheduling.cycle import open_session, run_to_rest
 from windlass.scheduling.decisions import Eviction, PendingReason, PendingWorkload, Plan
 from windlass.scheduling.evicting import eviction_of
-from windlass.scheduling.keeping_devices import keep_devices
 from windlass.scheduling.model import Placement, Pod, Snapshot, Workload
 from windlass.scheduling.reasons import Explainer
 from windlass.scheduling.session import Job
@@ -56,7 +55,6 @@ class _Pools:
         after = dict(self._fixed)
         for session in self._sessions.values():
             after.update(session.places())
-        keep_devices(self._snapshot.nodes, before, after)
         return Plan(
             placements={
                 pod: place for pod, place in sorted(after.items()) if before.get(pod) != place

@@ -1,5 +1,6 @@
 """Nobody is moved for nothing: pods go back where nobody needs their old place."""
 
+from windlass.scheduling.keeping_devices import keep_devices
 from windlass.scheduling.model import Placement
 from windlass.scheduling.session import PodState, Session
 
@@ -24,12 +25,27 @@ def return_to_origin(session: Session) -> None:
 
     Not those of a workload with a topology: they would leave the others.
     """
+    if session.causes:
+        _exchange_devices(session)
     for pod_id in sorted(session.causes):
         pod = session.pods.get(pod_id)
         if pod is None or pod.origin is None or not is_elsewhere(pod, pod.origin):
             continue
         if pod.job.workload.topology is None:
             _move(session, pod, pod.origin)
+
+
+def _exchange_devices(session: Session) -> None:
+    """Let pods on their old node have their old devices, as far as those are alike."""
+    before = {pod.id: pod.origin for pod in session.pods.values() if pod.origin is not None}
+    now = session.places()
+    after = dict(now)
+    keep_devices((state.node for state in session.cluster.nodes), before, after)
+    changed = [session.pods[pod] for pod, place in after.items() if place != now[pod]]
+    for pod in changed:
+        session.evict(pod)
+    for pod in changed:
+        session.place(pod, after[pod.id])
 
 
 def _move(session: Session, pod: PodState, place: Placement) -> None:
