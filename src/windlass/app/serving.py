@@ -28,6 +28,7 @@ def serve_api(context: Context, listener: socket.socket, when_ready: Callable[[]
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             backlog=2048,

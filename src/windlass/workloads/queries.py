@@ -77,12 +77,11 @@ class WorkloadQueries:
 
     def workload(self, workload_id: str, *, gone_too: bool = False) -> Row[Any]:
         """One workload. Raises NotFound, also once it is gone unless `gone_too`."""
-        if is_uuid(workload_id):
-            with self.database.read() as connection:
-                row = connection.execute(_ONE, {"wanted": workload_id.lower()}).one_or_none()
-            if row is not None and (gone_too or row.deleted_at is None):
-                return row
-        raise NotFound(f"There is no workload with the id {workload_id!r}.")
+        return self._one(_ONE, workload_id, gone_too=gone_too)
+
+    def record(self, workload_id: str) -> Row[Any]:
+        """One workload's own columns alone. Raises NotFound, also once it is gone."""
+        return self._one(_ONE_RECORD, workload_id, gone_too=False)
 
     def pods(self, workload_id: str, query: ListQuery, *, deleted: bool) -> Sequence[Row[Any]]:
         """Up to `limit + 1` pods of a workload, newest first: with `deleted`, those that ended."""
@@ -117,6 +116,14 @@ class WorkloadQueries:
         )
         return self._all(statement.offset(query.page.offset).limit(query.page.limit + 1))
 
+    def _one(self, statement: Select[Any], workload_id: str, *, gone_too: bool) -> Row[Any]:
+        if is_uuid(workload_id):
+            with self.database.read() as connection:
+                row = connection.execute(statement, {"wanted": workload_id.lower()}).one_or_none()
+            if row is not None and (gone_too or row.deleted_at is None):
+                return row
+        raise NotFound(f"There is no workload with the id {workload_id!r}.")
+
     def _all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         with self.database.read() as connection:
             return connection.execute(statement).all()
@@ -137,7 +144,8 @@ def _workloads() -> Select[Any]:
 
 
 _ONE = _workloads().where(workload.c.id == bindparam("wanted"))
-"""Built once: building it takes longer than running it."""
+_ONE_RECORD = select(workload).where(workload.c.id == bindparam("wanted"))
+"""Built once: building them takes longer than running them."""
 
 
 def _conditions(query: ListQuery, *, deleted: bool) -> list[ColumnElement[bool]]:

@@ -70,7 +70,7 @@ class Inferences:
 
     def show(self, workload_id: str) -> dict[str, Any]:
         """One inference. Raises NotFound."""
-        row = self.queries.workload(workload_id)
+        row = self.queries.record(workload_id)
         if row.type != TYPE:
             raise NotFound(f"The workload {workload_id!r} is not an inference.")
         return _response(row)
