@@ -18,7 +18,7 @@ from windlass.scheduling.session import Session
 from windlass.scheduling.stale_gangs import evict_stale_gangs
 
 MOST_CYCLES = 20
-"""Cycles after which a pool is left as it is, however much still changes."""
+"""Cycles after which a pool counts as one that finds no rest."""
 
 
 def open_session(snapshot: Snapshot, pool: str) -> Session:
@@ -33,14 +33,25 @@ def open_session(snapshot: Snapshot, pool: str) -> Session:
 
 
 def run_to_rest(session: Session) -> None:
-    """Cycles until nothing changes."""
-    before = session.places()
+    """Cycles until nothing changes.
+
+    Rarely the rules go round in circles: a gang reclaims what then is reclaimed from it, and so on
+    without end, in KAI too. Then nobody is evicted at all, and only what fits is placed.
+    """
+    seen = [session.places()]
     for _ in range(MOST_CYCLES):
         run_cycle(session)
-        after = session.places()
-        if after == before:
+        now = session.places()
+        if now == seen[-1]:
             return
-        before = after
+        if now in seen:
+            break
+        seen.append(now)
+    session.go_back_to(seen[0])
+    session.begin_cycle()
+    reserve(session)
+    allocate(session)
+    session.end_cycle()
 
 
 def run_cycle(session: Session) -> None:

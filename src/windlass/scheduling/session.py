@@ -1,6 +1,6 @@
 """The snapshot as a plan changes it: pods placed and evicted, with checkpoints and rollback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -232,6 +232,16 @@ class Session:
             for state in job.line:
                 state.requested = plus(state.requested, asked)
         self.queues.set_fair_shares(self.settings.usage_strength)
+
+    def go_back_to(self, places: Mapping[str, Placement]) -> None:
+        """Put every pod where it was; between cycles only."""
+        displaced = [pod for pod in self.pods.values() if pod.place != places.get(pod.id)]
+        for pod in displaced:
+            self._free(pod)
+            pod.status = PodStatus.WAITING
+        for pod in displaced:
+            if pod.id in places:
+                self._take(pod, places[pod.id])
 
     def end_cycle(self) -> None:
         """Let what was evicted wait again."""
