@@ -45,15 +45,16 @@ def create_api(context: Context, database: Database) -> FastAPI:
     api = FastAPI(title="Windlass", docs_url=None, redoc_url=None, redirect_slashes=False)
     answer_errors(api)
     platform = Platform(context, database, engine, context.gate(_GATE_SECONDS))
-    api.include_router(_own_routes(context, database, platform, authenticated))
-    api.include_router(identity_routes.router(SignIn(database, authority)))
-    api.include_router(org_routes.router(Organisation(database), authenticated, clock))
+    # Routes are tried in this order: those asked for most often come first.
     inferences = Inferences(database, queries, clock, engine.refusals, waker.wake)
     api.include_router(inference_routes.router(inferences, authenticated))
     workloads = workload_routes.Workloads(
         queries, context.kinds(), engine.log_files, context.gateway_url, context.settings.domain
     )
     api.include_router(workload_routes.router(workloads, authenticated))
+    api.include_router(_own_routes(context, database, platform, authenticated))
+    api.include_router(identity_routes.router(SignIn(database, authority)))
+    api.include_router(org_routes.router(Organisation(database), authenticated, clock))
     serve_openapi(api)
     return api
 

@@ -59,7 +59,8 @@ class Database:
         if self.is_sqlite:
             self._engine = self._sqlite_engine(parsed)
             event.listen(self._engine, "begin", _begin_immediate)
-            self._reading = self._sqlite_engine(parsed)
+            # Each statement that reads is a transaction of its own: there is nothing to roll back.
+            self._reading = self._sqlite_engine(parsed, pool_reset_on_return=None)
         else:
             self._engine = create_engine(parsed, **_POOL, pool_pre_ping=True)
             self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -108,9 +109,9 @@ class Database:
                     raise
         raise AssertionError("unreachable")
 
-    def _sqlite_engine(self, url: URL) -> Engine:
+    def _sqlite_engine(self, url: URL, **options: Any) -> Engine:
         arguments = {"timeout": self._busy_timeout_seconds, "check_same_thread": False}
-        engine = create_engine(url, connect_args=arguments, **_POOL)
+        engine = create_engine(url, connect_args=arguments, **_POOL, **options)
         event.listen(engine, "connect", _configure_sqlite)
         return engine
 
