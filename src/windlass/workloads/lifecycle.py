@@ -6,12 +6,11 @@ It never asks what just happened: run twice, or after a crash at any point, it c
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from windlass.engines.engine import ExitReason
+from windlass.engines.engine import ExitReason, ReplicaExit
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import (
     NewEvent,
     Pod,
-    PodExit,
     PodState,
     WorkloadRecord,
     WorkloadState,
@@ -228,7 +227,7 @@ def _has_not_started(pod: Pod) -> bool:
 
 
 def _never_started(pod: Pod, now: float) -> Pod:
-    return pod.exited(PodExit(ExitReason.STOPPED, "Not wanted any more; never started.", now))
+    return pod.exited(ReplicaExit(ExitReason.STOPPED, "Not wanted any more; never started.", now))
 
 
 def _is_due(pod: Pod, now: float) -> bool:

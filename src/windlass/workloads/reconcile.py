@@ -16,6 +16,7 @@ from windlass.engines.engine import (
     Engine,
     ExitReason,
     ReplicaCannotStart,
+    ReplicaExit,
     ReplicaRefused,
     ReplicaSpec,
 )
@@ -30,7 +31,6 @@ from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import (
     NewEvent,
     Pod,
-    PodExit,
     PodState,
     WorkloadRecord,
     WorkloadState,
@@ -244,7 +244,7 @@ class WorkloadReconciler:
         """Note that a pod did not start; where trying again is no use, give its workload up."""
         now = self._around.clock.now()
         told_at = self._around.wall_clock.now()
-        ended = pod.exited(PodExit(ExitReason.START_FAILED, str(error), now))
+        ended = pod.exited(ReplicaExit(ExitReason.START_FAILED, str(error), now))
         reason = ExitReason.START_FAILED.value
         event = NewEvent(reason, f"Replica {pod.ordinal}: {error}", True, pod.id)
         given_up = {"failure_reason": reason, "failure_message": str(error)}

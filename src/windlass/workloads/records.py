@@ -5,7 +5,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from windlass.engines.engine import DeviceShare, ExitReason, ReplicaObservation, ReplicaState
+from windlass.engines.engine import (
+    DeviceShare,
+    ExitReason,
+    ReplicaExit,
+    ReplicaObservation,
+    ReplicaState,
+)
 from windlass.workloads.phases import DesiredPhase
 
 
@@ -19,17 +25,6 @@ class PodState(StrEnum):
     STARTING = "Starting"
     RUNNING = "Running"
     EXITED = "Exited"
-
-
-@dataclass(frozen=True, slots=True)
-class PodExit:
-    """How a pod ended."""
-
-    reason: ExitReason
-    message: str
-    at: float
-    code: int | None = None
-    signal: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class Pod:
     started_at: float | None = None
     first_ready_at: float | None = None
     last_ready_at: float | None = None
-    exit: PodExit | None = None
+    exit: ReplicaExit | None = None
     unready_because: str | None = field(default=None, compare=False)
     """What its last probe saw; not on record, and no change in itself."""
 
@@ -72,7 +67,7 @@ class Pod:
         """Whether it was asked to stop."""
         return self.stop_requested_at is not None
 
-    def exited(self, end: PodExit) -> "Pod":
+    def exited(self, end: ReplicaExit) -> "Pod":
         """The same pod, ended."""
         return replace(self, state=PodState.EXITED, ready=False, exit=end)
 
@@ -136,9 +131,7 @@ def merge_observation(
     if seen is None:
         return _without_trace(pod, now)
     if seen.exit is not None:
-        end = PodExit(
-            seen.exit.reason, seen.exit.message, seen.exit.at, seen.exit.code, seen.exit.signal
-        )
+        end = seen.exit
         started = pod.started_at or seen.started_at
         merged = replace(
             pod,
@@ -164,7 +157,7 @@ def merge_observation(
 def _without_trace(pod: Pod, now: float) -> tuple[Pod, Sequence[NewEvent]]:
     if pod.state in (PodState.PENDING, PodState.PLACED):
         return pod, ()
-    end = PodExit(ExitReason.LOST, "The engine has no trace of it any more.", now)
+    end = ReplicaExit(ExitReason.LOST, "The engine has no trace of it any more.", now)
     return pod.exited(end), [_exit_event(pod, end)]
 
 
@@ -190,7 +183,7 @@ def _change_events(before: Pod, after: Pod, seen: ReplicaObservation) -> list[Ne
     return events
 
 
-def _exit_event(pod: Pod, end: PodExit) -> NewEvent:
+def _exit_event(pod: Pod, end: ReplicaExit) -> NewEvent:
     expected = end.reason is ExitReason.STOPPED
     return NewEvent(
         "Stopped" if expected else str(end.reason),

@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Update, delete, insert, select, update
 
-from windlass.engines.engine import DeviceShare, ExitReason
+from windlass.engines.engine import DeviceShare, ExitReason, ReplicaExit
 from windlass.kit.ids import new_id
 from windlass.org.tables import project
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import (
     NewEvent,
     Pod,
-    PodExit,
     PodState,
     WorkloadRecord,
     WorkloadState,
@@ -200,10 +199,10 @@ def _pending_message(reasons: Sequence[Mapping[str, str]] | None) -> str | None:
     return reasons[0]["message"] if reasons else None
 
 
-def _exit(row: Row[Any]) -> PodExit | None:
+def _exit(row: Row[Any]) -> ReplicaExit | None:
     if row.exited_at is None:
         return None
-    return PodExit(
+    return ReplicaExit(
         ExitReason(row.exit_reason), row.exit_message, row.exited_at, row.exit_code, row.exit_signal
     )
 

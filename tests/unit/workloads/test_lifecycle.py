@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from windlass.engines.engine import DeviceShare, ExitReason
+from windlass.engines.engine import DeviceShare, ExitReason, ReplicaExit
 from windlass.kit.clock import ManualClock, SteadyClock
 from windlass.workloads.lifecycle import Decision, decide
 from windlass.workloads.phases import DesiredPhase
-from windlass.workloads.records import Pod, PodExit, PodState, WorkloadRecord, WorkloadState
+from windlass.workloads.records import Pod, PodState, WorkloadRecord, WorkloadState
 
 NOW = 1_000_000.0
 TIMEOUT = 600.0
@@ -44,7 +44,7 @@ def running(name: str, ordinal: int = 0, **changes: Any) -> Pod:
 
 def ended(name: str, reason: ExitReason = ExitReason.ERROR, **changes: Any) -> Pod:
     placed = replace(pod(name, **changes), node_name="n")
-    return placed.exited(PodExit(reason, "it ended", NOW - 1))
+    return placed.exited(ReplicaExit(reason, "it ended", NOW - 1))
 
 
 def ids() -> Callable[[], str]:
