@@ -100,6 +100,8 @@ class ReplicaTemplate:
     environment: tuple[EnvironmentVariable, ...] = ()
     probe: Probe | None = None
     limits: Limits = field(default_factory=Limits)
+    additional_ports: tuple[int, ...] = ()
+    """Further ports that replicas listen on, as declared. A process is given each as `PORT_<n>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class ReplicaObservation:
     ready: bool = False
     host: str | None = None
     port: int | None = None
+    additional_ports: Mapping[int, int] = field(default_factory=dict)
+    """Where each of the template's additional ports is reached on `host`, by the declared port."""
     pid: int | None = None
     started_at: float | None = None
     first_ready_at: float | None = None

@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,14 @@ from windlass.gateway.control_protocol import (
     UNBOUNDED_MESSAGES,
 )
 from windlass.gateway.files import GatewayFiles
-from windlass.gateway.gateway import GatewayUnavailable, Route, StaleEpoch, TokenTrust
-from windlass.gateway.wire import route_to_json, trust_to_json
+from windlass.gateway.gateway import (
+    GatewayUnavailable,
+    Route,
+    StaleEpoch,
+    TokenTrust,
+    TrafficCounters,
+)
+from windlass.gateway.wire import route_to_json, traffic_from_json, trust_to_json
 from windlass.kit.clock import Clock, SystemClock
 
 LONGEST_SOCKET_PATH = 107
@@ -66,6 +72,21 @@ class GateClient:
         """Requests now in flight, by replica id, of replicas listed or still draining."""
         counts: dict[str, int] = self._call("InFlight", {"workload_id": workload_id})
         return counts
+
+    def traffic(self) -> Mapping[str, TrafficCounters]:
+        """The traffic of every workload, by its id."""
+        bodies: dict[str, Any] = self._call("Traffic", {})
+        return {key: traffic_from_json(body) for key, body in bodies.items()}
+
+    def watch_held(self) -> Iterator[str]:
+        """Workloads for which a request waits while there is no endpoint, as this becomes so."""
+        call = self._connected().unary_stream(f"/{SERVICE}/WatchHeld", _dumped, json.loads)
+        try:
+            for body in call({}, wait_for_ready=True):
+                yield body["workload_id"]
+        except grpc.RpcError as error:
+            raise GatewayUnavailable(f"WatchHeld: {error}") from error
+        raise GatewayUnavailable("WatchHeld: the gate has ended the stream")
 
     def status(self) -> Mapping[str, Any]:
         """How the gate fares: `pid`, `epoch`, `envoy_connected`, `workloads`, `draining`, `held`

@@ -1,9 +1,18 @@
 """Routes and trust as JSON, on the gate's control socket and in its snapshot."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from windlass.gateway.gateway import Access, Endpoint, Route, TokenTrust
+from windlass.gateway.gateway import (
+    HELD_AT_ONCE,
+    Access,
+    Endpoint,
+    ReplicaCounters,
+    Route,
+    TokenTrust,
+    TrafficCounters,
+)
 
 
 def endpoint_to_json(endpoint: Endpoint) -> dict[str, Any]:
@@ -26,6 +35,9 @@ def route_to_json(route: Route) -> dict[str, Any]:
         "unavailable": route.unavailable,
         "access": route.access.value,
         "request_timeout_seconds": route.request_timeout_seconds,
+        "no_replica_because": route.no_replica_because,
+        "held_limit": route.held_limit,
+        "concurrency_limit": route.concurrency_limit,
     }
 
 
@@ -39,6 +51,10 @@ def route_from_json(body: Mapping[str, Any]) -> Route:
         unavailable=body["unavailable"],
         access=Access(body["access"]),
         request_timeout_seconds=body["request_timeout_seconds"],
+        # A snapshot may have been written before there were these.
+        no_replica_because=body.get("no_replica_because"),
+        held_limit=body.get("held_limit", HELD_AT_ONCE),
+        concurrency_limit=body.get("concurrency_limit", 0),
     )
 
 
@@ -50,3 +66,14 @@ def trust_to_json(trust: TokenTrust) -> dict[str, Any]:
 def trust_from_json(body: Mapping[str, Any]) -> TokenTrust:
     """Raises KeyError where a field is missing."""
     return TokenTrust(issuer=body["issuer"], jwks=body["jwks"])
+
+
+def traffic_to_json(traffic: TrafficCounters) -> dict[str, Any]:
+    """Traffic in words of JSON."""
+    return asdict(traffic)
+
+
+def traffic_from_json(body: Mapping[str, Any]) -> TrafficCounters:
+    """Raises KeyError or TypeError where a field is missing or not known."""
+    replicas = {key: ReplicaCounters(**counters) for key, counters in body["replicas"].items()}
+    return TrafficCounters(**{**body, "replicas": replicas})
