@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import NotFound
-from windlass.kit.ids import is_uuid, new_id
+from windlass.kit.ids import decimal_id, is_uuid, new_id
 from windlass.kit.paging import Field, ListQuery, Page, apply_order, conditions_of, contains
 from windlass.org.tables import cluster, department, node_pool, project, tenant
 
@@ -18,7 +18,6 @@ _FIRST_TENANT = 1001
 _FIRST_DEPARTMENT = 4500001
 _FIRST_PROJECT = 4500002
 _FIRST_NODE_POOL = 100001
-_MOST_DIGITS = 10
 
 DEPARTMENT_FIELDS = {
     "name": Field(department.c.name),
@@ -157,7 +156,7 @@ class Organisation:
 
     def department(self, department_id: str) -> Row[Any]:
         """One department with its cluster's node pool. Raises NotFound."""
-        statement = _departments().where(department.c.id == _number_of(department_id))
+        statement = _departments().where(department.c.id == decimal_id(department_id))
         with self._database.read() as connection:
             row = connection.execute(statement).one_or_none()
         if row is None:
@@ -232,13 +231,7 @@ def _projects() -> Any:
 
 
 def _project_is(project_id: str) -> ColumnElement[bool]:
-    return project.c.id == _number_of(project_id)
-
-
-def _number_of(text: str) -> int:
-    """The id that the text is the canonical decimal form of; -1, which names nothing, if none."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else -1
-    return number if str(number) == text and number < 2**31 else -1
+    return project.c.id == decimal_id(project_id)
 
 
 def _text_id(text: str) -> str:
