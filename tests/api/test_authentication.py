@@ -64,7 +64,7 @@ def test_every_operation_refuses_what_is_no_token_of_ours(api: Api) -> None:
 
 def bad_credentials(api: Api) -> list[str]:
     authority = api.context.authority()
-    caller = Caller("administrator", "app", api.context.tree.tenant_id)
+    caller = Caller(NOBODY, "administrator", "app", api.context.tree.tenant_id)
     good = authority.issue(caller)
     head, payload, signature = good.split(".")
     other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

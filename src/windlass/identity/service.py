@@ -89,26 +89,31 @@ class SignIn:
         return self._authority.issue(caller)
 
     def _by_password(self, username: str, password: str) -> Caller:
-        tenant_id, stored = self._find(user, user.c.username, user.c.password_hash, username)
-        if not is_password(password, stored):
+        found = self._find(user, user.c.username, user.c.password_hash, username)
+        if not is_password(password, found.kept):
             raise _wrong_credentials()
-        return Caller(username, "user", tenant_id)
+        return Caller(found.id, username, "user", found.tenant_id)
 
     def _by_secret(self, client_id: str, secret: str) -> Caller:
-        tenant_id, stored = self._find(
+        found = self._find(
             application, application.c.client_id, application.c.secret_hash, client_id
         )
-        if not is_secret(secret, stored):
+        if not is_secret(secret, found.kept):
             raise _wrong_credentials()
-        return Caller(client_id, "app", tenant_id)
+        return Caller(found.id, client_id, "app", found.tenant_id)
 
-    def _find(
-        self, table: Table, name: Column[str], kept: Column[str], value: str
-    ) -> tuple[int, str | None]:
-        query = select(table.c.tenant_id, kept).where(name == value)
+    def _find(self, table: Table, name: Column[str], kept: Column[str], value: str) -> "_Found":
+        query = select(table.c.id, table.c.tenant_id, kept).where(name == value)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-        return (0, None) if row is None else (int(row[0]), str(row[1]))
+        return _Found("", 0, None) if row is None else _Found(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    id: str
+    tenant_id: int
+    kept: str | None
 
 
 def _wrong_credentials() -> Unauthorized:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -23,15 +23,27 @@ _KEY_BITS = 2048
 _CACHED_TOKENS = 4096
 
 
+CallerType = Literal["user", "app"]
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who makes a request."""
 
-    subject: str
-    """The user's name or the application's client id: what `createdBy` says."""
-    kind: str
-    """`user` or `app`."""
+    id: str
+    """Of the user or the application. Another one that takes the name later has another id."""
+    name: str
+    """The user's name or the application's client id: what `createdBy` says, and what names the
+    subject of an access rule."""
+    type: CallerType
+    """An access key acts as its user."""
     tenant_id: int
+    groups: tuple[str, ...] = ()
+    """The user's groups when they signed in, as their identity provider names them."""
+    uid: int | None = None
+    """The user's number at their identity provider, where it tells one; so with the next two."""
+    gid: int | None = None
+    supplementary_gids: tuple[int, ...] = ()
 
 
 class TokenAuthority:
@@ -50,9 +62,14 @@ class TokenAuthority:
         now = int(self._clock.now())
         claims = {
             "iss": self.issuer,
-            "sub": caller.subject,
-            "typ": caller.kind,
+            "sub": caller.id,
+            "typ": caller.type,
             "tid": caller.tenant_id,
+            "email": caller.name,
+            "groups": list(caller.groups),
+            "uid": caller.uid,
+            "gid": caller.gid,
+            "supplementary_gids": list(caller.supplementary_gids),
             "iat": now,
             "exp": now + LIFETIME_SECONDS,
             "jti": new_id(),
@@ -94,7 +111,7 @@ class TokenAuthority:
                 # Expiry is checked by the clock that tests set.
                 options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False},
             )
-            caller = Caller(str(claims["sub"]), str(claims["typ"]), int(claims["tid"]))
+            caller = _caller_of(claims)
             verified = caller, float(claims["exp"])
         except jwt.InvalidIssuerError:
             raise Unauthorized("Issuer is not familiar.") from None
@@ -107,6 +124,22 @@ class TokenAuthority:
             if len(self._cache) > _CACHED_TOKENS:
                 self._cache.popitem(last=False)
         return verified
+
+
+def _caller_of(claims: Mapping[str, Any]) -> Caller:
+    """Raises KeyError, ValueError or TypeError for claims that no `issue` wrote."""
+    if claims["typ"] not in get_args(CallerType):
+        raise ValueError(claims["typ"])
+    return Caller(
+        id=str(claims["sub"]),
+        name=str(claims["email"]),
+        type=claims["typ"],
+        tenant_id=int(claims["tid"]),
+        groups=tuple(str(group) for group in claims["groups"]),
+        uid=claims["uid"],
+        gid=claims["gid"],
+        supplementary_gids=tuple(claims["supplementary_gids"]),
+    )
 
 
 def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:

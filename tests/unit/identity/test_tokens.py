@@ -20,7 +20,9 @@ from windlass.kit.clock import ManualClock
 from windlass.kit.errors import Unauthorized
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-CALLER = Caller("admin@windlass.local", "user", 1001)
+CALLER = Caller(
+    "u-1", "admin@windlass.local", "user", 1001, ("admins", "Größe >?~"), 1000, 1001, (7, 8)
+)
 
 
 def authority(clock: ManualClock, issuer: str = "windlass:c") -> TokenAuthority:
@@ -59,16 +61,17 @@ def test_tokens_of_others_are_refused() -> None:
 
 
 @given(st.text(max_size=60))
-def test_the_vendors_client_reads_any_subject(subject: str) -> None:
+def test_the_vendors_client_reads_any_name_and_group(name: str) -> None:
     made = authority(ManualClock())
-    token = made.issue(Caller(subject, "user", 1))
+    token = made.issue(Caller("u-1", name, "user", 1, (name,)))
     payload = token.split(".")[1]
     # As runapy does: the standard alphabet, and more padding than needed.
     claims = json.loads(base64.b64decode(payload + "==", validate=False))
     assert "-" not in payload
     assert "_" not in payload
-    assert claims["sub"] == subject
-    assert made.verify(token).subject == subject
+    assert claims["email"] == name
+    assert claims["groups"] == [name]
+    assert made.verify(token).name == name
 
 
 def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

@@ -61,9 +61,7 @@ class Inferences:
         refused = self.refusals(desired.template, owner.id)
         if refused:
             raise invalid_fields([FieldError(item.path, item.message) for item in refused])
-        event = NewEvent(
-            "Created", f"Submitted by {caller.subject}.", request_id=request_id or None
-        )
+        event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
         created_id = self._insert(body, owner, desired, caller, event)
         self.wake()
         return self.show(created_id)
@@ -83,7 +81,7 @@ class Inferences:
         if not is_uuid(workload_id):
             raise _unknown(workload_id)
         event = NewEvent(
-            "Deleting", f"Deletion asked for by {caller.subject}.", request_id=request_id or None
+            "Deleting", f"Deletion asked for by {caller.name}.", request_id=request_id or None
         )
         now = self.clock.now()
 
@@ -175,7 +173,7 @@ def _rows(
             "cluster_id": owner.cluster_id,
             "department_id": int(owner.department_id),
             "project_id": int(owner.id),
-            "created_by": caller.subject,
+            "created_by": caller.name,
             "created_at": now,
             "updated_at": now,
             "spec": spec,
