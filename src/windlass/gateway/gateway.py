@@ -80,6 +80,8 @@ class TrafficCounters:
     """How long requests have waited, all together, those that wait now included."""
     asked: int = 0
     """Requests that ever began to wait or were refused for want of a replica."""
+    released: int = 0
+    """Of these, how many have waited and were then sent on: `started` counts them, too."""
     replicas: Mapping[str, ReplicaCounters] = field(default_factory=dict)
     """By replica id."""
 

@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.kit.clock import Clock
 
 
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
+    """One workload's requests that wait, and have waited; as in `TrafficCounters`."""
+
     held: int = 0
     held_seconds: float = 0.0
     counted_at: float = 0.0
     asked: int = 0
+    released: int = 0
 
 
 class Demand:
@@ -21,12 +24,15 @@ class Demand:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._workloads: dict[str, _Waiting] = {}
+        self._workloads: dict[str, Waiting] = {}
         self._watchers: set[asyncio.Queue[str]] = set()
 
     @contextmanager
     def waiting(self, workload_id: str, *, without_endpoint: bool) -> Iterator[None]:
-        """Count one request for as long as it waits; tell watchers if nobody could take it."""
+        """Count one request for as long as it waits; tell watchers if nobody could take it.
+
+        Left without an exception, the request is sent on; else it was denied, or its client left.
+        """
         waiting = self._counted(workload_id)
         waiting.held += 1
         waiting.asked += 1
@@ -34,6 +40,7 @@ class Demand:
             self._tell(workload_id)
         try:
             yield
+            self._counted(workload_id).released += 1
         finally:
             self._counted(workload_id).held -= 1
 
@@ -47,10 +54,15 @@ class Demand:
         waiting = self._workloads.get(workload_id)
         return 0 if waiting is None else waiting.held
 
-    def totals(self, workload_id: str) -> tuple[int, float, int]:
-        """Requests that wait now, seconds waited in all, requests that ever asked."""
-        waiting = self._counted(workload_id)
-        return waiting.held, waiting.held_seconds, waiting.asked
+    def all_held(self) -> dict[str, int]:
+        """How many wait now, by workload; those with none left out."""
+        return {key: each.held for key, each in self._workloads.items() if each.held}
+
+    def totals(self, workload_id: str) -> Waiting:
+        """The counts of a workload as they are now."""
+        if workload_id not in self._workloads:
+            return Waiting()
+        return replace(self._counted(workload_id))
 
     def forget(self, workload_id: str) -> None:
         """Drop the counts of a workload that is gone, unless a request still waits."""
@@ -67,10 +79,10 @@ class Demand:
         finally:
             self._watchers.discard(told)
 
-    def _counted(self, workload_id: str) -> _Waiting:
+    def _counted(self, workload_id: str) -> Waiting:
         """The counts of a workload, brought up to now."""
         now = self._clock.monotonic()
-        waiting = self._workloads.setdefault(workload_id, _Waiting(counted_at=now))
+        waiting = self._workloads.setdefault(workload_id, Waiting(counted_at=now))
         waiting.held_seconds += waiting.held * (now - waiting.counted_at)
         waiting.counted_at = now
         return waiting
