@@ -39,8 +39,8 @@ def launch(directory: Path, specification: Specification) -> bool:
     whether this call started it: where one is still being stopped, it does not. Raises OSError when
     directory or supervisor cannot be made, and ValueError for a program that is not a path.
     """
-    program = specification.program or specification.argv[0]
-    if "/" not in program:
+    program = specification.program or "".join(specification.argv[:1])
+    if specification.container is None and "/" not in program:
         raise ValueError(f"{program!r} is not the path of a program")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = Directory(str(directory.absolute()))

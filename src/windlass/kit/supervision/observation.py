@@ -59,6 +59,8 @@ class Observation:
     log_bytes_lost: int = 0
     log_error: str | None = None
     """Why a part of the log could not be written, until writing succeeds again."""
+    engine_message: str | None = None
+    """Why the container's engine does not answer, until it does again."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -90,6 +92,7 @@ def read_observation(files: Directory, supervised: bool) -> Observation | None:
         port=described["port"],
         log_bytes_lost=content.get("log_bytes_lost", 0),
         log_error=content.get("log_error"),
+        engine_message=content.get("engine_message"),
         labels=described["labels"],
     )
 

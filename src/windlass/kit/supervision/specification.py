@@ -44,16 +44,35 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """A container of an engine that speaks the Docker API on this machine."""
+
+    socket: str
+    """The path of the engine's Unix socket."""
+    name: str
+    """What it is found by; no other container ever had it."""
+    creation: Mapping[str, Any]
+    """The body of the request that creates it. It must have no terminal, and a log that the engine
+    gives back."""
+    port: int | None = None
+    """The port it listens on in its own network, mapped to the specification's `port`; None: it has
+    the machine's network, and listens on that one itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Specification:
-    """One supervised process."""
+    """One supervised process or container."""
 
     id: str
     """What notifications carry."""
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = ()
     """The first word is the path of the program, unless `program` is."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
     """All of it: nothing is inherited."""
-    working_directory: str
+    working_directory: str = "/"
+    container: Container | None = None
+    """What is run instead of a process. It is never restarted, and everything about the start of a
+    process is left out of account."""
     program: str | None = None
     """The path of what is executed, where it is not the first word; nothing is searched for."""
     user: User | None = None

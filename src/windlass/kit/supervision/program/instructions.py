@@ -19,6 +19,17 @@ class ProbeInstructions:
         self.failure_threshold: int = content["failure_threshold"]
 
 
+class ContainerInstructions:
+    """A container; see `windlass.kit.supervision.specification.Container`."""
+
+    def __init__(self, source: str) -> None:
+        content = json.loads(source)
+        self.socket: str = content["socket"]
+        self.name: str = content["name"]
+        self.creation: dict[str, object] = content["creation"]
+        self.port: int | None = content["port"]
+
+
 class Instructions:
     """One process; see `windlass.kit.supervision.specification.Specification`."""
 
@@ -27,9 +38,11 @@ class Instructions:
             content = json.loads(file.read())
         user = content["user"]
         probe = content["probe"]
+        container = content.get("container")
         self.id: str = content["id"]
+        self.container = ContainerInstructions(json.dumps(container)) if container else None
         self.start = Start(
-            program=content["program"] or content["argv"][0],
+            program=content["program"] or "".join(content["argv"][:1]),
             argv=content["argv"],
             environment=content["environment"],
             working_directory=content["working_directory"],

@@ -9,11 +9,24 @@ OWN = "own"
 FOREIGN = "foreign"
 
 
-class Ownership:
+class Listener:
+    """Tells who listens, and what is to be said where nobody or somebody else does."""
+
+    nobody = ""
+    foreign = ""
+
+    def check(self, pids: list[int]) -> str:
+        """NOBODY, OWN or FOREIGN; `pids` are the process and its descendants."""
+        raise NotImplementedError
+
+
+class Ownership(Listener):
     """Tells whether what listens on 127.0.0.1:`port` belongs to given processes."""
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self.nobody = f"nothing listens on port {port} yet"
+        self.foreign = f"another process listens on port {port}"
         self._known: set[int] = set()
 
     def check(self, pids: list[int]) -> str:

@@ -9,15 +9,18 @@ _COUNTERS = ("memory.events", "memory.oom_control")
 
 
 class KernelCounter:
-    """Kills by the kernel for want of memory in the cgroups, since this object was made."""
+    """Kills by the kernel for want of memory in the cgroups, since this object was made.
 
-    def __init__(self, control_groups: list[str]) -> None:
+    With `since_start` since the cgroups were: for those that nobody used before.
+    """
+
+    def __init__(self, control_groups: list[str], *, since_start: bool = False) -> None:
         self._files = [os.path.join(group, name) for group in control_groups for name in _COUNTERS]
-        self._before = self._read()
+        self._before = 0 if since_start else self._read()
 
     def kills(self) -> int:
-        """How many processes the kernel killed."""
-        return self._read() - self._before
+        """How many processes the kernel killed; none where the cgroups are gone."""
+        return max(0, self._read() - self._before)
 
     def _read(self) -> int:
         return sum(_oom_kills(path) for path in self._files)

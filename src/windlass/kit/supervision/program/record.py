@@ -31,12 +31,13 @@ class Record:
         self.exit: dict[str, object] | None = None
         self.log_bytes_lost = 0
         self.log_error: str | None = None
+        self.engine_message: str | None = None
 
     def set_running(self, pid: int) -> None:
-        """A process was started now."""
+        """A process was started now; 0 is one that cannot be seen from here."""
         self.state = "running"
-        self.pid = pid
-        self.pid_ticks = processes.start_ticks(pid)
+        self.pid = pid or None
+        self.pid_ticks = processes.start_ticks(pid) if pid else None
         self.started_at = time.time()
         self.starts += 1
         self.save()
@@ -53,6 +54,11 @@ class Record:
         """How much of the log could not be written, and why not."""
         self.log_bytes_lost = bytes_lost
         self.log_error = error
+        self.save()
+
+    def set_engine_message(self, message: str | None) -> None:
+        """Why the container's engine does not answer; None where it does."""
+        self.engine_message = message
         self.save()
 
     def set_exit(self, state: str, end: dict[str, object]) -> None:
@@ -97,4 +103,5 @@ class Record:
             "exit": self.exit,
             "log_bytes_lost": self.log_bytes_lost,
             "log_error": self.log_error,
+            "engine_message": self.engine_message,
         }

@@ -28,6 +28,8 @@ class Run:
     """
 
     def __init__(self, instructions: Instructions, log: Log) -> None:
+        self.engine_message: str | None = None
+        """A process has no engine that could be lost."""
         self._groups = instructions.start.control_groups
         self._log = log
         self._kernel = KernelCounter(self._groups)

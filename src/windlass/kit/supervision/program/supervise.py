@@ -12,6 +12,11 @@ from windlass.kit.supervision.program.log import Log
 from windlass.kit.supervision.program.record import Record
 from windlass.kit.supervision.program.run import Run
 
+TYPE_CHECKING = False
+"""As in `typing`, which would cost memory."""
+if TYPE_CHECKING:
+    from windlass.kit.supervision.program.containers.run import ContainerRun
+
 _TICK = 1.0
 _LEFTOVERS_TIMEOUT = 10.0
 
@@ -63,13 +68,13 @@ class Supervisor:
     def _run_once(self) -> dict[str, object]:
         try:
             self._mark_started()
-            run = Run(self._instructions, self._log)
+            run = self._begin()
         except child.StartFailed as failure:
             return {"message": str(failure), "start_failed": True}
         except OSError as error:
             return {"message": f"could not prepare the process: {error}", "start_failed": True}
-        self._record.set_running(run.pid)
         terminated = False
+        self._note_start(run)
         while not run.finished:
             self._wait(run)
             if self._stop is not None and not terminated:
@@ -80,13 +85,27 @@ class Supervisor:
                 run.kill()
         return run.outcome(self._stop)
 
-    def _wait(self, run: Run) -> None:
+    def _begin(self) -> "Run | ContainerRun":
+        if self._instructions.container is None:
+            return Run(self._instructions, self._log)
+        # Imported only where there are containers, to keep the supervisor of a process small.
+        from windlass.kit.supervision.program.containers.run import ContainerRun
+
+        return ContainerRun(self._instructions, self._log)
+
+    def _note_start(self, run: "Run | ContainerRun") -> None:
+        if run.pid is not None and self._record.state != "running":
+            self._record.set_running(run.pid)
+
+    def _wait(self, run: "Run | ContainerRun") -> None:
         now = time.monotonic()
         until = min(run.due, self._next_tick, self._kill_at)
         fired = self._events.wait(until - now, run.waits)
         run.advance(time.monotonic(), fired)
         if not run.finished:
+            self._note_start(run)
             self._record.set_readiness(run.ready, run.readiness_message)
+            self._record.set_engine_message(run.engine_message)
         self._tick()
 
     def _wait_to_restart(self, delay: float) -> None:

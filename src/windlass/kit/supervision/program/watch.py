@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 from windlass.kit.supervision.program import listening
 from windlass.kit.supervision.program.instructions import ProbeInstructions
-from windlass.kit.supervision.program.listening import Ownership
+from windlass.kit.supervision.program.listening import Listener, Ownership
 from windlass.kit.supervision.program.probe import ProbeFailed, Wait, http_get
 from windlass.kit.supervision.program.readiness import Thresholds
 
@@ -14,11 +14,17 @@ _LISTENING_PERIOD = 1.0
 class ReadinessWatch:
     """Readiness of one run of a process on a port. All times are monotonic seconds."""
 
-    def __init__(self, port: int, probe: ProbeInstructions | None, started: float) -> None:
+    def __init__(
+        self,
+        port: int,
+        probe: ProbeInstructions | None,
+        started: float,
+        listener: Listener | None = None,
+    ) -> None:
         self.message: str | None = "not probed yet"
         self._port = port
         self._probe = probe
-        self._ownership = Ownership(port)
+        self._listener: Listener = listener or Ownership(port)
         self._thresholds = (
             Thresholds(
                 started,
@@ -79,13 +85,13 @@ class ReadinessWatch:
     def _look(self, now: float, pids: list[int]) -> bool:
         """Whether its own processes, and no others, listen; a failed probe where they do not."""
         self._next_look = now + _LISTENING_PERIOD
-        owner = self._ownership.check(pids)
+        owner = self._listener.check(pids)
         if owner == listening.FOREIGN:
             # Not excused by a threshold: requests would reach somebody else's process.
-            self.message = f"another process listens on port {self._port}"
+            self.message = self._listener.foreign
             self._thresholds.fail_at_once(now)
         elif owner == listening.NOBODY and now >= self._thresholds.due:
-            self.message = f"nothing listens on port {self._port} yet"
+            self.message = self._listener.nobody
             self._thresholds.fail(now)
         return owner == listening.OWN
 

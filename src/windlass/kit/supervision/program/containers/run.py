@@ -1,0 +1,442 @@
+"""One run of a container, from its creation until it is removed; see `program.run.Run`.
+
+The engine is asked again for as long as it does not answer: the container goes on without it, and
+is found again by its name. All times are monotonic seconds.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Generator
+from typing import Any
+from urllib.parse import quote
+
+from windlass.kit.supervision.program import processes
+from windlass.kit.supervision.program.containers.activity import NEVER, Activity, Waiting
+from windlass.kit.supervision.program.containers.api import Answer, Unreachable, ask
+from windlass.kit.supervision.program.containers.groups import groups_of
+from windlass.kit.supervision.program.containers.lifeline import Lifeline
+from windlass.kit.supervision.program.containers.listening import ContainerPort
+from windlass.kit.supervision.program.containers.log import LogCopy
+from windlass.kit.supervision.program.containers.remains import kill_process
+from windlass.kit.supervision.program.instructions import Instructions, StopRequest
+from windlass.kit.supervision.program.listening import Ownership
+from windlass.kit.supervision.program.log import Log
+from windlass.kit.supervision.program.memory import KernelCounter, Sampler
+from windlass.kit.supervision.program.probe import Wait
+from windlass.kit.supervision.program.watch import ReadinessWatch
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 1.0
+_SLOW_ANSWER = 600.0
+_QUICK_ANSWER = 15.0
+_SAMPLING_PERIOD = 0.25
+_COUNTER_PERIOD = 1.0
+_UNKNOWN_END = 10.0
+"""How long after its process ended an engine may take to say how."""
+_NEVER_STARTED = "0001-01-01"
+_SIGNALLED = 128
+
+
+class _Over(Exception):
+    """There is nothing more to do; how it ended is known, or never will be."""
+
+
+class ContainerRun:
+    """Creates and starts the container when made; `advance` does what is due since."""
+
+    def __init__(self, instructions: Instructions, log: Log) -> None:
+        container = instructions.container
+        if container is None:
+            raise ValueError("there is no container to run")
+        self.pid: int | None = None
+        self.finished = False
+        self.engine_message: str | None = None
+        """Why the engine does not answer; None where it does."""
+        self._what = container
+        self._path = f"/containers/{container.name}"
+        self._instructions = instructions
+        self._lifeline = Lifeline(container.socket, container.name)
+        self._copy = LogCopy(container.socket, container.name, log, self._hear_of_engine)
+        self._following: Activity | None = None
+        self._life = Activity(self._live())
+        self._signalling: Activity | None = None
+        self._watch: ReadinessWatch | None = None
+        self._kernel: KernelCounter | None = None
+        self._sampler: Sampler | None = None
+        self._ticks: int | None = None
+        self._pinned: int | None = None
+        self._stop_signal: int = signal.SIGTERM
+        self._next_look_at_memory = NEVER
+        self._out_of_memory = False
+        self._process_gone_at: float | None = None
+        self._terminated = False
+        self._killing = False
+        self._give_up_at = NEVER
+        self._end: dict[str, object] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests may be sent to it."""
+        if self.pid is None or self._process_gone_at is not None or self.finished:
+            return False
+        return self._watch is None or self._watch.ready
+
+    @property
+    def readiness_message(self) -> str | None:
+        """Why it is not ready."""
+        if self._process_gone_at is not None:
+            return "the container ended, and its engine has yet to say how"
+        if self.pid is None:
+            return self.engine_message or "the container is being started"
+        return self._watch.message if self._watch is not None else None
+
+    @property
+    def due(self) -> float:
+        """When `advance` has something to do, even if nothing happens before."""
+        due = [activity.due for activity in self._activities()]
+        if self._watch is not None:
+            due.append(self._watch.due)
+        return min([*due, self._next_look_at_memory, self._give_up_at])
+
+    @property
+    def waits(self) -> list[Wait]:
+        """The descriptors on which something may happen."""
+        waits = [activity.waits_on for activity in self._activities()]
+        if self._watch is not None:
+            waits.append(self._watch.waits_on)
+        return [wait for wait in waits if wait is not None]
+
+    def terminate(self) -> None:
+        """Ask it to end, with the signal that its image names."""
+        self._terminated = True
+        self._signal(self._stop_signal)
+
+    def kill(self) -> None:
+        """SIGKILL to all of its processes."""
+        self._killing = True
+        self._terminated = True
+        if self._give_up_at == NEVER:
+            self._give_up_at = time.monotonic() + _UNKNOWN_END
+        self._close_watch()
+        self._signal(signal.SIGKILL)
+
+    def advance(self, now: float, fired: set[int]) -> None:
+        """Do what is due, with the descriptors on which something happened."""
+        self._reap()
+        for activity in self._activities():
+            activity.advance(now, fired)
+        if self._life.finished:
+            self._finish()
+            return
+        if now >= self._give_up_at:
+            self._give_up(now)
+            return
+        if now >= self._next_look_at_memory:
+            self._look_at_memory(now)
+        if self._watch is not None and self.pid is not None:
+            waited = self._watch.waits_on
+            event = waited is not None and waited[0] in fired
+            if event or now >= self._watch.due:
+                self._watch.advance(now, event, [self.pid, *processes.descendants(self.pid)])
+
+    def outcome(self, stop: StopRequest | None) -> dict[str, object]:
+        """How the finished run ended."""
+        end = self._end or {"message": "its container is gone, and nobody knows how it ended"}
+        out_of_memory = bool(end.get("out_of_memory"))
+        stopped = stop is not None and not out_of_memory and not end.get("start_failed")
+        message = str(end["message"])
+        if stopped and stop is not None and stop.reason:
+            message = f"{stop.reason}; {message}"
+        return {**end, "message": message, "stopped": stopped}
+
+    def _activities(self) -> list[Activity]:
+        activities = (self._life, self._following, self._signalling)
+        return [each for each in activities if each is not None and not each.finished]
+
+    def _live(self) -> Generator[Waiting, None, None]:
+        try:
+            yield from self._create()
+            described = yield from self._start()
+            self._watch_over(described)
+            ended = yield from self._until_ended()
+            self._end = self._how_it_ended(ended)
+            yield from self._finish_log()
+        except _Over:
+            """What is to be said of it stands in `_end`."""
+        # Also where its creation failed: it may have been created all the same.
+        yield from self._ask("DELETE", f"{self._path}?force=true&v=true", _SLOW_ANSWER)
+
+    def _create(self) -> Generator[Waiting, None, None]:
+        self._end_before_start()
+        path = f"/containers/create?name={quote(self._what.name)}"
+        answer = yield from self._ask("POST", path, _SLOW_ANSWER, self._what.creation)
+        if answer.status >= 300 and (yield from self._inspect()) is None:
+            # Where there is one it is ours: the name is, and an answer may have been lost.
+            self._fail(f"the container could not be created: {answer.message}")
+
+    def _start(self) -> Generator[Waiting, None, dict[str, Any]]:
+        """Start it, once: where an answer was lost, it is looked at before anything is repeated."""
+        while True:
+            self._end_before_start()
+            described = yield from self._inspect()
+            if described is None:
+                self._fail("the container was removed before it was started")
+            elif not described["State"]["StartedAt"].startswith(_NEVER_STARTED):
+                return described
+            try:
+                answer = yield from ask(
+                    self._what.socket, "POST", f"{self._path}/start", None, _SLOW_ANSWER
+                )
+            except Unreachable as error:
+                self._hear_of_engine(str(error))
+                yield None, time.monotonic() + _LONGEST_PAUSE
+                continue
+            if answer.status >= 400:
+                self._fail(f"the container could not be started: {answer.message}")
+
+    def _watch_over(self, described: dict[str, Any]) -> None:
+        """It runs: follow its log, its memory and whether it is ready."""
+        now = time.monotonic()
+        named = described["Config"].get("StopSignal")
+        self._stop_signal = _signal_named(named) or signal.SIGTERM
+        pid = int(described["State"].get("Pid") or 0)
+        groups = groups_of(pid, described["Id"]) if pid else []
+        self._kernel = KernelCounter(groups, since_start=True)
+        # 0 where it ended at once: that it ran is all that is left to tell.
+        self.pid = pid
+        if pid and _is_visible(pid, described["Id"]):
+            self._pin(pid)
+        self._following = Activity(self._copy.follow())
+        limit = self._instructions.memory_limit
+        self._sampler = Sampler(limit) if limit and self._pinned is not None else None
+        self._next_look_at_memory = now
+        port = self._instructions.port
+        if port is not None:
+            self._watch = ReadinessWatch(port, self._instructions.probe, now, self._listener(port))
+        if self._terminated:
+            self._signal(signal.SIGKILL if self._killing else self._stop_signal)
+
+    def _listener(self, port: int) -> Ownership | ContainerPort:
+        if self._what.port is None:
+            return Ownership(port)
+        pid = self.pid if self._pinned is not None else None
+        return ContainerPort(pid, self._what.port, port)
+
+    def _pin(self, pid: int) -> None:
+        try:
+            self._pinned = os.pidfd_open(pid)
+        except OSError:
+            return
+        self._ticks = processes.start_ticks(pid)
+        self._lifeline.know_process(pid, self._ticks)
+
+    def _until_ended(self) -> Generator[Waiting, None, dict[str, Any] | None]:
+        """What the engine says of it once it has ended; None where it has no trace of it."""
+        pinned = self._pinned
+        if pinned is not None:
+            while not _has_ended(pinned):
+                yield (pinned, select.POLLIN), NEVER
+            # At once: the engine removes the container's control groups, and the counters in them.
+            self._note_end_of_process()
+        pause = _FIRST_PAUSE
+        while True:
+            described = yield from self._inspect()
+            if described is None or not _runs(described):
+                return described
+            if self._is_unknown_for_long():
+                return None
+            yield None, time.monotonic() + pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _note_end_of_process(self) -> None:
+        self._process_gone_at = time.monotonic()
+        self._out_of_memory = self._out_of_memory or self._was_killed_for_memory()
+        self._close_watch()
+
+    def _is_unknown_for_long(self) -> bool:
+        gone_at = self._process_gone_at
+        return gone_at is not None and time.monotonic() >= gone_at + _UNKNOWN_END
+
+    def _how_it_ended(self, described: dict[str, Any] | None) -> dict[str, object]:
+        if described is None:
+            message = "its container ended, and its engine does not know how"
+            return {"message": message, "out_of_memory": self._out_of_memory}
+        state = described["State"]
+        code = int(state.get("ExitCode") or 0)
+        number = _signal_of(code)
+        # The engine's own flag can be false where memory ran out; it is never true without.
+        counted = self._out_of_memory or self._was_killed_for_memory()
+        out_of_memory = (counted or bool(state.get("OOMKilled"))) and code != 0
+        if out_of_memory:
+            message = "it used more memory than its limit and was killed"
+        elif number is not None:
+            message = f"it exited with code {code}, as by signal {number.value} ({number.name})"
+        else:
+            message = f"it exited with code {code}"
+        return {
+            "message": message,
+            "code": code,
+            "signal": number.value if number is not None else None,
+            "out_of_memory": out_of_memory,
+        }
+
+    def _finish_log(self) -> Generator[Waiting, None, None]:
+        if self._following is not None:
+            self._following.close()
+        # An engine that is gone now is asked no more: the container's end is on record.
+        with contextlib.suppress(Unreachable):
+            yield from self._copy.catch_up()
+
+    def _inspect(self) -> Generator[Waiting, None, dict[str, Any] | None]:
+        answer = yield from self._ask("GET", f"{self._path}/json", _QUICK_ANSWER)
+        if answer.status == 404:
+            return None
+        content = answer.content
+        if answer.status != 200 or not isinstance(content, dict):
+            self._fail(f"the engine does not say how its container is: {answer.message}")
+        described: dict[str, Any] = content
+        return described
+
+    def _ask(
+        self, method: str, path: str, seconds: float, body: object = None
+    ) -> Generator[Waiting, None, Answer]:
+        """Ask the engine until it answers."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                answer = yield from ask(self._what.socket, method, path, body, seconds)
+            except Unreachable as error:
+                self._hear_of_engine(str(error))
+            else:
+                self._hear_of_engine(None)
+                return answer
+            if self._is_unknown_for_long():
+                raise _Over
+            yield None, time.monotonic() + pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _hear_of_engine(self, problem: str | None) -> None:
+        """Why it does not answer; None where it does."""
+        self.engine_message = problem and f"the container engine does not answer: {problem}"
+
+    def _end_before_start(self) -> None:
+        if self._terminated:
+            self._end = {"message": "stopped before it was started"}
+            raise _Over
+
+    def _fail(self, message: str) -> None:
+        self._end = {"message": message, "start_failed": self.pid is None}
+        raise _Over
+
+    def _signal(self, number: int) -> None:
+        if self._pinned is not None:
+            try:
+                signal.pidfd_send_signal(self._pinned, number)
+                return
+            except ProcessLookupError:
+                return
+            except PermissionError:
+                """Its engine runs as another user; that one may."""
+        if self.pid is not None:
+            if self._signalling is not None:
+                self._signalling.close()
+            self._signalling = Activity(self._signal_through_engine(number))
+
+    def _signal_through_engine(self, number: int) -> Generator[Waiting, None, None]:
+        path = f"{self._path}/kill?signal={signal.Signals(number).name}"
+        with contextlib.suppress(_Over):
+            yield from self._ask("POST", path, _QUICK_ANSWER)
+
+    def _look_at_memory(self, now: float) -> None:
+        """End all of a container that is over its limit, or has lost a process to it."""
+        period = _SAMPLING_PERIOD if self._sampler else _COUNTER_PERIOD
+        self._next_look_at_memory = now + period if self._process_gone_at is None else NEVER
+        over = False
+        if self._sampler is not None and self.pid:
+            pids = [self.pid, *processes.descendants(self.pid)]
+            over = self._sampler.excess(pids) > 0
+        if (over or self._was_killed_for_memory()) and not self._out_of_memory:
+            self._out_of_memory = True
+            self._close_watch()
+            self._signal(signal.SIGKILL)
+
+    def _was_killed_for_memory(self) -> bool:
+        return self._kernel is not None and self._kernel.kills() > 0
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._lifeline.renew(pid)
+
+    def _give_up(self, now: float) -> None:
+        """It was killed, and its engine does not say so: as long as its process is gone, it is."""
+        if self.pid and self._pinned is not None and not kill_process(self.pid, self._ticks):
+            self._give_up_at = now + _UNKNOWN_END
+            return
+        if self._pinned is None and self.pid:
+            self._give_up_at = now + _UNKNOWN_END
+            return
+        self._end = self._end or {"message": "it was killed while its engine did not answer"}
+        self._life.close()
+        self._finish()
+
+    def _close_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _finish(self) -> None:
+        self._close_watch()
+        for activity in (self._following, self._signalling):
+            if activity is not None:
+                activity.close()
+        if self._pinned is not None:
+            os.close(self._pinned)
+            self._pinned = None
+        self._lifeline.release()
+        self.finished = True
+
+
+def _is_visible(pid: int, container_id: str) -> bool:
+    """Whether the process is the container's: engines elsewhere have other numbers."""
+    try:
+        with open(f"/proc/{pid}/cgroup") as file:
+            return container_id in file.read()
+    except OSError:
+        return False
+
+
+def _has_ended(pinned: int) -> bool:
+    poll = select.poll()
+    poll.register(pinned, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _runs(described: dict[str, Any]) -> bool:
+    state = described["State"]
+    return bool(state.get("Running") or state.get("Paused") or state.get("Restarting"))
+
+
+def _signal_named(name: object) -> int | None:
+    """From a name or a number, as engines write either."""
+    text = str(name or "")
+    if text.isdigit():
+        return int(text)
+    full = text if text.startswith("SIG") else f"SIG{text}"
+    return getattr(signal, full, None)
+
+
+def _signal_of(code: int) -> signal.Signals | None:
+    """The signal that an exit code stands for, as shells and container engines put it."""
+    try:
+        return signal.Signals(code - _SIGNALLED) if code > _SIGNALLED else None
+    except ValueError:
+        return None
