@@ -6,9 +6,11 @@ Source: KAI-Scheduler, `pkg/scheduler/actions/allocate`.
 from collections.abc import Sequence
 
 from windlass.scheduling.capacity import is_allowed
+from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.order import PendingOrder
 from windlass.scheduling.placing import find_place
-from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
+from windlass.scheduling.reservations import Reservation, kept_from, open_nodes
+from windlass.scheduling.session import Session
 from windlass.scheduling.topology import Area, areas_for
 
 
@@ -48,19 +50,21 @@ def place_job(session: Session, job: Job, pods: Sequence[PodState]) -> bool:
 def place_together(session: Session, job: Job, pods: Sequence[PodState]) -> bool:
     """Place all these pods in the first area that has room for all; else change nothing."""
     cluster = session.cluster
-    suited = session.open_to(job, cluster.suited(job.workload))
-    for area in areas_for(cluster, job, pods, suited):
+    kept = kept_from(job, session.reservations)
+    for area in areas_for(cluster, job, pods, cluster.suited(job.workload)):
         mark = session.checkpoint()
-        if all(_place_in(session, area, pod) for pod in pods):
+        if all(_place_in(session, area, pod, kept) for pod in pods):
             return True
         session.rollback(mark)
     return False
 
 
-def _place_in(session: Session, area: Area, pod: PodState) -> bool:
+def _place_in(session: Session, area: Area, pod: PodState, kept: Sequence[Reservation]) -> bool:
+    cluster, request = session.cluster, pod.request
     home = pod.home if pod.status is PodStatus.EVICTED else None
     for group in area:
-        place = find_place(session.cluster, pod.request, session.settings, group, home)
+        allowed = open_nodes(cluster, group, request, kept) if kept else group
+        place = find_place(cluster, request, session.settings, allowed, home)
         if place is not None:
             session.place(pod, place)
             return True
@@ -71,4 +75,5 @@ def shape_of(session: Session, job: Job, pods: Sequence[PodState]) -> object:
     """What decides whether pods have room, whatever their queue: equal shapes fit or fail alike."""
     confined = job.id if job.placed and job.workload.topology is not None else None
     requests = tuple(pod.request for pod in pods)
-    return requests, job.constraints, confined, session.is_kept_from(job)
+    kept = tuple(other.job.id for other in kept_from(job, session.reservations))
+    return requests, job.constraints, confined, kept

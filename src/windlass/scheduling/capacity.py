@@ -6,8 +6,8 @@ Source: KAI-Scheduler, `pkg/scheduler/plugins/proportion/capacity_policy`.
 from dataclasses import dataclass
 
 from windlass.scheduling.amounts import Amounts, Bounds
+from windlass.scheduling.jobs import Job
 from windlass.scheduling.queues import QueueState
-from windlass.scheduling.session import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Exceeded:
 def over_limit(job: Job, asked: Amounts) -> Exceeded | None:
     """The first limit, from the project upwards, that the job would exceed."""
     for state in job.line:
-        index = _exceeded(state.allocated, asked, state.limit)
+        index = exceeded(state.allocated, asked, state.limit)
         if index is not None:
             return Exceeded(state, index)
     return None
@@ -32,7 +32,7 @@ def non_preemptible_over_quota(job: Job, asked: Amounts) -> Exceeded | None:
     if job.preemptible:
         return None
     for state in job.line:
-        index = _exceeded(state.non_preemptible, asked, state.deserved)
+        index = exceeded(state.non_preemptible, asked, state.deserved)
         if index is not None:
             return Exceeded(state, index)
     return None
@@ -43,7 +43,8 @@ def is_allowed(job: Job, asked: Amounts) -> bool:
     return over_limit(job, asked) is None and non_preemptible_over_quota(job, asked) is None
 
 
-def _exceeded(held: Amounts, asked: Amounts, bounds: Bounds) -> int | None:
+def exceeded(held: Amounts, asked: Amounts, bounds: Bounds) -> int | None:
+    """The first resource, by its index in `Amounts`, of which what is asked passes the bound."""
     for index in range(3):
         if asked[index] and held[index] + asked[index] > bounds[index]:
             return index

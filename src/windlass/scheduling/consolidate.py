@@ -9,11 +9,12 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.decisions import Action, Cause
+from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.making_room import RoomMaker
 from windlass.scheduling.model import PlacementStrategy
 from windlass.scheduling.order import Claimed, PendingOrder
 from windlass.scheduling.returning import has_moved
-from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
+from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Running, VictimOrder
 
 

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.decisions import Cause
+from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.model import Request
 from windlass.scheduling.order import Claimed, PendingOrder
 from windlass.scheduling.returning import has_moved
-from windlass.scheduling.session import Job, PodState, PodStatus, Session, total_asked
+from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Chunk, Running, VictimOrder
 
 Judge = Callable[[Claimed, Sequence[PodState]], bool]

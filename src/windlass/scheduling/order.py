@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from windlass.scheduling.amounts import Amounts, Bounds, plus, within
+from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.queues import QueueState, dominant_share
-from windlass.scheduling.session import Job, PodState, total_asked
 
 JobKey = tuple[int, int, float, str]
 Standing = tuple[bool, bool, int, bool]

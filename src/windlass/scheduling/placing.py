@@ -87,6 +87,13 @@ def device_fits(device: DeviceState, request: Request) -> bool:
     return share.portion <= device.free_portion and share.memory_bytes <= device.free_memory
 
 
+def could_suit(device: DeviceState, request: Request) -> bool:
+    """Whether the device could give what the pod asks of each device if nobody held any of it."""
+    if device.mig_profile != request.mig_profile:
+        return False
+    return request.device_memory_bytes is None or device.memory >= request.device_memory_bytes
+
+
 def preferred_nodes(
     cluster: Cluster, request: Request, strategy: PlacementStrategy
 ) -> Iterator[NodeState]:

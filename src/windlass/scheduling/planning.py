@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from windlass.scheduling.cycle import open_session, run_to_rest
 from windlass.scheduling.decisions import Eviction, PendingReason, PendingWorkload, Plan
 from windlass.scheduling.evicting import eviction_of
+from windlass.scheduling.jobs import Job
 from windlass.scheduling.model import Placement, Pod, Snapshot, Workload
 from windlass.scheduling.reasons import Explainer
-from windlass.scheduling.session import Job
 
 
 def plan(snapshot: Snapshot) -> Plan:

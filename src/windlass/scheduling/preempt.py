@@ -9,9 +9,10 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.capacity import non_preemptible_over_quota
 from windlass.scheduling.decisions import Action, Cause
+from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.making_room import RoomMaker
 from windlass.scheduling.order import Claimed, PendingOrder
-from windlass.scheduling.session import Job, PodState, Session, total_asked
+from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Running, VictimOrder
 
 

@@ -8,8 +8,10 @@ from windlass.scheduling.allocate import place_together, shape_of
 from windlass.scheduling.amounts import SHARED_RESOURCES
 from windlass.scheduling.capacity import Exceeded, non_preemptible_over_quota, over_limit
 from windlass.scheduling.decisions import MOST_NAMED, PendingReason, ReasonCode
+from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.quantities import describe
-from windlass.scheduling.session import Job, PodState, Reservation, Session, total_asked
+from windlass.scheduling.reservations import kept_from
+from windlass.scheduling.session import Session
 from windlass.scheduling.shortage import explain_no_room
 
 
@@ -49,22 +51,25 @@ class Explainer:
 
     def _explain_no_room(self, job: Job) -> PendingReason:
         session = self._session
-        kept = session.reservation
-        if kept is not None and session.is_kept_from(job) and self._would_fit_without(kept, job):
+        kept = kept_from(job, session.reservations)
+        if kept and self._would_fit_without_reservations(job):
+            names = [reservation.job.id for reservation in kept[:MOST_NAMED]]
+            one = len(names) == 1
             message = (
-                f"Room is kept in node pool {self._pool} for workload {kept.job.id}, which has "
-                "waited for long and needs much at once."
+                f"Room is kept in node pool {self._pool} for workload{'' if one else 's'} "
+                f"{', '.join(names)}, which {'has' if one else 'have'} waited for long and "
+                f"need{'s' if one else ''} much at once."
             )
-            return PendingReason(self._pool, ReasonCode.NO_ROOM, message, waits_for=(kept.job.id,))
+            return PendingReason(self._pool, ReasonCode.NO_ROOM, message, waits_for=tuple(names))
         return explain_no_room(session, self._pool, job, self._on_node)
 
-    def _would_fit_without(self, kept: Reservation, job: Job) -> bool:
+    def _would_fit_without_reservations(self, job: Job) -> bool:
         session = self._session
         mark = session.checkpoint()
-        session.reservation = None
+        kept, session.reservations = session.reservations, []
         fits = place_together(session, job, job.next_pods())
         session.rollback(mark)
-        session.reservation = kept
+        session.reservations = kept
         return fits
 
     def _over_limit(self, exceeded: Exceeded, asked: int) -> PendingReason:

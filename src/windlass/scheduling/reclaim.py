@@ -10,6 +10,7 @@ from functools import partial
 from windlass.scheduling.allocate import shape_of, waiting_jobs
 from windlass.scheduling.amounts import Amounts, plus, within
 from windlass.scheduling.decisions import Action, Cause, QueueNumbers
+from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.making_room import RoomMaker
 from windlass.scheduling.order import Claimed, PendingOrder
 from windlass.scheduling.queues import QueueState
@@ -18,7 +19,7 @@ from windlass.scheduling.reclaim_rules import (
     may_take,
     might_take_from,
 )
-from windlass.scheduling.session import Job, PodState, Session, total_asked
+from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Running, VictimOrder
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from math import inf
 
 from windlass.scheduling.amounts import Amounts, minus, plus, within
+from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.order import Claimed
 from windlass.scheduling.queues import QueueState
-from windlass.scheduling.session import Job, PodState, PodStatus, total_asked
 
 
 @dataclass(slots=True)

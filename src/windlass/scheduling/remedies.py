@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from windlass.scheduling.amounts import SHARED_RESOURCES
 from windlass.scheduling.decisions import Plan, ReasonCode
+from windlass.scheduling.jobs import asked_by
 from windlass.scheduling.model import Pod, Queue, Quota, Request, Snapshot, Workload
 from windlass.scheduling.planning import plan
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
-from windlass.scheduling.session import asked_by
 from windlass.scheduling.what_if import Changes, apply, carried_out, served
 
 

@@ -1,32 +1,58 @@
-"""Ageing: room is kept free for a large workload that has waited too long.
+"""Ageing: room is kept free for large workloads that have waited too long.
 
 Without it, a stream of small workloads takes every device as it frees, and a gang that needs many
 at once may wait for ever. KAI-Scheduler has no such rule; here it is off unless
 `Settings.reserve_after` says how long is too long.
+
+Room is kept in the order of age, no more of a node than the workload needs there, and for the
+workloads of one queue no more in all than its fair share, limit and quota let it have: so others
+lose nothing that was theirs.
 """
 
-from windlass.scheduling.amounts import within
-from windlass.scheduling.capacity import non_preemptible_over_quota, over_limit
+from collections.abc import Iterator, Mapping, Sequence
+
+from windlass.scheduling.amounts import NOTHING, Amounts, plus, within
+from windlass.scheduling.capacity import exceeded
 from windlass.scheduling.cluster import NodeState
-from windlass.scheduling.session import Job, PodState, Reservation, Session, total_asked
+from windlass.scheduling.jobs import Job, PodState, total_asked
+from windlass.scheduling.model import Request
+from windlass.scheduling.placing import could_suit
+from windlass.scheduling.quantities import WHOLE_DEVICE
+from windlass.scheduling.reservations import Reservation, Room
+from windlass.scheduling.session import Session
+from windlass.scheduling.topology import domains_of
+
+NO_ROOM = Room(0, 0, 0)
 
 
 def reserve(session: Session) -> None:
-    """Keep nodes for the workload that has waited longest beyond the setting, if there is one."""
-    session.reservation = None
+    """Keep room for those that have waited beyond the setting, as far as there is room."""
+    session.reservations.clear()
     reserve_after = session.settings.reserve_after
     if reserve_after is None:
         return
+    promised: dict[str, Amounts] = {}
+    kept: dict[int, Room] = {}
+    for job in aged_jobs(session, reserve_after):
+        asked = total_asked(job.next_pods())
+        rooms = room_to_keep(session, job, kept) if may_reserve(job, asked, promised) else None
+        if rooms is None:
+            continue
+        session.reservations.append(Reservation(job, rooms))
+        for state in job.line:
+            promised[state.id] = plus(promised.get(state.id, NOTHING), asked)
+        for rank, room in rooms.items():
+            kept[rank] = _sum(kept.get(rank, NO_ROOM), room)
+
+
+def aged_jobs(session: Session, reserve_after: float) -> list[Job]:
+    """Jobs below their minimum that have waited so many seconds, the longest first."""
     aged = [
         job
         for job in session.jobs.values()
         if job.placed < job.minimum and waiting_since(job) + reserve_after <= session.now
     ]
-    for job in sorted(aged, key=lambda job: (waiting_since(job), job.id)):
-        nodes = nodes_to_keep(session, job) if may_reserve(job) else None
-        if nodes is not None:
-            session.reservation = Reservation(job, nodes)
-            return
+    return sorted(aged, key=lambda job: (waiting_since(job), job.id))
 
 
 def waiting_since(job: Job) -> float:
@@ -35,30 +61,65 @@ def waiting_since(job: Job) -> float:
     return max(workload.submitted_at, workload.evicted_at or workload.submitted_at)
 
 
-def may_reserve(job: Job) -> bool:
-    """Whether its queues would let it run, at its fair share, if its own work there ended."""
-    asked = total_asked(job.next_pods())
-    return (
-        all(within(asked, state.fair_share) for state in job.line)
-        and over_limit(job, asked) is None
-        and non_preemptible_over_quota(job, asked) is None
-    )
+def may_reserve(job: Job, asked: Amounts, promised: Mapping[str, Amounts]) -> bool:
+    """Whether its queues would let it run, at their fair shares, if other work there ended.
+
+    `promised` is what is kept in each queue for those who have waited longer.
+    """
+    if not any(asked):
+        return False
+    for state in job.line:
+        in_all = plus(asked, promised.get(state.id, NOTHING))
+        if not within(in_all, state.fair_share):
+            return False
+        if exceeded(state.allocated, in_all, state.limit) is not None:
+            return False
+        if not job.preemptible:
+            held = state.non_preemptible
+            if exceeded(held, in_all, state.deserved) is not None:
+                return False
+    return True
 
 
-def nodes_to_keep(session: Session, job: Job) -> frozenset[int] | None:
-    """The nodes nearest to being free that could together take its pods; None where none could."""
-    suited = session.cluster.suited(job.workload)
-    nodes = [state for state in session.cluster.nodes if suited is None or state.rank in suited]
-    nodes.sort(key=_nearest_to_free)
-    waiting = job.next_pods()
-    kept = set()
+def room_to_keep(session: Session, job: Job, kept: Mapping[int, Room]) -> Mapping[int, Room] | None:
+    """Room for its pods on the nodes nearest to being free; None where nodes could never give it.
+
+    `kept` is what is kept of nodes already.
+    """
+    for nodes in _where_together(session, job):
+        rooms = _room_on(sorted(nodes, key=_nearest_to_free), job.next_pods(), kept)
+        if rooms is not None:
+            return rooms
+    return None
+
+
+def _where_together(session: Session, job: Job) -> Iterator[Sequence[NodeState]]:
+    """The groups of nodes that its pods may be on: those with most free first."""
+    cluster = session.cluster
+    suited = cluster.suited(job.workload)
+    nodes = [state for state in cluster.nodes if suited is None or state.rank in suited]
+    topology = job.workload.topology
+    if topology is None or topology.required is None:
+        yield nodes
+        return
+    domains = domains_of(nodes, topology, topology.required)
+    domains.sort(key=lambda domain: -sum(state.free_devices for state in domain))
+    yield from domains
+
+
+def _room_on(
+    nodes: Sequence[NodeState], pods: Sequence[PodState], kept: Mapping[int, Room]
+) -> Mapping[int, Room] | None:
+    rooms: dict[int, Room] = {}
+    waiting = list(pods)
     for state in nodes:
-        taken = _how_many_fit_when_empty(state, waiting)
-        if taken:
-            kept.add(state.rank)
-            waiting = waiting[taken:]
+        before = kept.get(state.rank, NO_ROOM)
+        count = _how_many_fit_when_empty(state, waiting, before)
+        if count:
+            rooms[state.rank] = _room_for(waiting[:count])
+            waiting = waiting[count:]
         if not waiting:
-            return frozenset(kept)
+            return rooms
     return None
 
 
@@ -66,13 +127,34 @@ def _nearest_to_free(state: NodeState) -> tuple[int, int, int]:
     return -state.free_devices, -state.free_cpu, state.rank
 
 
-def _how_many_fit_when_empty(state: NodeState, pods: list[PodState]) -> int:
-    cpu, memory = state.node.cpu_millicores, state.node.memory_bytes
-    devices = len(state.devices)
-    for count, pod in enumerate(pods):
-        cpu -= pod.request.cpu_millicores
-        memory -= pod.request.memory_bytes
-        devices -= pod.request.devices
-        if cpu < 0 or memory < 0 or devices < 0:
-            return count
+def _how_many_fit_when_empty(state: NodeState, pods: Sequence[PodState], kept: Room) -> int:
+    for count in range(1, len(pods) + 1):
+        room = _sum(kept, _room_for(pods[:count]))
+        request = pods[count - 1].request
+        suiting = sum(could_suit(device, request) for device in state.devices)
+        if (
+            room.devices > min(suiting, len(state.devices))
+            or room.cpu > state.node.cpu_millicores
+            or room.memory > state.node.memory_bytes
+        ):
+            return count - 1
     return len(pods)
+
+
+def _room_for(pods: Sequence[PodState]) -> Room:
+    requests = [pod.request for pod in pods]
+    return Room(
+        sum(_devices_for(request, requests.count(request)) for request in set(requests)),
+        sum(request.cpu_millicores for request in requests),
+        sum(request.memory_bytes for request in requests),
+    )
+
+
+def _devices_for(request: Request, pods: int) -> int:
+    """How many devices so many pods of one request take: portions of them share."""
+    on_one = 1 if request.device_memory_bytes is not None else WHOLE_DEVICE // request.portion
+    return -(-pods // on_one) * request.devices
+
+
+def _sum(one: Room, other: Room) -> Room:
+    return Room(one.devices + other.devices, one.cpu + other.cpu, one.memory + other.memory)

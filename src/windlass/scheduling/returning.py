@@ -1,8 +1,9 @@
 """Nobody is moved for nothing: pods go back where nobody needs their old place."""
 
+from windlass.scheduling.jobs import PodState
 from windlass.scheduling.keeping_devices import keep_devices
 from windlass.scheduling.model import Placement
-from windlass.scheduling.session import PodState, Session
+from windlass.scheduling.session import Session
 
 
 def is_elsewhere(pod: PodState, place: Placement | None) -> bool:

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from windlass.scheduling.cluster import DeviceState, NodeState
+from windlass.scheduling.cluster import NodeState
 from windlass.scheduling.decisions import MOST_NAMED, PendingReason, ReasonCode
+from windlass.scheduling.jobs import Job, PodState
 from windlass.scheduling.model import Request
-from windlass.scheduling.placing import choose_devices, find_place
+from windlass.scheduling.placing import choose_devices, could_suit, find_place
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
-from windlass.scheduling.session import Job, PodState, Session
+from windlass.scheduling.session import Session
 
 
 def explain_no_room(
@@ -101,7 +102,7 @@ def _lacks(state: NodeState, request: Request) -> Resource:
 
 
 def _lacks_when_empty(state: NodeState, request: Request) -> Resource | None:
-    suited = sum(_device_suits(device, request) for device in state.devices)
+    suited = sum(could_suit(device, request) for device in state.devices)
     if suited < request.devices:
         return _kind_of_device_ask(request)
     if state.node.cpu_millicores < request.cpu_millicores:
@@ -113,12 +114,6 @@ def _lacks_when_empty(state: NodeState, request: Request) -> Resource | None:
 
 def _kind_of_device_ask(request: Request) -> Resource:
     return Resource.GPU if request.device_memory_bytes is None else Resource.GPU_MEMORY
-
-
-def _device_suits(device: DeviceState, request: Request) -> bool:
-    if device.mig_profile != request.mig_profile:
-        return False
-    return request.device_memory_bytes is None or device.memory >= request.device_memory_bytes
 
 
 def _in_the_way(

@@ -4,7 +4,8 @@ Source: KAI-Scheduler, `pkg/scheduler/actions/stalegangeviction`.
 """
 
 from windlass.scheduling.decisions import Action, Cause
-from windlass.scheduling.session import Job, PodStatus, Session
+from windlass.scheduling.jobs import Job, PodStatus
+from windlass.scheduling.session import Session
 
 
 def evict_stale_gangs(session: Session) -> None:

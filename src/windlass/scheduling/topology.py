@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from windlass.scheduling.amounts import Amounts
 from windlass.scheduling.cluster import Cluster, NodeState
+from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.model import Topology
-from windlass.scheduling.session import Job, PodState, total_asked
 
 Group = frozenset[int] | None
 """Nodes by rank; None: all."""

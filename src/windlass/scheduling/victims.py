@@ -8,9 +8,10 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 
 from windlass.scheduling.amounts import NOTHING, Amounts, minus, plus
+from windlass.scheduling.jobs import Job, PodState, PodStatus
 from windlass.scheduling.order import JobKey, QueueKey, job_key, standing, tie
 from windlass.scheduling.queues import QueueState, dominant_share
-from windlass.scheduling.session import Job, PodState, PodStatus, Session
+from windlass.scheduling.session import Session
 
 Chunk = list[PodState]
 """Pods that are evicted together: an extra, or a workload's minimum."""
