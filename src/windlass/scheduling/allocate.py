@@ -11,7 +11,7 @@ from windlass.scheduling.order import PendingOrder
 from windlass.scheduling.placing import find_place
 from windlass.scheduling.reservations import Reservation, kept_from, open_nodes
 from windlass.scheduling.session import Session
-from windlass.scheduling.topology import Area, areas_for
+from windlass.scheduling.topology import Area, areas_for, avoided_last
 
 
 def allocate(session: Session) -> None:
@@ -51,9 +51,11 @@ def place_together(session: Session, job: Job, pods: Sequence[PodState]) -> bool
     """Place all these pods in the first area that has room for all; else change nothing."""
     cluster = session.cluster
     kept = kept_from(job, session.reservations)
+    avoided = cluster.avoided(job.workload)
     for area in areas_for(cluster, job, pods, cluster.suited(job.workload)):
+        ordered = avoided_last(area, avoided, len(cluster.nodes)) if avoided else area
         mark = session.checkpoint()
-        if all(_place_in(session, area, pod, kept) for pod in pods):
+        if all(_place_in(session, ordered, pod, kept) for pod in pods):
             return True
         session.rollback(mark)
     return False
@@ -73,7 +75,7 @@ def _place_in(session: Session, area: Area, pod: PodState, kept: Sequence[Reserv
 
 def shape_of(session: Session, job: Job, pods: Sequence[PodState]) -> object:
     """What decides whether pods have room, whatever their queue: equal shapes fit or fail alike."""
-    confined = job.id if job.placed and job.workload.topology is not None else None
+    confined = job.id if job.placed and job.workload.is_grouped else None
     requests = tuple(pod.request for pod in pods)
     kept = tuple(other.job.id for other in kept_from(job, session.reservations))
     return requests, job.constraints, confined, kept

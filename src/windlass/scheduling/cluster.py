@@ -1,14 +1,13 @@
 """The nodes of one pool as a plan changes them: what is free on which."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from windlass.scheduling.amounts import NOTHING, Amounts, minus
+from windlass.scheduling.matching import is_avoided, lets_in
 from windlass.scheduling.model import (
     Device,
     DeviceShare,
-    LabelOperator,
-    LabelRule,
     Node,
     Placement,
     Request,
@@ -113,6 +112,7 @@ class Cluster:
         self._held: Amounts = NOTHING
         self._is_tainted = any(node.taints for node in ordered)
         self._suited: dict[object, frozenset[int]] = {}
+        self._avoided: dict[object, frozenset[int]] = {}
 
     def with_free_devices(self, count: int) -> list[int]:
         """Ranks, ascending, of the nodes with exactly so many wholly free devices."""
@@ -124,17 +124,29 @@ class Cluster:
 
     def suited(self, workload: Workload) -> frozenset[int] | None:
         """Ranks of the nodes whose labels and taints let the workload in; None: all."""
-        if not workload.node_labels and not workload.affinity and not self._is_tainted:
+        if not workload.node_labels and not workload.node_affinity and not self._is_tainted:
             return None
         key = (
             frozenset(workload.node_labels.items()),
-            workload.affinity,
+            workload.node_affinity,
             workload.tolerations,
         )
         ranks = self._suited.get(key)
         if ranks is None:
             ranks = frozenset(state.rank for state in self.nodes if lets_in(state.node, workload))
             self._suited[key] = ranks
+        return ranks
+
+    def avoided(self, workload: Workload) -> frozenset[int]:
+        """Ranks of the nodes that the workload takes only where no other has room."""
+        if not self._is_tainted:
+            return frozenset()
+        ranks = self._avoided.get(workload.tolerations)
+        if ranks is None:
+            ranks = frozenset(
+                state.rank for state in self.nodes if is_avoided(state.node, workload)
+            )
+            self._avoided[workload.tolerations] = ranks
         return ranks
 
     def free(self) -> Amounts:
@@ -179,29 +191,6 @@ class Cluster:
                 _remove(self._with_shared_devices, state.rank)
             else:
                 insort(self._with_shared_devices, state.rank)
-
-
-def lets_in(node: Node, workload: Workload) -> bool:
-    """Whether the node has the labels asked for, and its taints are tolerated."""
-    return (
-        all(node.labels.get(key) == value for key, value in workload.node_labels.items())
-        and all(meets(node.labels, rule) for rule in workload.affinity)
-        and all(taint in workload.tolerations for taint in node.taints)
-    )
-
-
-def meets(labels: Mapping[str, str], rule: LabelRule) -> bool:
-    """Whether the labels meet the rule, as in Kubernetes: a missing label is not in any values."""
-    value = labels.get(rule.key)
-    match rule.operator:
-        case LabelOperator.IN:
-            return value in rule.values
-        case LabelOperator.NOT_IN:
-            return value not in rule.values
-        case LabelOperator.EXISTS:
-            return value is not None
-        case LabelOperator.DOES_NOT_EXIST:
-            return value is None
 
 
 def _remove(ranks: list[int], rank: int) -> None:

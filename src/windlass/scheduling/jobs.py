@@ -100,8 +100,9 @@ class Job:
 def _constraints(workload: Workload) -> object:
     return (
         frozenset(workload.node_labels.items()),
-        workload.affinity,
+        workload.node_affinity,
         workload.tolerations,
+        workload.pod_affinity,
         workload.topology,
     )
 

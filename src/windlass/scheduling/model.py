@@ -28,12 +28,41 @@ class Device:
     """Such as `1g.10gb`: then it is given whole, and only to pods that ask for this profile."""
 
 
+class TaintEffect(StrEnum):
+    """What a taint does to pods that do not tolerate it, in Kubernetes' words."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    """The node is taken only where no other has room."""
+    NO_EXECUTE = "NoExecute"
+    """As `NO_SCHEDULE` here: what runs there already is not the scheduler's to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taint:
     """Keeps pods off a node unless they tolerate it."""
 
     key: str
     value: str = ""
+    effect: TaintEffect = TaintEffect.NO_SCHEDULE
+
+
+class TolerationOperator(StrEnum):
+    """How a toleration's value is compared with a taint's."""
+
+    EQUAL = "Equal"
+    EXISTS = "Exists"
+    """Any value will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """Taints that do not keep a workload off. No key: of every key; no effect: of every effect."""
+
+    key: str = ""
+    operator: TolerationOperator = TolerationOperator.EQUAL
+    value: str = ""
+    effect: TaintEffect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +135,22 @@ class LabelOperator(StrEnum):
     NOT_IN = "NotIn"
     EXISTS = "Exists"
     DOES_NOT_EXIST = "DoesNotExist"
+    GT = "Gt"
+    LT = "Lt"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """What a node's label must be to take a pod."""
+    """What a node's label must be to take a pod. `GT` and `LT` compare whole numbers, with the one
+    value there is."""
 
     key: str
     operator: LabelOperator
     values: frozenset[str] = frozenset()
+
+
+LabelTerm = tuple[LabelRule, ...]
+"""Rules that must all hold. A term without rules holds nowhere, as in Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +164,21 @@ class Topology:
     levels: tuple[str, ...]
     required: str | None = None
     preferred: str | None = None
+
+
+class AffinityType(StrEnum):
+    """How strongly pods are drawn to each other, in Run:ai's words."""
+
+    REQUIRED = "Required"
+    PREFERRED = "Preferred"
+
+
+@dataclass(frozen=True, slots=True)
+class PodAffinity:
+    """That pods of one workload run on nodes with the same value of a label, its topology key."""
+
+    type: AffinityType
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +202,10 @@ class Workload:
     """Labels a node must have to take its pods."""
     preemptible: bool = False
     """Whether it may be evicted for others, and may in return go over quota."""
-    affinity: tuple[LabelRule, ...] = ()
-    tolerations: frozenset[Taint] = frozenset()
+    node_affinity: tuple[LabelTerm, ...] = ()
+    """Terms of which a node must meet one to take its pods; without terms, none."""
+    tolerations: tuple[Toleration, ...] = ()
+    pod_affinity: PodAffinity | None = None
     topology: Topology | None = None
     started_at: float | None = None
     """When its minimum came to run; guards its guaranteed runtime."""
@@ -160,6 +213,11 @@ class Workload:
     """When pods of it were left running without enough of the others."""
     evicted_at: float | None = None
     """When it last lost its place, for the ageing of what waits."""
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether its pods must or should be together in some domain."""
+        return self.topology is not None or self.pod_affinity is not None
 
     @property
     def minimum(self) -> int:

@@ -20,7 +20,7 @@ from windlass.scheduling.placing import could_suit
 from windlass.scheduling.quantities import WHOLE_DEVICE
 from windlass.scheduling.reservations import Reservation, Room
 from windlass.scheduling.session import Session
-from windlass.scheduling.topology import domains_of
+from windlass.scheduling.topology import required_domains
 
 NO_ROOM = Room(0, 0, 0)
 
@@ -98,11 +98,7 @@ def _where_together(session: Session, job: Job) -> Iterator[Sequence[NodeState]]
     cluster = session.cluster
     suited = cluster.suited(job.workload)
     nodes = [state for state in cluster.nodes if suited is None or state.rank in suited]
-    topology = job.workload.topology
-    if topology is None or topology.required is None:
-        yield nodes
-        return
-    domains = domains_of(nodes, topology, topology.required)
+    domains = required_domains(nodes, job.workload)
     domains.sort(key=lambda domain: -sum(state.free_devices for state in domain))
     yield from domains
 

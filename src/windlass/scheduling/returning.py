@@ -24,7 +24,7 @@ def has_moved(pod: PodState) -> bool:
 def return_to_origin(session: Session) -> None:
     """Put pods back where the snapshot has them, if their place is free again.
 
-    Not those of a workload with a topology: they would leave the others.
+    Not those of a workload whose pods are to be together: they would leave the others.
     """
     if session.causes:
         _exchange_devices(session)
@@ -32,7 +32,7 @@ def return_to_origin(session: Session) -> None:
         pod = session.pods.get(pod_id)
         if pod is None or pod.origin is None or not is_elsewhere(pod, pod.origin):
             continue
-        if pod.job.workload.topology is None:
+        if not pod.job.workload.is_grouped:
             _move(session, pod, pod.origin)
 
 

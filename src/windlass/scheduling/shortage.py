@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from windlass.scheduling.cluster import NodeState
 from windlass.scheduling.decisions import MOST_NAMED, PendingReason, ReasonCode
 from windlass.scheduling.jobs import Job, PodState
-from windlass.scheduling.model import Request
+from windlass.scheduling.model import LabelRule, Request
 from windlass.scheduling.placing import choose_devices, could_suit, find_place
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
 from windlass.scheduling.session import Session
+from windlass.scheduling.topology import topologies_of
 
 
 def explain_no_room(
@@ -186,23 +187,27 @@ def _total(state: NodeState, resource: Resource) -> int:
 
 
 def _no_match(pool: str, job: Job) -> str:
-    labels = [f"{key}={value}" for key, value in sorted(job.workload.node_labels.items())]
-    rules = [
-        f"{rule.key} {rule.operator} {', '.join(sorted(rule.values))}".strip()
-        for rule in job.workload.affinity
-    ]
-    wanted = "; ".join([*labels, *rules])
+    wanted = [f"{key}={value}" for key, value in sorted(job.workload.node_labels.items())]
+    terms = [" and ".join(map(_rule, term)) for term in job.workload.node_affinity]
+    if terms:
+        wanted.append(" or ".join(terms))
     if not wanted:
         return f"Every node of node pool {pool} has a taint that the workload does not tolerate."
-    return f"No node of node pool {pool} that lets the workload in has the labels: {wanted}."
+    return (
+        f"No node of node pool {pool} that lets the workload in has the labels: "
+        f"{'; '.join(wanted)}."
+    )
+
+
+def _rule(rule: LabelRule) -> str:
+    return f"{rule.key} {rule.operator} {', '.join(sorted(rule.values))}".strip()
 
 
 def _not_together(pool: str, job: Job) -> str:
-    topology = job.workload.topology
-    level = None if topology is None else topology.required
+    levels = [topology.required for topology in topologies_of(job.workload) if topology.required]
     return (
-        f"Node pool {pool} has room for each of its pods, but no {level or 'group of nodes'} has "
-        "room for all that must be together."
+        f"Node pool {pool} has room for each of its pods, but no "
+        f"{' and '.join(levels) or 'group of nodes'} has room for all that must be together."
     )
 
 

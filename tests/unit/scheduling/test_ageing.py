@@ -75,7 +75,7 @@ def test_with_ageing_the_gang_starts_soon_after_its_patience_ends(patience: floa
 
 def test_several_aged_gangs_start_side_by_side_where_there_is_room_for_them() -> None:
     nodes = tuple(node(name, gpus=4) for name in "abcd")
-    gangs = [gang_of("first", 2, 5.0), gang_of("second", 1, 6.0), gang_of("third", 1, 7.0)]
+    gangs = [gang_of(f"gang{index}", 1, 5.0) for index in range(4)]
     started = simulate(Settings(reserve_after=5.0), gangs, nodes)
     for gang in gangs:
         patient_until = gang.submitted_at + 5.0

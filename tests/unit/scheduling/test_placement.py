@@ -5,8 +5,6 @@ from windlass.scheduling import (
     WHOLE_DEVICE,
     Device,
     DeviceShare,
-    LabelOperator,
-    LabelRule,
     Node,
     Placement,
     PlacementStrategy,
@@ -16,7 +14,6 @@ from windlass.scheduling import (
     Resource,
     Settings,
     Snapshot,
-    Taint,
     Workload,
     plan,
     portion,
@@ -237,40 +234,6 @@ def test_cpu_only_pods_are_packed_or_spread_on_their_own() -> None:
     spread = Settings(cpu_strategy=PlacementStrategy.SPREAD)
     decided = plan(Snapshot(nodes, (pods,), settings={"default": spread}))
     assert {place.node for place in decided.placements.values()} == {"a", "b"}
-
-
-def test_a_taint_keeps_pods_off_unless_they_tolerate_it() -> None:
-    taint = Taint("dedicated", "vision")
-    snapshot = Snapshot(
-        (node("a", taints=(taint,)),),
-        (
-            workload("lets", Request(cpu_millicores=1), tolerations=frozenset({taint})),
-            workload("kept", Request(cpu_millicores=1)),
-        ),
-    )
-    decided = plan(snapshot)
-    assert set(decided.placements) == {"lets-0"}
-    assert "taint" in decided.pending[0].reasons[0].message
-
-
-def test_affinity_rules_choose_nodes_by_label_and_pods_are_packed_on_those() -> None:
-    nodes = (node("a", labels={"gpu": "a100"}), node("b", labels={"gpu": "h100"}), node("c"))
-    rules = {
-        "in": LabelRule("gpu", LabelOperator.IN, frozenset({"h100"})),
-        "none": LabelRule("gpu", LabelOperator.DOES_NOT_EXIST),
-        "some": LabelRule("gpu", LabelOperator.EXISTS),
-        "out": LabelRule("gpu", LabelOperator.NOT_IN, frozenset({"a100", "h100"})),
-    }
-    asks = tuple(
-        workload(name, Request(cpu_millicores=1), affinity=(rule,)) for name, rule in rules.items()
-    )
-    places = plan(Snapshot(nodes, asks)).placements
-    assert {pod: place.node for pod, place in places.items()} == {
-        "in-0": "b",
-        "none-0": "c",
-        "some-0": "b",
-        "out-0": "c",
-    }
 
 
 def test_a_node_with_less_cpu_free_is_passed_over() -> None:

@@ -3,12 +3,24 @@
 from dataclasses import replace
 
 from tests.unit.scheduling.building import node, running, workload
-from windlass.scheduling import Node, Request, Snapshot, Topology, plan
+from windlass.scheduling import (
+    AffinityType,
+    Node,
+    Pod,
+    PodAffinity,
+    Request,
+    Settings,
+    Snapshot,
+    Topology,
+    plan,
+)
 
 LEVELS = ("zone", "rack")
 IN_RACK = Topology(LEVELS, required="rack")
 IN_ZONE = Topology(LEVELS, required="zone", preferred="rack")
 NEAR = Topology(LEVELS, preferred="rack")
+SAME_RACK = PodAffinity(AffinityType.REQUIRED, "rack")
+RATHER_SAME_RACK = PodAffinity(AffinityType.PREFERRED, "rack")
 
 
 def racked(name: str, zone: str, rack: str, gpus: int = 2) -> Node:
@@ -69,3 +81,61 @@ def test_pods_that_come_later_join_the_domain_of_those_that_run() -> None:
 def test_nodes_without_the_labels_are_in_no_domain() -> None:
     gang = workload("w", Request(devices=2), pods=2, topology=IN_RACK)
     assert plan(Snapshot((node("x", gpus=8),), (gang,))).is_empty
+
+
+def test_required_pod_affinity_keeps_replicas_in_one_domain_of_its_key() -> None:
+    replicas = workload("w", Request(devices=2), pods=2, pod_affinity=SAME_RACK)
+    assert nodes_of(Snapshot(NODES, (replicas,))) == ["a1", "a2"]
+    four = workload("w", Request(devices=2), pods=4, pod_affinity=SAME_RACK)
+    decided = plan(Snapshot(NODES, (four,)))
+    assert decided.is_empty
+    assert "no rack has room for all" in decided.pending[0].reasons[0].message
+
+
+def test_replicas_that_start_one_by_one_go_where_all_have_room() -> None:
+    replicas = workload("w", Request(devices=2), pods=3, min_members=1, pod_affinity=SAME_RACK)
+    assert nodes_of(Snapshot(NODES, (replicas,))) == ["c1", "c2", "c3"]
+
+
+def test_preferred_pod_affinity_draws_replicas_together_as_far_as_there_is_room() -> None:
+    replicas = workload("w", Request(devices=2), pods=2, pod_affinity=RATHER_SAME_RACK)
+    assert nodes_of(Snapshot(NODES, (replicas,))) == ["a1", "a2"]
+    four = workload("w", Request(devices=2), pods=4, pod_affinity=RATHER_SAME_RACK)
+    assert len(nodes_of(Snapshot(NODES, (four,)))) == 4
+
+
+def test_a_later_replica_rather_joins_those_that_run_and_must_where_required() -> None:
+    first = running("w", ("c1", 0), gpus=2)
+    later = Pod("w-later", Request(devices=2))
+    for affinity, elsewhere in ((SAME_RACK, []), (RATHER_SAME_RACK, ["b1"])):
+        both = replace(first, pods=(*first.pods, later), min_members=1, pod_affinity=affinity)
+        with_room = Snapshot((racked("b1", "z1", "b"), *NODES[3:5]), (both,))
+        assert nodes_of(with_room) == ["c2"]
+        without_room = Snapshot((racked("b1", "z1", "b"), NODES[3]), (both,))
+        assert nodes_of(without_room) == elsewhere
+
+
+def test_pod_affinity_and_topology_hold_together() -> None:
+    both = workload(
+        "w",
+        Request(devices=2),
+        pods=2,
+        pod_affinity=PodAffinity(AffinityType.REQUIRED, "zone"),
+        topology=Topology(("row",), required="row"),
+    )
+    rows = tuple(
+        replace(each, labels={**each.labels, "row": row})
+        for each, row in zip(NODES, ("1", "2", "3", "1", "3", "3"), strict=True)
+    )
+    assert nodes_of(Snapshot(rows, (both,))) == ["c2", "c3"]
+
+
+def test_an_aged_gang_is_kept_room_in_one_domain() -> None:
+    gang = workload("gang", Request(devices=2), pods=3, pod_affinity=SAME_RACK)
+    holds = running("holds", ("c1", 0), gpus=2)
+    small = tuple(
+        workload(f"s{index}", Request(devices=1), submitted_at=19.0) for index in range(8)
+    )
+    settings = {"default": Settings(reserve_after=10.0)}
+    snapshot = Snapshot(NODES, (gang, holds, *small), settings=settings, now=20.0)
+    assert set(nodes_of(snapshot)) == {"a1", "a2", "b1"}
