@@ -14,6 +14,11 @@ class Endpoint:
     host: str
     port: int
 
+    @property
+    def address(self) -> str:
+        """As Envoy writes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Access(StrEnum):
     """Who may call."""

@@ -14,7 +14,8 @@ from windlass.gateway.listener import outer_listener
 from windlass.gateway.names import GATE_CLUSTER
 
 RECONNECT_SECONDS = 0.1
-STATISTICS_SECONDS = 1
+LONG_MILLISECONDS = 1000
+"""Requests that take longer are counted on their own."""
 _DISCOVERED = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
 
 
@@ -79,7 +80,9 @@ def _bootstrap(files: GatewayFiles, listen: Address) -> dict[str, Any]:
             "listeners": [outer_listener(listen.host, listen.port)],
             "clusters": [_gate_cluster(files)],
         },
-        "stats_flush_interval": f"{STATISTICS_SECONDS}s",
+        # Else histograms would be put together at moments of Envoy's own, and what is read of them
+        # would belong to another second than the counters beside.
+        "stats_flush_on_admin": True,
         "stats_config": _statistics(),
     }
 
@@ -130,12 +133,12 @@ def _gate_cluster(files: GatewayFiles) -> dict[str, Any]:
 
 def _statistics() -> dict[str, Any]:
     """Only what is read: everything else would cost memory for each workload."""
-    suffixes = ("upstream_rq_time", "upstream_rq_active", "upstream_rq_total")
-    patterns: list[dict[str, str]] = [{"suffix": suffix} for suffix in suffixes]
+    workloads = r"cluster\.[^.]+\.upstream_rq_(active|time|total)"
+    patterns: list[dict[str, Any]] = [{"safe_regex": {"regex": workloads}}]
     patterns += [{"prefix": "http.gateway.downstream_rq_"}, {"prefix": "server."}]
     return {
         "stats_matcher": {"inclusion_list": {"patterns": patterns}},
         "histogram_bucket_settings": [
-            {"match": {"suffix": "upstream_rq_time"}, "buckets": [3_600_000]}
+            {"match": {"suffix": "upstream_rq_time"}, "buckets": [LONG_MILLISECONDS]}
         ],
     }

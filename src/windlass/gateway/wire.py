@@ -1,7 +1,7 @@
 """Routes and trust as JSON, on the gate's control socket and in its snapshot."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from windlass.gateway.gateway import (
@@ -13,6 +13,8 @@ from windlass.gateway.gateway import (
     TokenTrust,
     TrafficCounters,
 )
+
+_TOTALS = tuple(each.name for each in fields(TrafficCounters) if each.name != "replicas")
 
 
 def endpoint_to_json(endpoint: Endpoint) -> dict[str, Any]:
@@ -69,11 +71,16 @@ def trust_from_json(body: Mapping[str, Any]) -> TokenTrust:
 
 
 def traffic_to_json(traffic: TrafficCounters) -> dict[str, Any]:
-    """Traffic in words of JSON."""
-    return asdict(traffic)
+    """Traffic in words of JSON, without what is 0: most workloads of many do little."""
+    body = {name: value for name in _TOTALS if (value := getattr(traffic, name))}
+    body["replicas"] = {
+        replica_id: [counters.started, counters.in_flight]
+        for replica_id, counters in traffic.replicas.items()
+    }
+    return body
 
 
 def traffic_from_json(body: Mapping[str, Any]) -> TrafficCounters:
     """Raises KeyError or TypeError where a field is missing or not known."""
-    replicas = {key: ReplicaCounters(**counters) for key, counters in body["replicas"].items()}
+    replicas = {key: ReplicaCounters(*counters) for key, counters in body["replicas"].items()}
     return TrafficCounters(**{**body, "replicas": replicas})

@@ -156,3 +156,50 @@ def test_a_request_never_fails_while_replicas_come_and_go(
     finally:
         finished.set()
     assert set().union(*(each.result() for each in asking)) == {200}
+
+
+def test_where_no_replica_can_come_held_and_new_requests_get_the_reason_until_one_does(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    reason = 'No node has 9 GPUs: the largest has 8. "100%" %REQ(x)%'
+    gateway.client.put(route(name), EPOCH)
+    held = _hold(gateway, threads, name, count=3)
+    gateway.client.put(route(name, no_replica_because=reason), EPOCH)
+    answers = [*(each.result() for each in held), gateway.request(f"/team/{name}/echo")]
+    assert [each.status for each in answers] == [503] * 4
+    assert [each.json for each in answers] == [{"code": 503, "message": reason}] * 4
+    traffic = gateway.client.traffic()[f"id-{name}"]
+    assert (traffic.held, traffic.asked, traffic.released) == (0, 4, 0)
+
+    gateway.client.put(route(name, replica.endpoint, no_replica_because=reason), EPOCH)
+    assert gateway.request(f"/team/{name}/echo").status == 200
+    gateway.client.put(route(name, no_replica_because=reason), EPOCH)
+    assert gateway.request(f"/team/{name}/echo").status == 503
+    gateway.client.put(route(name), EPOCH)
+    [waiting] = _hold(gateway, threads, name)
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    assert waiting.result().status == 200
+
+
+def test_one_more_than_may_wait_is_told_to_come_again_and_who_leaves_makes_room(
+    gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
+) -> None:
+    gateway.client.put(route(name, held_limit=3), EPOCH)
+    leaving = gateway.raw()
+    leaving.sendall(f"GET /team/{name}/echo HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    eventually(lambda: gateway.held(name) == 1)
+    held = _hold(gateway, threads, name, count=2)
+    for body in (None, BODY):
+        refused = gateway.request(f"/team/{name}/echo", "POST", body=body)
+        assert refused.status == 503
+        assert refused.json == {
+            "code": 503,
+            "message": "No replica is ready, and 3 requests wait for one already.",
+        }
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+    leaving.close()
+    eventually(lambda: gateway.held(name) == 2)
+    held += _hold(gateway, threads, name)
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    assert [each.result().status for each in held] == [200] * 3
+    assert replica.seen["/echo"] == 3

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gate.admin import EnvoyAdmin
-from windlass.gateway.gate.control import Control, methods
+from windlass.gateway.gate.control import Control, methods, streams
+from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import Discovery
 from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.server import control_server, envoy_server
 from windlass.gateway.gate.store import Store
+from windlass.gateway.gate.traffic import Traffic
 from windlass.kit.clock import SystemClock
 
 
@@ -44,12 +46,15 @@ async def _serve(files: GatewayFiles) -> None:
     store = Store(files.snapshot)
     publisher = Publisher(discovery, store, clock)
     publisher.load()
-    holds = Holds(discovery, publisher.outlook, clock)
-    drain = Drain(publisher, EnvoyAdmin(Path(files.admin_socket.name)))
-    control = Control(discovery, publisher, holds, drain, store)
+    demand = Demand(clock)
+    holds = Holds(discovery, publisher.outlook, demand, clock)
+    admin = EnvoyAdmin(Path(files.admin_socket.name))
+    drain = Drain(publisher, admin)
+    traffic = Traffic(publisher, admin, demand, clock)
+    control = Control(discovery, publisher, holds, demand, drain, traffic, store)
     servers = [
         envoy_server(Path(files.envoy_socket.name), discovery, holds),
-        control_server(Path(files.control_socket.name), methods(control)),
+        control_server(Path(files.control_socket.name), methods(control), streams(control)),
     ]
     for server in servers:
         await server.start()

@@ -1,12 +1,25 @@
-"""Requests in flight, as Envoy counts them."""
+"""Envoy's administration interface."""
 
 import asyncio
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
+
+from windlass.gateway.gate.statistics import (
+    GAUGES,
+    WANTED,
+    ClusterStatistics,
+    read_in_flight,
+    read_statistics,
+)
 
 _LIMIT_SECONDS = 5.0
+_MERGING_SECONDS = 0.02
+"""Ample for Envoy's workers to hand in what they have counted."""
+_IN_FLIGHT = f"/stats?type=Gauges&filter={quote(GAUGES)}"
+_STATISTICS = f"/stats?format=prometheus&usedonly&filter={quote(WANTED)}"
+_MERGE = "/stats?type=TextReadouts"
+"""Nothing to write, but histograms are put together whenever statistics are asked for."""
 
 
 class EnvoyUnreachable(Exception):
@@ -14,25 +27,35 @@ class EnvoyUnreachable(Exception):
 
 
 class EnvoyAdmin:
-    """Envoy's administration interface on its Unix socket."""
+    """Envoy's administration interface on its Unix socket. Each method raises EnvoyUnreachable."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
+        self._next_in_flight: asyncio.Task[Mapping[str, Mapping[str, int]]] | None = None
+        self._reading = asyncio.Lock()
 
-    async def in_flight(self, cluster_names: Iterable[str]) -> Mapping[str, Mapping[str, int]]:
-        """For each cluster, the requests in flight by `host:port`.
+    async def in_flight(self) -> Mapping[str, Mapping[str, int]]:
+        """For each cluster, the requests in flight by address, with `_` for every `:`.
 
-        Raises EnvoyUnreachable.
+        Nothing of it was read before the call. Who asks while another's answer is being read
+        shares the next.
         """
-        wanted = set(cluster_names)
-        body = await self._get("/clusters?format=json")
-        return {
-            status["name"]: _active_by_address(status)
-            for status in json.loads(body).get("cluster_statuses", [])
-            if status["name"] in wanted
-        }
+        if self._next_in_flight is None:
+            self._next_in_flight = asyncio.create_task(self._read_in_flight())
+        return await asyncio.shield(self._next_in_flight)
 
-    async def _get(self, path: str) -> bytes:
+    async def statistics(self) -> Mapping[str, ClusterStatistics]:
+        """Everything that is counted of clusters."""
+        await self._get(_MERGE)
+        await asyncio.sleep(_MERGING_SECONDS)
+        return read_statistics(await self._get(_STATISTICS))
+
+    async def _read_in_flight(self) -> Mapping[str, Mapping[str, int]]:
+        async with self._reading:
+            self._next_in_flight = None
+            return read_in_flight(await self._get(_IN_FLIGHT))
+
+    async def _get(self, path: str) -> str:
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(str(self._socket))
@@ -45,21 +68,7 @@ class EnvoyAdmin:
                     writer.close()
         except (OSError, TimeoutError) as error:
             raise EnvoyUnreachable(str(error)) from error
-        return _body(answer)
-
-
-def _active_by_address(status: Mapping[str, Any]) -> dict[str, int]:
-    return {_address(host): _gauge(host, "rq_active") for host in status.get("host_statuses", [])}
-
-
-def _address(host: Mapping[str, Any]) -> str:
-    address = host["address"]["socket_address"]
-    return f"{address['address']}:{address['port_value']}"
-
-
-def _gauge(host: Mapping[str, Any], name: str) -> int:
-    values = (stat.get("value", 0) for stat in host.get("stats", []) if stat["name"] == name)
-    return int(next(values, 0))
+        return _body(answer).decode()
 
 
 def _body(answer: bytes) -> bytes:
@@ -68,10 +77,13 @@ def _body(answer: bytes) -> bytes:
         raise EnvoyUnreachable(head.split(b"\r\n", 1)[0].decode(errors="replace"))
     if b"transfer-encoding: chunked" not in head.lower():
         return body
-    chunks = []
-    while body:
-        size, _, rest = body.partition(b"\r\n")
-        length = int(size, 16)
-        chunks.append(rest[:length])
-        body = rest[length + 2 :]
-    return b"".join(chunks)
+    return b"".join(_chunks(body))
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    start = 0
+    while (end_of_size := body.find(b"\r\n", start)) > start:
+        size = int(body[start:end_of_size], 16)
+        start = end_of_size + 2
+        yield body[start : start + size]
+        start += size + 2

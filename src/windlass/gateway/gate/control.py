@@ -1,18 +1,20 @@
 """What the control plane may ask of the gate."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import FILTER, Discovery
 from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.tokens import NO_TRUST, token_filter
+from windlass.gateway.gate.traffic import Traffic
 from windlass.gateway.gateway import StaleEpoch, TokenTrust
 from windlass.gateway.names import TOKEN_FILTER
-from windlass.gateway.wire import route_from_json, trust_from_json
+from windlass.gateway.wire import route_from_json, traffic_to_json, trust_from_json
 
 Json = Mapping[str, Any]
 
@@ -25,13 +27,17 @@ class Control:
         discovery: Discovery,
         publisher: Publisher,
         holds: Holds,
+        demand: Demand,
         drain: Drain,
+        traffic: Traffic,
         store: Store,
     ) -> None:
         self._discovery = discovery
         self._publisher = publisher
         self._holds = holds
+        self._demand = demand
         self._drain = drain
+        self._traffic = traffic
         self._store = store
         self._epoch = store.load_epoch()
         self._publish_trust(store.load_trust() or NO_TRUST)
@@ -63,6 +69,17 @@ class Control:
         """`{workload_id}`; answers a count for each replica id."""
         return await self._drain.in_flight(body["workload_id"])
 
+    async def traffic(self, body: Json) -> Json:  # noqa: ARG002
+        """Answers the counters of each workload."""
+        counters = await self._traffic.counters()
+        return {key: traffic_to_json(each) for key, each in counters.items()}
+
+    async def watch_held(self, body: Json) -> AsyncIterator[Json]:  # noqa: ARG002
+        """Answers `{workload_id}` for each workload that needs a replica."""
+        async for workload_id in self._demand.watch():
+            if self._publisher.holds_requests(workload_id):
+                yield {"workload_id": workload_id}
+
     async def status(self, body: Json) -> Json:  # noqa: ARG002
         """How the gate fares, for metrics and for people."""
         records = self._publisher.records
@@ -72,7 +89,7 @@ class Control:
             "envoy_connected": self._discovery.is_connected,
             "workloads": sum(not record.removed for record in records),
             "draining": sum(bool(record.draining) for record in records),
-            "held": dict(self._holds.held),
+            "held": self._demand.all_held(),
             "held_answered": dict(self._holds.answered),
             "rejections": self._discovery.rejections,
             "last_rejection": self._discovery.last_rejection,
@@ -96,5 +113,11 @@ def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
         "Remove": control.remove,
         "ReplaceAll": control.replace_all,
         "InFlight": control.in_flight,
+        "Traffic": control.traffic,
         "Status": control.status,
     }
+
+
+def streams(control: Control) -> Mapping[str, Callable[[Json], AsyncIterator[Json]]]:
+    """What may be watched, by name."""
+    return {"WatchHeld": control.watch_held}

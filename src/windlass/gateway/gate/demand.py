@@ -1,11 +1,14 @@
 """Requests that wait, counted: what the autoscaler goes by when no replica has them yet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from windlass.kit.clock import Clock
+
+TELLING_SECONDS = 0.1
+"""Watchers are told of one workload no more often than that."""
 
 
 @dataclass(slots=True)
@@ -17,6 +20,7 @@ class Waiting:
     counted_at: float = 0.0
     asked: int = 0
     released: int = 0
+    told_at: float | None = None
 
 
 class Demand:
@@ -25,7 +29,8 @@ class Demand:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._workloads: dict[str, Waiting] = {}
-        self._watchers: set[asyncio.Queue[str]] = set()
+        self._watchers: set[_Watcher] = set()
+        self._held_in_all = 0
 
     @contextmanager
     def waiting(self, workload_id: str, *, without_endpoint: bool) -> Iterator[None]:
@@ -36,23 +41,31 @@ class Demand:
         waiting = self._counted(workload_id)
         waiting.held += 1
         waiting.asked += 1
+        self._held_in_all += 1
         if without_endpoint:
-            self._tell(workload_id)
+            self._tell(workload_id, waiting)
         try:
             yield
-            self._counted(workload_id).released += 1
+            waiting.released += 1
         finally:
             self._counted(workload_id).held -= 1
+            self._held_in_all -= 1
 
     def refused(self, workload_id: str) -> None:
         """Count one request that was refused for want of a replica, without waiting."""
-        self._counted(workload_id).asked += 1
-        self._tell(workload_id)
+        waiting = self._counted(workload_id)
+        waiting.asked += 1
+        self._tell(workload_id, waiting)
 
     def held(self, workload_id: str) -> int:
         """How many wait now."""
         waiting = self._workloads.get(workload_id)
         return 0 if waiting is None else waiting.held
+
+    @property
+    def held_in_all(self) -> int:
+        """How many wait now, of whatever workload."""
+        return self._held_in_all
 
     def all_held(self) -> dict[str, int]:
         """How many wait now, by workload; those with none left out."""
@@ -64,20 +77,21 @@ class Demand:
             return Waiting()
         return replace(self._counted(workload_id))
 
-    def forget(self, workload_id: str) -> None:
-        """Drop the counts of a workload that is gone, unless a request still waits."""
-        if not self.held(workload_id):
-            self._workloads.pop(workload_id, None)
+    def forget_all_but(self, workload_ids: Collection[str]) -> None:
+        """Drop the counts of workloads that are gone, unless a request still waits."""
+        gone = [key for key in self._workloads if key not in workload_ids and not self.held(key)]
+        for key in gone:
+            del self._workloads[key]
 
     async def watch(self) -> AsyncIterator[str]:
-        """Workload ids as they are told; the caller looks first at those that wait already."""
-        told: asyncio.Queue[str] = asyncio.Queue()
-        self._watchers.add(told)
+        """Workloads with requests that wait now, then each of which watchers are told."""
+        watcher = _Watcher(self.all_held())
+        self._watchers.add(watcher)
         try:
             while True:
-                yield await told.get()
+                yield await watcher.next()
         finally:
-            self._watchers.discard(told)
+            self._watchers.discard(watcher)
 
     def _counted(self, workload_id: str) -> Waiting:
         """The counts of a workload, brought up to now."""
@@ -87,6 +101,30 @@ class Demand:
         waiting.counted_at = now
         return waiting
 
-    def _tell(self, workload_id: str) -> None:
+    def _tell(self, workload_id: str, waiting: Waiting) -> None:
+        now = self._clock.monotonic()
+        if waiting.told_at is not None and now - waiting.told_at < TELLING_SECONDS:
+            return
+        waiting.told_at = now
         for watcher in self._watchers:
-            watcher.put_nowait(workload_id)
+            watcher.tell(workload_id)
+
+
+class _Watcher:
+    """What one watcher has not been told yet: each workload once, however often it asked."""
+
+    def __init__(self, workload_ids: Iterable[str]) -> None:
+        self._untold = dict.fromkeys(workload_ids)
+        self._wake = asyncio.Event()
+
+    def tell(self, workload_id: str) -> None:
+        self._untold[workload_id] = None
+        self._wake.set()
+
+    async def next(self) -> str:
+        while not self._untold:
+            self._wake.clear()
+            await self._wake.wait()
+        workload_id = next(iter(self._untold))
+        del self._untold[workload_id]
+        return workload_id

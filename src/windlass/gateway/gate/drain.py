@@ -32,9 +32,9 @@ class Drain:
         settled = self._publisher.seconds_acknowledged(workload_id)
         if record.draining and settled is not None and settled < SETTLING_SECONDS:
             await asyncio.sleep(SETTLING_SECONDS - settled)
-        counts = (await self._admin.in_flight([workload_id])).get(workload_id, {})
+        counts = (await self._admin.in_flight()).get(workload_id, {})
         return {
-            each.replica_id: counts.get(_address(each), 0)
+            each.replica_id: counts.get(_written(each), 0)
             for each in (*record.route.endpoints, *record.draining)
         }
 
@@ -51,10 +51,10 @@ class Drain:
                 continue
 
     async def _sweep(self, records: list[Record]) -> None:
-        counts = await self._admin.in_flight(record.route.workload_id for record in records)
+        counts = await self._admin.in_flight()
         for record in records:
             active = counts.get(record.route.workload_id, {})
-            ended = {each.replica_id for each in record.draining if not active.get(_address(each))}
+            ended = {each.replica_id for each in record.draining if not active.get(_written(each))}
             if ended or not record.draining:
                 await self._publisher.drained(record, frozenset(ended))
 
@@ -65,5 +65,6 @@ class Drain:
         return settled is not None and settled >= SETTLING_SECONDS
 
 
-def _address(endpoint: Endpoint) -> str:
-    return f"{endpoint.host}:{endpoint.port}"
+def _written(endpoint: Endpoint) -> str:
+    """Its address in the names of Envoy's statistics."""
+    return endpoint.address.replace(":", "_")

@@ -5,6 +5,7 @@ When the gate is killed, Envoy asks its successor the same again.
 """
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,18 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
 from google.rpc import code_pb2
 
+from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
+from windlass.gateway.gateway import HELD_AT_ONCE
 from windlass.gateway.names import LONGEST_SECONDS, WORKLOAD
 from windlass.kit.clock import Clock
 
 REMAINING_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms"
 """Tells Envoy's router how long the replica may take to its first byte."""
+HELD_IN_ALL = 20_000
+"""How many requests of all workloads may wait: each takes memory of Envoy and of the gate."""
+RETRY_AFTER_SECONDS = (1, 5)
+"""Who is sent away tries again after a while, and not all at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,15 @@ class Denial:
 
     status: int
     message: str
+    retry_after_seconds: int | None = None
+
+
+class Denied(Exception):
+    """A request may neither go on nor wait."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.message)
+        self.denial = denial
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +50,30 @@ class Outlook:
     """How things stand for a workload's held requests."""
 
     denial: Denial | None = None
+    hopeless_because: str | None = None
+    """Why no replica will be there soon; who asks nevertheless is counted."""
+    has_endpoint: bool = False
+    """Whether a replica is wanted in the route, though Envoy may not know it yet."""
     may_pass: bool = False
     limit_seconds: float = LONGEST_SECONDS
     """From a request's arrival to the first byte of its answer."""
+    held_limit: int = HELD_AT_ONCE
 
 
 class Holds:
     """The requests now held."""
 
     def __init__(
-        self, discovery: Discovery, outlook: Callable[[str], Outlook], clock: Clock
+        self,
+        discovery: Discovery,
+        outlook: Callable[[str], Outlook],
+        demand: Demand,
+        clock: Clock,
     ) -> None:
         self._discovery = discovery
         self._outlook = outlook
+        self._demand = demand
         self._clock = clock
-        self.held: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
 
     async def check(
@@ -56,29 +81,65 @@ class Holds:
     ) -> external_auth_pb2.CheckResponse:
         """Answer when the request may go on, or must not wait any longer."""
         workload_id = request.attributes.context_extensions.get(WORKLOAD, "")
-        self.held[workload_id] += 1
         try:
-            response = await self._decide(workload_id, _arrival(request))
-        finally:
-            self.held[workload_id] -= 1
-            if not self.held[workload_id]:
-                del self.held[workload_id]
-        self.answered["passed" if response.HasField("ok_response") else "denied"] += 1
-        return response
+            remaining = await self._remaining(workload_id, _arrival(request))
+        except Denied as denied:
+            self.answered["denied"] += 1
+            return _denied(denied.denial)
+        self.answered["passed"] += 1
+        return _passed(remaining)
 
-    async def _decide(self, workload_id: str, arrived_at: float) -> external_auth_pb2.CheckResponse:
+    async def _remaining(self, workload_id: str, arrived_at: float) -> float:
+        """What is left of the time-out once the request may go on. Raises Denied."""
         waited = min(max(0.0, self._clock.now() - arrived_at), LONGEST_SECONDS)
         started = self._clock.monotonic() - waited
-        while True:
-            outlook = self._outlook(workload_id)
-            remaining = outlook.limit_seconds - (self._clock.monotonic() - started)
-            if outlook.denial is not None:
-                return _denied(outlook.denial)
-            if remaining <= 0:
-                return _denied(Denial(504, "No replica became ready within the time-out."))
-            if outlook.may_pass:
-                return _passed(remaining)
-            await self._wait(workload_id, remaining)
+        outlook = self._outlook(workload_id)
+        remaining = self._left(outlook, started)
+        if outlook.may_pass:
+            return remaining
+        self._admit(workload_id, outlook)
+        with self._demand.waiting(workload_id, without_endpoint=not outlook.has_endpoint):
+            while not outlook.may_pass:
+                await self._wait(workload_id, remaining)
+                outlook = self._outlook(workload_id)
+                remaining = self._left(outlook, started)
+                if outlook.hopeless_because is not None:
+                    raise Denied(Denial(503, outlook.hopeless_because))
+            return remaining
+
+    def _left(self, outlook: Outlook, started: float) -> float:
+        if outlook.denial is not None:
+            raise Denied(outlook.denial)
+        remaining = outlook.limit_seconds - (self._clock.monotonic() - started)
+        if remaining <= 0:
+            raise Denied(Denial(504, "No replica became ready within the time-out."))
+        return remaining
+
+    def _admit(self, workload_id: str, outlook: Outlook) -> None:
+        """Raises Denied where the request may not even wait."""
+        if outlook.hopeless_because is not None:
+            self._demand.refused(workload_id)
+            raise Denied(Denial(503, outlook.hopeless_because))
+        waiting = self._crowd(workload_id, outlook)
+        if waiting is None:
+            return
+        self._demand.refused(workload_id)
+        raise Denied(
+            Denial(
+                503,
+                f"No replica is ready, and {waiting}.",
+                retry_after_seconds=random.randint(*RETRY_AFTER_SECONDS),
+            )
+        )
+
+    def _crowd(self, workload_id: str, outlook: Outlook) -> str | None:
+        """Who waits, where no more may."""
+        held, in_all = self._demand.held(workload_id), self._demand.held_in_all
+        if held >= outlook.held_limit:
+            return f"{held} requests wait for one already"
+        if in_all >= HELD_IN_ALL:
+            return f"{in_all} requests wait already for one workload or another"
+        return None
 
     async def _wait(self, workload_id: str, seconds: float) -> None:
         try:
@@ -109,4 +170,8 @@ def _denied(denial: Denial) -> external_auth_pb2.CheckResponse:
     response.status.code = code_pb2.PERMISSION_DENIED
     response.denied_response.status.code = denial.status
     response.denied_response.body = denial.message
+    if denial.retry_after_seconds is not None:
+        response.denied_response.headers.add(
+            header=base_pb2.HeaderValue(key="retry-after", value=str(denial.retry_after_seconds))
+        )
     return response

@@ -21,6 +21,7 @@ from windlass.gateway.gate.discovery import (
 from windlass.gateway.gate.holds import Denial, Outlook
 from windlass.gateway.gate.resources import (
     cluster,
+    is_held,
     limit_seconds,
     load_assignment,
     route_configuration,
@@ -94,6 +95,11 @@ class Publisher:
         workload = self._workloads.get(workload_id)
         return None if workload is None else workload.record
 
+    def holds_requests(self, workload_id: str) -> bool:
+        """Whether a workload's requests have to wait for its first replica."""
+        record = self.record(workload_id)
+        return record is not None and not record.removed and is_held(record.route)
+
     def outlook(self, workload_id: str) -> Outlook:
         """How things stand for a workload's held requests."""
         workload = self._workloads.get(workload_id)
@@ -102,11 +108,15 @@ class Publisher:
         route = workload.record.route
         if route.unavailable is not None:
             return Outlook(denial=Denial(503, route.unavailable))
+        has_endpoint = bool(route.endpoints)
         known = self._discovery.is_acknowledged(ResourceKey(ENDPOINTS, workload_id))
         return Outlook(
+            hopeless_because=None if has_endpoint else route.no_replica_because,
+            has_endpoint=has_endpoint,
             # What is wanted may not be published yet; or no longer wanted, and not yet withdrawn.
-            may_pass=bool(route.endpoints) and workload.is_listed and known,
+            may_pass=has_endpoint and workload.is_listed and known,
             limit_seconds=route.request_timeout_seconds,
+            held_limit=route.held_limit,
         )
 
     def seconds_acknowledged(self, workload_id: str) -> float | None:

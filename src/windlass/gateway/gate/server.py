@@ -24,6 +24,7 @@ from windlass.gateway.gate.subscription import Subscription
 from windlass.gateway.gateway import StaleEpoch
 
 Method = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+Stream = Callable[[Mapping[str, Any]], AsyncIterator[Mapping[str, Any]]]
 
 
 def envoy_server(socket: Path, discovery: Discovery, holds: Holds) -> grpc.aio.Server:
@@ -78,12 +79,17 @@ def envoy_server(socket: Path, discovery: Discovery, holds: Holds) -> grpc.aio.S
     return server
 
 
-def control_server(socket: Path, methods: Mapping[str, Method]) -> grpc.aio.Server:
+def control_server(
+    socket: Path, methods: Mapping[str, Method], streams: Mapping[str, Stream]
+) -> grpc.aio.Server:
     """Answers the control plane."""
     server = grpc.aio.server(options=UNBOUNDED_MESSAGES)
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(_answering(method), json.loads, _dumped)
         for name, method in methods.items()
+    } | {
+        name: grpc.unary_stream_rpc_method_handler(_streaming(stream), json.loads, _dumped)
+        for name, stream in streams.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     server.add_insecure_port(f"unix:{socket}")
@@ -105,6 +111,19 @@ def _answering(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awai
             await context.abort(UNACKNOWLEDGED, str(error))
         except Superseded:
             await context.abort(UNACKNOWLEDGED, "A later change took the place of this one.")
+
+    return answer
+
+
+def _streaming(
+    stream: Stream,
+) -> Callable[[Any, grpc.aio.ServicerContext], AsyncIterator[Mapping[str, Any]]]:
+    async def answer(
+        body: Any,
+        context: grpc.aio.ServicerContext,  # noqa: ARG001
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        async for message in stream(body):
+            yield message
 
     return answer
 

@@ -1,0 +1,83 @@
+"""Envoy's statistics of clusters, as its administration interface writes them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+WANTED = r"rq_(active|time|total)$"
+"""Picks what `read_statistics` reads."""
+GAUGES = r"endpoint\..*\.rq_active$"
+"""Picks what `read_in_flight` reads."""
+
+_CLUSTER = re.compile(r'\{envoy_cluster_name="([^"]*)"\} (\d+)')
+_ENDPOINT = re.compile(r'\{envoy_cluster_name="([^"]*)",envoy_endpoint_address="([^"]*)"\} (\d+)')
+_HISTOGRAM = re.compile(r'_(bucket|sum|count)\{envoy_cluster_name="([^"]*)"(?:,le="1000")?\} (\S+)')
+_GAUGE = re.compile(r"^cluster\.(.*?)\.endpoint\.(.*)\.rq_active: (\d+)$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class ClusterStatistics:
+    """One cluster's; names as in `TrafficCounters`."""
+
+    started: int = 0
+    in_flight: int = 0
+    answered: int = 0
+    answered_seconds: float = 0.0
+    outlasting: int = 0
+    endpoints_started: dict[str, int] = field(default_factory=dict)
+    """By address, as `host:port`; so is `endpoints_in_flight`."""
+    endpoints_in_flight: dict[str, int] = field(default_factory=dict)
+
+
+def read_statistics(text: str) -> Mapping[str, ClusterStatistics]:
+    """Statistics by cluster, from Prometheus' text format: one block for each metric."""
+    clusters: dict[str, ClusterStatistics] = defaultdict(ClusterStatistics)
+    for name, block in _blocks(text):
+        match name:
+            case "envoy_cluster_upstream_rq_total":
+                for cluster, value in _CLUSTER.findall(block):
+                    clusters[cluster].started = int(value)
+            case "envoy_cluster_upstream_rq_active":
+                for cluster, value in _CLUSTER.findall(block):
+                    clusters[cluster].in_flight = int(value)
+            case "envoy_cluster_endpoint_rq_total":
+                for cluster, address, value in _ENDPOINT.findall(block):
+                    clusters[cluster].endpoints_started[address] = int(value)
+            case "envoy_cluster_endpoint_rq_active":
+                for cluster, address, value in _ENDPOINT.findall(block):
+                    clusters[cluster].endpoints_in_flight[address] = int(value)
+            case "envoy_cluster_upstream_rq_time":
+                _read_histograms(block, clusters)
+    return clusters
+
+
+def read_in_flight(text: str) -> Mapping[str, Mapping[str, int]]:
+    """Requests in flight by cluster and address, from Envoy's own text format.
+
+    It writes an address with `_` for every `:`.
+    """
+    clusters: dict[str, dict[str, int]] = defaultdict(dict)
+    for cluster, address, value in _GAUGE.findall(text):
+        clusters[cluster][address] = int(value)
+    return clusters
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    for block in text.split("# TYPE "):
+        name, _, lines = block.partition(" ")
+        yield name, lines
+
+
+def _read_histograms(block: str, clusters: Mapping[str, ClusterStatistics]) -> None:
+    within_a_second: dict[str, int] = {}
+    for kind, cluster, value in _HISTOGRAM.findall(block):
+        statistics = clusters[cluster]
+        if kind == "bucket":
+            within_a_second[cluster] = int(value)
+        elif kind == "sum":
+            statistics.answered_seconds = float(value) / 1e3
+        else:
+            statistics.answered = int(value)
+    for cluster, count in within_a_second.items():
+        clusters[cluster].outlasting = clusters[cluster].answered - count
