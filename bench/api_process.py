@@ -82,7 +82,8 @@ def serving(store: Store, core: int) -> Iterator[ApiProcess]:
     listener.close()
     os.read(ready, 1)
     os.close(ready)
-    caller = Caller("bench", "bench", "app", context.tree.tenant_id)
+    client_id = str(context.foundation.administrator["client_id"])
+    caller = Caller("bench", client_id, "app", context.tree.tenant_id)
     try:
         yield ApiProcess(context.api_url, context.authority().issue(caller), pid)
     finally:

@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATA_DIRECTORY = Path("~/.local/share/windlass")
@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     node_labels: list[str] = []
     join: Path | None = None
     worker_threads: int = 8
+    audit_retention_days: float = Field(default=90.0, gt=0)
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:

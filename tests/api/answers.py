@@ -25,7 +25,7 @@ def check_answer(method: str, path: str, answer: httpx.Response) -> None:
     if answer.status_code >= 400:
         check_error(answer, told)
     problems = []
-    if answer.headers["content-type"] == "application/json":
+    if answer.headers.get("content-type") == "application/json":
         body = answer.json()
         problems = list(published_problems(method, path, answer.status_code, body))
     assert not problems, f"{told}\n" + "\n".join(problems)

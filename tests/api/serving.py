@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import uvicorn
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.api.answers import check_answer
 from windlass.app.api import create_api
@@ -20,8 +20,11 @@ from windlass.app.bootstrap import lay_foundation
 from windlass.app.context import Context, read_catalogue
 from windlass.app.data_directory import DataDirectory
 from windlass.app.http import Observed
+from windlass.audit.tables import audit_record
+from windlass.identity.tokens import Caller, CallerType
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
+from windlass.kit.ids import new_id
 from windlass.settings import Address, Settings
 from windlass.workloads.tables import workload
 
@@ -29,6 +32,8 @@ CANARY_IMAGES = Path(__file__).parent.parent.parent / "examples" / "canary" / "h
 INFERENCES = "/api/v1/workloads/inferences"
 WORKLOADS = "/api/v1/workloads"
 SPEC: Mapping[str, Any] = {"image": "host/canary", "servingPort": {"container": 8000}}
+CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+CHANGES_NOTHING = ("/api/v1/authorization/permitted-scopes",)
 NOBODY = "123e4567-e89b-12d3-a456-426614174000"
 
 
@@ -48,7 +53,40 @@ class Api:
         sent = self.headers if headers is None else headers
         answer = self.client.request(method, path, headers=dict(sent), **options)
         check_answer(method, path, answer)
+        self._check_record(method, path, answer)
         return answer
+
+    def _check_record(self, method: str, path: str, answer: httpx.Response) -> None:
+        """Fail unless a change that succeeded is on record."""
+        if method not in CHANGES or not answer.is_success or path in CHANGES_NOTHING:
+            return
+        request_id = answer.headers["x-request-id"]
+        query = select(audit_record.c.result).where(audit_record.c.request_id == request_id)
+        with self.database.read() as connection:
+            results = connection.execute(query).scalars().all()
+        assert "Succeeded" in results or path.endswith("/batch"), (
+            f"{method} {path} changed something and is not on record"
+        )
+
+    def headers_of(self, name: str, kind: CallerType = "user", *groups: str) -> dict[str, str]:
+        """What a request carries that somebody makes who has signed in."""
+        tenant_id = self.context.tree.tenant_id
+        caller = Caller(new_id(), name, kind, tenant_id, groups)
+        return {"Authorization": f"Bearer {self.context.authority().issue(caller)}"}
+
+    def give(self, name: str, role_id: int, scope_type: str, scope_id: str) -> dict[str, Any]:
+        """Give a user a role."""
+        rule = {
+            "subjectId": name,
+            "subjectType": "user",
+            "roleId": role_id,
+            "scopeType": scope_type,
+            "scopeId": scope_id,
+        }
+        answer = self.ask("POST", "/api/v1/authorization/access-rules", json=rule)
+        assert answer.status_code == 201, answer.text
+        given: dict[str, Any] = answer.json()
+        return given
 
     def get(self, path: str, **params: Any) -> Any:
         """What there is at a path."""

@@ -1,30 +1,42 @@
 """The API process: routes over use cases over the store."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from windlass.app.context import LEASE, Context
 from windlass.app.http import answer_errors
 from windlass.app.openapi import serve_openapi
 from windlass.app.platform import Platform
+from windlass.app.scopes import TreeOfScopes
+from windlass.audit import routes as audit_routes
+from windlass.audit.middleware import Audited
+from windlass.audit.queries import AuditLog
+from windlass.audit.tables import audit_record
 from windlass.control.changes import Waker
 from windlass.control.lease import current_holder
+from windlass.identity import access_routes
 from windlass.identity import routes as identity_routes
+from windlass.identity.access_service import AccessRules
+from windlass.identity.operations import describe
+from windlass.identity.permissions import Permissions
 from windlass.identity.routes import Authentication
 from windlass.identity.service import SignIn
+from windlass.identity.tokens import Caller
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
 from windlass.kit.errors import ApiError
 from windlass.kit.http import error_responses
 from windlass.org import routes as org_routes
 from windlass.org.service import Organisation
+from windlass.org.tables import cluster
 from windlass.workloads import routes as workload_routes
+from windlass.workloads.access import WorkloadAccess
 from windlass.workloads.inferences import routes as inference_routes
 from windlass.workloads.inferences.service import Inferences
 from windlass.workloads.queries import WorkloadQueries
@@ -36,14 +48,16 @@ _GATE_SECONDS = 1.0
 def create_api(context: Context, database: Database) -> FastAPI:
     """The application of one process."""
     clock = SystemClock()
+    permissions = Permissions(database, clock)
     engine = context.engine()
     authority = context.authority()
-    authenticated = Authentication(authority)
-    queries = WorkloadQueries(database)
+    authenticated = Authentication(authority, permissions, in_thread=not database.is_sqlite)
+    queries = WorkloadQueries(database, WorkloadAccess(permissions))
     waker = Waker(context.data.wake_up)
 
     api = FastAPI(title="Windlass", docs_url=None, redoc_url=None, redirect_slashes=False)
     answer_errors(api)
+    api.add_middleware(Audited, database=database, clock=clock, describe=describe)
     platform = Platform(context, database, engine, context.gate(_GATE_SECONDS))
     # Routes are tried in this order: those asked for most often come first.
     inferences = Inferences(database, queries, clock, engine.refusals, waker.wake)
@@ -54,9 +68,24 @@ def create_api(context: Context, database: Database) -> FastAPI:
     api.include_router(workload_routes.router(workloads, authenticated))
     api.include_router(_own_routes(context, database, platform, authenticated))
     api.include_router(identity_routes.router(SignIn(database, authority)))
+    rules = AccessRules(database, permissions, TreeOfScopes(), clock)
+    api.include_router(access_routes.router(rules, permissions, authenticated))
+    api.include_router(audit_routes.router(_audit_log(database), _tenant_of(authenticated)))
     api.include_router(org_routes.router(Organisation(database), authenticated, clock))
     serve_openapi(api)
     return api
+
+
+def _audit_log(database: Database) -> AuditLog:
+    name = select(cluster.c.name).where(cluster.c.id == audit_record.c.cluster_id)
+    return AuditLog(database, name.scalar_subquery())
+
+
+def _tenant_of(authenticated: Callable[..., Any]) -> Callable[..., int]:
+    def tenant_id(caller: Annotated[Caller, Depends(authenticated)]) -> int:
+        return caller.tenant_id
+
+    return tenant_id
 
 
 def _own_routes(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from windlass.app.data_directory import DataDirectory, read_json, write_json
 from windlass.app.schema import bring_up_to_date
+from windlass.app.scopes import TreeOfScopes
 from windlass.control.tables import installation
 from windlass.identity.service import FirstCredentials, create_administrator, new_credentials
 from windlass.identity.tokens import load_or_create_key
@@ -66,7 +67,9 @@ def _first_rows(
     clock: Clock,
 ) -> FirstTree:
     tree = create_first_tree(connection, domain, credentials.username, clock)
-    create_administrator(connection, credentials, tree.tenant_id, clock)
+    tenant = TreeOfScopes().find(connection, "tenant", str(tree.tenant_id))
+    assert tenant is not None
+    create_administrator(connection, credentials, tenant, clock)
     connection.execute(insert(installation).values(name=_DATA_DIRECTORY, value=str(data.root)))
     return tree
 

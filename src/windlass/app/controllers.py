@@ -9,6 +9,7 @@ import structlog
 from windlass.app.context import LEASE, Context
 from windlass.app.maintenance import Maintenance, Task
 from windlass.app.services import Services
+from windlass.audit.trail import remove_old_audit_records
 from windlass.control.changes import (
     Change,
     ChangeFeed,
@@ -179,7 +180,11 @@ class Controllers:
                 waker.wake(replica_id)
 
         def clean_up() -> None:
-            remove_old_records(self._database, self._clock.now())
+            now = self._clock.now()
+            remove_old_records(self._database, now)
+            remove_old_audit_records(
+                self._database, now, self._context.settings.audit_retention_days
+            )
             trim_changes(self._database)
 
         return (

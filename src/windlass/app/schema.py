@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from windlass.audit import tables as audit_tables
 from windlass.control import tables as control_tables
 from windlass.identity import tables as identity_tables
 from windlass.kit.database import Database, metadata
@@ -13,7 +14,7 @@ from windlass.workloads import tables as workload_tables
 
 __all__ = ["NewerStore", "bring_up_to_date", "metadata"]
 
-_SUBJECTS = (control_tables, identity_tables, org_tables, workload_tables)
+_SUBJECTS = (control_tables, audit_tables, identity_tables, org_tables, workload_tables)
 
 
 class NewerStore(Exception):

@@ -3,7 +3,11 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 
+from windlass.audit.origin import made_by
+from windlass.identity.operations import check
+from windlass.identity.permissions import Permissions
 from windlass.identity.service import SignIn
 from windlass.identity.tokens import LIFETIME_SECONDS, Caller, TokenAuthority
 from windlass.kit.errors import Unauthorized
@@ -12,13 +16,31 @@ from windlass.kit.strict_json import read_json_object
 
 
 class Authentication:
-    """A dependency of routes: the caller, by the request's bearer token."""
+    """A dependency of routes: the caller, by the request's bearer token.
 
-    def __init__(self, authority: TokenAuthority) -> None:
+    What takes a permission at the tenant is refused here to those who do not have it.
+    """
+
+    def __init__(
+        self, authority: TokenAuthority, permissions: Permissions, *, in_thread: bool
+    ) -> None:
+        """`in_thread` where the store is across a network, for which nobody else shall wait."""
         self._authority = authority
+        self._permissions = permissions
+        self._in_thread = in_thread
 
     async def __call__(self, request: Request) -> Caller:
-        """Raises Unauthorized."""
+        """Raises Unauthorized, Forbidden."""
+        caller = self._caller(request)
+        made_by(caller.name, caller.type, caller.tenant_id)
+        words = self._permissions, caller, request.method, request.scope["route"].path
+        if self._in_thread:
+            await run_in_threadpool(check, *words)
+        else:
+            check(*words)
+        return caller
+
+    def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized(

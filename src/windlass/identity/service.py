@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Table, insert, select
 
+from windlass.audit.origin import made_by
+from windlass.audit.trail import Action, Entity, record
+from windlass.identity.access_rules import APP, USER, Scope, add_administrator
 from windlass.identity.passwords import (
     hash_password,
     hash_secret,
@@ -39,10 +42,11 @@ def new_credentials() -> FirstCredentials:
 
 
 def create_administrator(
-    connection: Connection, credentials: FirstCredentials, tenant_id: int, clock: Clock
+    connection: Connection, credentials: FirstCredentials, tenant: Scope, clock: Clock
 ) -> None:
-    """Write the first administrator, as a user and as an application."""
-    common = {"tenant_id": tenant_id, "created_at": clock.now()}
+    """Write the first administrator, as a user and as an application, with all rights."""
+    now = clock.now()
+    common = {"tenant_id": int(tenant.id), "created_at": now}
     connection.execute(
         insert(user).values(
             id=new_id(),
@@ -59,6 +63,8 @@ def create_administrator(
             **common,
         )
     )
+    add_administrator(connection, USER, credentials.username, tenant, now)
+    add_administrator(connection, APP, credentials.client_id, tenant, now)
 
 
 class SignIn:
@@ -86,15 +92,20 @@ class SignIn:
                 f"grantType: is {grant_type!r}; it must be one of "
                 "app_token, client_credentials, password"
             )
+        made_by(caller.name, caller.type, caller.tenant_id)
+        signed_in = Entity("token", caller.id, caller.name)
+        self._database.write(lambda c: record(c, Action.SIGN_IN, signed_in))
         return self._authority.issue(caller)
 
     def _by_password(self, username: str, password: str) -> Caller:
+        made_by(username, "user")
         found = self._find(user, user.c.username, user.c.password_hash, username)
         if not is_password(password, found.kept):
             raise _wrong_credentials()
         return Caller(found.id, username, "user", found.tenant_id)
 
     def _by_secret(self, client_id: str, secret: str) -> Caller:
+        made_by(client_id, "app")
         found = self._find(
             application, application.c.client_id, application.c.secret_hash, client_id
         )

@@ -5,6 +5,7 @@ happens inside it. On SQLite one thread a process writes, so that writers queue 
 instead of polling for the file's lock; on PostgreSQL the caller's thread does.
 """
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ metadata = MetaData(
 )
 """Every subject's tables are in it."""
 
+_AFTER_COMMIT = "windlass_after_commit"
 _BUSY_TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40}
@@ -82,6 +84,7 @@ class Database:
         """Run `work` in one transaction and commit it; what it raises rolls back and is raised.
 
         `work` may run more than once, after a deadlock: it must do nothing but talk to the store.
+        It sees the caller's context variables, whichever thread runs it.
         Raises Unavailable when the store cannot be reached or stays locked.
         """
         try:
@@ -102,7 +105,12 @@ class Database:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._engine.begin() as connection:
-                    return work(connection)
+                    connection.info.pop(_AFTER_COMMIT, None)
+                    answer = work(connection)
+                    afterwards = connection.info.pop(_AFTER_COMMIT, ())
+                for act in afterwards:
+                    act()
+                return answer
             except DBAPIError as error:
                 sqlstate = getattr(error.orig, "sqlstate", None)
                 if sqlstate not in _RETRYABLE_SQLSTATES or attempt == _ATTEMPTS:
@@ -114,6 +122,14 @@ class Database:
         engine = create_engine(url, connect_args=arguments, **_POOL, **options)
         event.listen(engine, "connect", _configure_sqlite)
         return engine
+
+
+def run_after_commit(connection: Connection, act: Callable[[], None]) -> None:
+    """Have `act` run once this connection's write is committed, before `Database.write` returns.
+
+    Never where it is rolled back. `act` must be quick and must not fail.
+    """
+    connection.info.setdefault(_AFTER_COMMIT, []).append(act)
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
@@ -148,7 +164,8 @@ class _Writer:
         if threading.current_thread() is self._thread:
             raise RuntimeError("a write may not start another write")
         future: Future[T] = Future()
-        self._queue.put((work, future))
+        context = contextvars.copy_context()
+        self._queue.put((lambda connection: context.run(work, connection), future))
         return future.result()
 
     def close(self) -> None:

@@ -55,9 +55,9 @@ class ShortReads:
     def __init__(self, database: Database) -> None:
         self._at_once = database.is_sqlite
 
-    async def __call__(self, read: Callable[[str], dict[str, Any]], key: str) -> JSONResponse:
-        """What `read` finds at `key`, as the answer."""
-        found = read(key) if self._at_once else await run_in_threadpool(read, key)
+    async def __call__(self, read: Callable[..., dict[str, Any]], *keys: object) -> JSONResponse:
+        """What `read` finds by these, as the answer."""
+        found = read(*keys) if self._at_once else await run_in_threadpool(read, *keys)
         return JSONResponse(found)
 
 

@@ -18,7 +18,7 @@ MAXIMUM_LIMIT = 500
 _MAXIMUM_OFFSET = 2**31 - 1
 _OPERATORS = ("==", "!=", "<=", ">=", "=@", "!@", "=^", "=$")
 _FILTER = re.compile(
-    r"(?P<field>[A-Za-z0-9]+)(?P<operator>==|!=|<=|>=|=@|!@|=\^|=\$)(?P<value>.+)", re.DOTALL
+    r"(?P<field>[A-Za-z0-9_]+)(?P<operator>==|!=|<=|>=|=@|!@|=\^|=\$)(?P<value>.+)", re.DOTALL
 )
 _ORDERED_OPERATORS = ("==", "!=", "<=", ">=")
 

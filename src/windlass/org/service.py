@@ -61,6 +61,11 @@ class ProjectRecord:
         """What other systems call its namespace."""
         return namespace_of(self.name)
 
+    @property
+    def path(self) -> str:
+        """Where it stands in the tree."""
+        return f"/{self.tenant_id}/{self.cluster_id}/{self.department_id}/{self.id}"
+
 
 def namespace_of(project_name: str) -> str:
     """The namespace a project maps to."""

@@ -5,11 +5,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, String, bindparam, cast, func, or_, select
 
+from windlass.identity.roles import Action, ResourceType
+from windlass.identity.tokens import Caller
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, NotFound
 from windlass.kit.ids import is_uuid
 from windlass.kit.paging import Field, ListQuery, apply_order, conditions_of, contains
 from windlass.org.tables import department, project
+from windlass.workloads.access import WorkloadAccess, unknown
 from windlass.workloads.tables import event, pod, revision, workload
 
 DELETED_KEPT_SECONDS = 14 * 24 * 3600.0
@@ -51,13 +54,15 @@ _UNSUPPORTED_FIELDS = {
 class WorkloadQueries:
     """Looks workloads up. Every row carries its project's and department's names."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, access: WorkloadAccess) -> None:
         self.database = database
+        self.access = access
 
-    def workloads(self, query: ListQuery, *, deleted: bool) -> Sequence[Row[Any]]:
-        """Up to `limit + 1` workloads. Raises BadRequest."""
+    def workloads(self, caller: Caller, query: ListQuery, *, deleted: bool) -> Sequence[Row[Any]]:
+        """Up to `limit + 1` workloads that the caller may read. Raises BadRequest."""
+        readable = self.access.readable(caller)
         statement = apply_order(
-            _workloads().where(*_conditions(query, deleted=deleted)),
+            _workloads().where(readable, *_conditions(query, deleted=deleted)),
             WORKLOAD_FIELDS,
             query.sort_by,
             query.sort_order,
@@ -66,21 +71,29 @@ class WorkloadQueries:
         )
         return self._all(statement.offset(query.page.offset).limit(query.page.limit + 1))
 
-    def count(self, query: ListQuery, *, deleted: bool) -> int:
+    def count(self, caller: Caller, query: ListQuery, *, deleted: bool) -> int:
         """How many workloads the same filters find. Raises BadRequest."""
-        conditions = _conditions(query, deleted=deleted)
+        conditions = [self.access.readable(caller), *_conditions(query, deleted=deleted)]
         with self.database.read() as connection:
             found = connection.execute(
                 _workloads().with_only_columns(func.count()).where(*conditions)
             )
             return int(found.scalar_one())
 
-    def workload(self, workload_id: str, *, gone_too: bool = False) -> Row[Any]:
-        """One workload. Raises NotFound, also once it is gone unless `gone_too`."""
-        return self._one(_ONE, workload_id, gone_too=gone_too)
+    def workload(self, caller: Caller, workload_id: str, *, gone_too: bool = False) -> Row[Any]:
+        """One workload that the caller may read.
+
+        Raises Forbidden, and NotFound, also once it is gone unless `gone_too`.
+        """
+        row = self._one(_ONE, workload_id, gone_too=gone_too)
+        self.access.require(caller, ResourceType.WORKLOADS, Action.READ, row, workload_id)
+        return row
 
     def record(self, workload_id: str) -> Row[Any]:
-        """One workload's own columns alone. Raises NotFound, also once it is gone."""
+        """One workload's own columns alone, whoever asks.
+
+        Raises NotFound, also once it is gone.
+        """
         return self._one(_ONE_RECORD, workload_id, gone_too=False)
 
     def pods(self, workload_id: str, query: ListQuery, *, deleted: bool) -> Sequence[Row[Any]]:
@@ -122,7 +135,7 @@ class WorkloadQueries:
                 row = connection.execute(statement, {"wanted": workload_id.lower()}).one_or_none()
             if row is not None and (gone_too or row.deleted_at is None):
                 return row
-        raise NotFound(f"There is no workload with the id {workload_id!r}.")
+        raise unknown(workload_id)
 
     def _all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         with self.database.read() as connection:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import Row
 
+from windlass.identity.tokens import Caller
 from windlass.kit.errors import BadRequest, NotFound
 from windlass.kit.http import QueryText, ShortReads, error_responses, list_query
 from windlass.kit.paging import ListQuery, boolean_of, page_body
@@ -42,44 +43,45 @@ class Workloads:
         """A workload as lists show it."""
         return workload_view(row, self.desired(row), self.gateway_url, self.domain)
 
-    def show(self, workload_id: str) -> dict[str, Any]:
-        """One workload, and why it waits. Raises NotFound."""
-        row = self.queries.workload(workload_id)
+    def show(self, caller: Caller, workload_id: str) -> dict[str, Any]:
+        """One workload, and why it waits. Raises NotFound, Forbidden."""
+        row = self.queries.workload(caller, workload_id)
         return detail_view(row, self.view(row))
 
 
 def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter:
     """The routes of workloads."""
-    routes = APIRouter(
-        tags=["Workloads"],
-        dependencies=[Depends(authenticated)],
-        responses=error_responses(400, 401, 503),
-    )
+    routes = APIRouter(tags=["Workloads"], responses=error_responses(400, 401, 403, 503))
+    SignedIn = Annotated[Caller, Depends(authenticated)]  # noqa: N806
     queries = workloads.queries
     reads = ShortReads(queries.database)
     Query = Annotated[ListQuery, Depends(list_query)]  # noqa: N806
 
     @routes.get(_BASE, summary="List workloads")
-    def list_workloads(query: Query, deleted: QueryText = None) -> JSONResponse:
-        rows = queries.workloads(query, deleted=boolean_of("deleted", deleted))
+    def list_workloads(caller: SignedIn, query: Query, deleted: QueryText = None) -> JSONResponse:
+        rows = queries.workloads(caller, query, deleted=boolean_of("deleted", deleted))
         views = [workloads.view(row) for row in rows]
         return JSONResponse(page_body("workloads", views, query))
 
     @routes.get(_BASE + "/count", summary="Count workloads")
-    def count_workloads(query: Query, deleted: QueryText = None) -> dict[str, int]:
-        return {"count": queries.count(query, deleted=boolean_of("deleted", deleted))}
+    def count_workloads(
+        caller: SignedIn, query: Query, deleted: QueryText = None
+    ) -> dict[str, int]:
+        return {"count": queries.count(caller, query, deleted=boolean_of("deleted", deleted))}
 
     @routes.get(_BASE + "/{workload_id}", summary="Show a workload", responses=error_responses(404))
-    async def get_workload(workload_id: str) -> JSONResponse:
-        return await reads(workloads.show, workload_id)
+    async def get_workload(workload_id: str, caller: SignedIn) -> JSONResponse:
+        return await reads(workloads.show, caller, workload_id)
 
     @routes.get(
         _BASE + "/{workload_id}/pods",
         summary="List a workload's pods",
         responses=error_responses(404),
     )
-    def list_pods(workload_id: str, query: Query, deleted: QueryText = None) -> dict[str, Any]:
-        owner = queries.workload(workload_id, gone_too=True)
+    def list_pods(
+        workload_id: str, caller: SignedIn, query: Query, deleted: QueryText = None
+    ) -> dict[str, Any]:
+        owner = queries.workload(caller, workload_id, gone_too=True)
         rows = queries.pods(owner.id, query, deleted=boolean_of("deleted", deleted))
         desired = workloads.desired(owner)
         return page_body("pods", [pod_view(row, owner, desired) for row in rows], query)
@@ -89,8 +91,8 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         summary="List what happened to a workload",
         responses=error_responses(404),
     )
-    def list_events(workload_id: str, query: Query) -> dict[str, Any]:
-        owner = queries.workload(workload_id, gone_too=True)
+    def list_events(workload_id: str, caller: SignedIn, query: Query) -> dict[str, Any]:
+        owner = queries.workload(caller, workload_id, gone_too=True)
         rows = queries.events(owner.id, query)
         return page_body("events", [event_view(row, owner) for row in rows], query)
 
@@ -101,9 +103,13 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         responses={200: {"content": _TEXT}, **error_responses(404)},
     )
     def get_logs(
-        workload_id: str, pod_id: str, follow: QueryText = None, tail: QueryText = None
+        workload_id: str,
+        pod_id: str,
+        caller: SignedIn,
+        follow: QueryText = None,
+        tail: QueryText = None,
     ) -> StreamingResponse:
-        queries.workload(workload_id)
+        queries.workload(caller, workload_id)
         pod = queries.pod(workload_id.lower(), pod_id)
 
         async def has_ended() -> bool:

@@ -18,7 +18,7 @@ _BASE = "/api/v1/workloads/inferences"
 def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRouter:
     """The routes of inferences."""
     reads = ShortReads(inferences.database)
-    routes = APIRouter(tags=["Inferences"], responses=error_responses(400, 401, 503))
+    routes = APIRouter(tags=["Inferences"], responses=error_responses(400, 401, 403, 503))
     AuthenticatedCaller = Annotated[Caller, Depends(authenticated)]  # noqa: N806
     schema = body_schema(InferenceCreationRequest)
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -39,8 +39,8 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
     @routes.get(
         _BASE + "/{workload_id}", summary="Show an inference", responses=error_responses(404)
     )
-    async def get_inference(workload_id: str, _caller: AuthenticatedCaller) -> JSONResponse:
-        return await reads(inferences.show, workload_id)
+    async def get_inference(workload_id: str, caller: AuthenticatedCaller) -> JSONResponse:
+        return await reads(inferences.show, caller, workload_id)
 
     @routes.delete(
         _BASE + "/{workload_id}",

@@ -8,16 +8,21 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from windlass.audit.origin import concerns
+from windlass.audit.trail import Action as Deed
+from windlass.audit.trail import Entity, record
 from windlass.control.changes import record_change
 from windlass.engines.engine import Refusal, ReplicaTemplate
+from windlass.identity.roles import Action, ResourceType
 from windlass.identity.tokens import Caller
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
-from windlass.kit.ids import is_uuid, new_id
+from windlass.kit.ids import new_id
 from windlass.kit.timestamps import optional_to_wire, to_wire
 from windlass.org.service import ProjectRecord, find_project
 from windlass.workloads import store
+from windlass.workloads.access import scope_of, unknown
 from windlass.workloads.field_support import EngineKind
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
@@ -53,10 +58,11 @@ class Inferences:
     ) -> dict[str, Any]:
         """Accept a new inference: once this returns, it is safe.
 
-        Raises BadRequest, NotFound of its project, Conflict when the name is taken.
+        Raises BadRequest, NotFound of its project, Forbidden, Conflict when the name is taken.
         """
         body = read_creation(raw, content_type, EngineKind.PROCESS)
-        owner = self._project(body)
+        concerns(body.name)
+        owner = self._project(body, caller)
         desired = desired_of(body.spec or InferenceSpec())
         refused = self.refusals(desired.template, owner.id)
         if refused:
@@ -64,22 +70,18 @@ class Inferences:
         event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
         created_id = self._insert(body, owner, desired, caller, event)
         self.wake()
-        return self.show(created_id)
+        return _response(self.queries.record(created_id))
 
-    def show(self, workload_id: str) -> dict[str, Any]:
-        """One inference. Raises NotFound."""
-        row = self.queries.record(workload_id)
-        if row.type != TYPE:
-            raise NotFound(f"The workload {workload_id!r} is not an inference.")
-        return _response(row)
+    def show(self, caller: Caller, workload_id: str) -> dict[str, Any]:
+        """One inference. Raises NotFound, Forbidden."""
+        return _response(self._record(caller, workload_id, Action.READ))
 
     def delete(self, workload_id: str, caller: Caller, request_id: str) -> None:
         """Have an inference removed; asked again while that is under way, the same.
 
-        Raises NotFound.
+        Raises NotFound, Forbidden.
         """
-        if not is_uuid(workload_id):
-            raise _unknown(workload_id)
+        self._record(caller, workload_id, Action.DELETE)
         event = NewEvent(
             "Deleting", f"Deletion asked for by {caller.name}.", request_id=request_id or None
         )
@@ -89,14 +91,28 @@ class Inferences:
             return _request_deletion(connection, workload_id.lower(), event, now)
 
         if not self.database.write(request):
-            raise _unknown(workload_id)
+            raise unknown(workload_id)
         self.wake()
 
-    def _project(self, body: InferenceCreationRequest) -> ProjectRecord:
+    def _record(self, caller: Caller, workload_id: str, action: Action) -> Row[Any]:
+        """An inference with which the caller may do that. Raises NotFound, Forbidden."""
+        row = self.queries.record(workload_id)
+        self.queries.access.require(caller, ResourceType.INFERENCES, action, row, workload_id)
+        if row.type != TYPE:
+            raise NotFound(f"The workload {workload_id!r} is not an inference.")
+        return row
+
+    def _project(self, body: InferenceCreationRequest, caller: Caller) -> ProjectRecord:
+        """The project in which the caller may create it."""
+        missing = NotFound(f"projectId: there is no project with the id {body.project_id!r}.")
         with self.database.read() as connection:
             found = find_project(connection, body.project_id)
         if found is None:
-            raise NotFound(f"projectId: there is no project with the id {body.project_id!r}.")
+            raise missing
+        concerns(body.name, scope_path=found.path)
+        self.queries.access.permissions.require(
+            caller, ResourceType.INFERENCES, Action.CREATE, found.path, missing
+        )
         if found.cluster_id != body.cluster_id.lower():
             raise BadRequest(
                 f"clusterId: is {body.cluster_id!r}; the project's cluster is {found.cluster_id!r}"
@@ -144,12 +160,14 @@ class Inferences:
 class _Rows:
     workload: dict[str, Any]
     revision: dict[str, Any]
+    owner: ProjectRecord
 
     def insert(self, event: NewEvent, connection: Connection) -> None:
         workload_id = str(self.workload["id"])
         connection.execute(insert(workload).values(**self.workload))
         connection.execute(insert(revision).values(**self.revision))
         store.add_events(connection, workload_id, [event], self.workload["created_at"])
+        record(connection, Deed.CREATE, _entity(workload_id, self.workload["name"], self.owner))
         record_change(connection, WORKLOAD, workload_id)
 
 
@@ -197,6 +215,7 @@ def _rows(
             "replicas": desired.replicas,
             "created_at": now,
         },
+        owner,
     )
 
 
@@ -204,7 +223,7 @@ def _request_deletion(
     connection: Connection, workload_id: str, event: NewEvent, now: float
 ) -> bool:
     row = connection.execute(
-        select(workload.c.desired_phase)
+        select(workload)
         .where(
             workload.c.id == workload_id,
             workload.c.type == TYPE,
@@ -229,12 +248,16 @@ def _request_deletion(
             )
         )
         store.add_events(connection, workload_id, [event], now)
+    entity = Entity(ResourceType.INFERENCES.value, workload_id, row.name, scope_of(row))
+    record(connection, Deed.DELETE, entity)
     record_change(connection, WORKLOAD, workload_id)
     return True
 
 
-def _unknown(workload_id: str) -> NotFound:
-    return NotFound(f"There is no workload with the id {workload_id!r}.")
+def _entity(workload_id: str, name: str, owner: ProjectRecord) -> Entity:
+    return Entity(
+        ResourceType.INFERENCES.value, workload_id, name, owner.path, {"project": owner.name}
+    )
 
 
 def _response(row: Row[Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Who did what, where, and with what result."""
