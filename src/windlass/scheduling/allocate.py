@@ -35,6 +35,11 @@ def waiting_jobs(session: Session) -> list[Job]:
     return [job for job in session.jobs.values() if has_waiting(job)]
 
 
+def claiming_jobs(session: Session) -> list[Job]:
+    """Waiting jobs for which others may be evicted or moved."""
+    return [job for job in waiting_jobs(session) if job.id not in session.barred]
+
+
 def has_waiting(job: Job) -> bool:
     """Whether pods of the job wait that could be placed in this cycle."""
     return bool(job.next_pods())

@@ -6,7 +6,7 @@ Nobody loses its place by it. Source: KAI-Scheduler, `pkg/scheduler/actions/cons
 from collections.abc import Sequence
 from functools import partial
 
-from windlass.scheduling.allocate import shape_of, waiting_jobs
+from windlass.scheduling.allocate import claiming_jobs, shape_of
 from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.decisions import Action, Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
@@ -24,7 +24,7 @@ def consolidate(session: Session) -> None:
         return
     room = RoomMaker(session)
     failed: set[object] = set()
-    order = PendingOrder(job for job in waiting_jobs(session) if job.preemptible)
+    order = PendingOrder(job for job in claiming_jobs(session) if job.preemptible)
     judge = partial(everyone_has_a_place, session.settings.most_consolidated)
     while order:
         job = order.pop()
@@ -35,7 +35,7 @@ def consolidate(session: Session) -> None:
         mark = session.checkpoint()
         victims = partial(_victims_of, session, room.running, job)
         if room.make_room(job, job.id, victims, judge):
-            room.settle(mark, partial(_cause, job))
+            room.settle(job, mark, partial(_cause, job))
         else:
             failed.add(shape)
 

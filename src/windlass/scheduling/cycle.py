@@ -18,7 +18,7 @@ from windlass.scheduling.session import Session
 from windlass.scheduling.stale_gangs import evict_stale_gangs
 
 MOST_CYCLES = 20
-"""Cycles after which a pool counts as one that finds no rest."""
+"""Cycles after which a pool counts as one that goes round in circles."""
 
 
 def open_session(snapshot: Snapshot, pool: str) -> Session:
@@ -35,23 +35,31 @@ def open_session(snapshot: Snapshot, pool: str) -> Session:
 def run_to_rest(session: Session) -> None:
     """Cycles until nothing changes.
 
-    Rarely the rules go round in circles: a gang reclaims what then is reclaimed from it, and so on
-    without end, in KAI too. Then nobody is evicted at all, and only what fits is placed.
+    Rarely the rules go round in circles, in KAI too: one workload evicts another, which then evicts
+    the first, and so on without end. Those for whom pods are evicted on the way round then evict
+    nobody, and everything is planned again.
     """
+    start = session.places()
+    session.barred.clear()
+    while circling := _claimants_in_a_circle(session):
+        session.go_back_to(start)
+        session.barred |= circling
+
+
+def _claimants_in_a_circle(session: Session) -> set[str]:
+    """Run cycles to rest; or else the workloads for whom pods were evicted without end."""
     seen = [session.places()]
+    claimants: list[set[str]] = []
     for _ in range(MOST_CYCLES):
         run_cycle(session)
+        claimants.append(session.claimants)
         now = session.places()
         if now == seen[-1]:
-            return
+            return set()
         if now in seen:
-            break
+            return set().union(*claimants[seen.index(now) :])
         seen.append(now)
-    session.go_back_to(seen[0])
-    session.begin_cycle()
-    reserve(session)
-    allocate(session)
-    session.end_cycle()
+    return set().union(*claimants)
 
 
 def run_cycle(session: Session) -> None:

@@ -73,9 +73,10 @@ class RoomMaker:
                 return None
         return search
 
-    def settle(self, mark: int, cause: Callable[[PodState], Cause]) -> None:
-        """Make the changes since the mark final, and note why pods lost or changed their place."""
+    def settle(self, job: Job, mark: int, cause: Callable[[PodState], Cause]) -> None:
+        """Make the job's changes since the mark final, and note why pods lost or changed places."""
         session = self._session
+        session.claimants.add(job.id)
         before = session.places_before(mark)
         session.commit(mark)
         changed = {pod.job.id: pod.job for pod in before}

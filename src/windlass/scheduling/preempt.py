@@ -6,7 +6,7 @@ Source: KAI-Scheduler, `pkg/scheduler/actions/preempt`.
 from collections.abc import Sequence
 from functools import partial
 
-from windlass.scheduling.allocate import shape_of, waiting_jobs
+from windlass.scheduling.allocate import claiming_jobs, shape_of
 from windlass.scheduling.capacity import non_preemptible_over_quota
 from windlass.scheduling.decisions import Action, Cause
 from windlass.scheduling.jobs import Job, PodState, total_asked
@@ -20,7 +20,7 @@ def preempt(session: Session) -> None:
     """Let every waiting job evict those of lower priority in its own queue."""
     room = RoomMaker(session)
     failed: set[object] = set()
-    order = PendingOrder(waiting_jobs(session))
+    order = PendingOrder(claiming_jobs(session))
     while order:
         job = order.pop()
         pods = job.next_pods()
@@ -33,7 +33,7 @@ def preempt(session: Session) -> None:
         mark = session.checkpoint()
         victims = partial(_victims_of, session, room.running, job)
         if room.make_room(job, group, victims, _whoever_it_is):
-            room.settle(mark, partial(_cause, job))
+            room.settle(job, mark, partial(_cause, job))
         else:
             failed.add(attempt)
 

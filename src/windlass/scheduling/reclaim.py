@@ -7,7 +7,7 @@ Priorities of workloads play no part. Source: KAI-Scheduler, `pkg/scheduler/acti
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from windlass.scheduling.allocate import shape_of, waiting_jobs
+from windlass.scheduling.allocate import claiming_jobs, shape_of
 from windlass.scheduling.amounts import Amounts, plus, within
 from windlass.scheduling.decisions import Action, Cause, QueueNumbers
 from windlass.scheduling.jobs import Job, PodState, total_asked
@@ -27,7 +27,7 @@ def reclaim(session: Session) -> None:
     """Let every waiting job that may claim take what it needs from other queues."""
     room = RoomMaker(session)
     failed: set[object] = set()
-    order = PendingOrder(waiting_jobs(session))
+    order = PendingOrder(claiming_jobs(session))
     while order:
         job = order.pop()
         pods = job.next_pods()
@@ -42,7 +42,7 @@ def reclaim(session: Session) -> None:
         judge = partial(_may_take, held)
         victims = partial(_victims_of, session, room.running, job, held)
         if room.make_room(job, group, victims, judge):
-            room.settle(mark, partial(_cause, job, held))
+            room.settle(job, mark, partial(_cause, job, held))
         else:
             failed.add(attempt)
 

@@ -27,6 +27,10 @@ class Session:
         self.pods: dict[str, PodState] = {}
         self.reservations: list[Reservation] = []
         """Room kept for aged jobs, the oldest first."""
+        self.claimants: set[str] = set()
+        """Workloads for which pods were evicted or moved in this cycle."""
+        self.barred: set[str] = set()
+        """Workloads for which nobody may be evicted or moved."""
         self._log: list[Entry] = []
 
     def new_job(self, workload: Workload) -> Job | None:
@@ -112,6 +116,7 @@ class Session:
 
     def begin_cycle(self) -> None:
         """Divide the pool anew."""
+        self.claimants = set()
         for state in self.queues.all():
             state.requested = NOTHING
         for job in self.jobs.values():
