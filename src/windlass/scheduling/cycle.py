@@ -37,13 +37,17 @@ def run_to_rest(session: Session) -> None:
 
     Rarely the rules go round in circles, in KAI too: one workload evicts another, which then evicts
     the first, and so on without end. Those for whom pods are evicted on the way round then evict
-    nobody, and everything is planned again.
+    nobody, and everything is planned again. What that leads to is planned again with all of them,
+    since it may lie outside the circle, until it stays.
     """
-    start = session.places()
-    session.barred.clear()
-    while circling := _claimants_in_a_circle(session):
-        session.go_back_to(start)
-        session.barred |= circling
+    for _ in range(MOST_CYCLES):
+        start = session.places()
+        session.barred.clear()
+        while circling := _claimants_in_a_circle(session):
+            session.go_back_to(start)
+            session.barred |= circling
+        if not session.barred or session.places() == start:
+            return
 
 
 def _claimants_in_a_circle(session: Session) -> set[str]:
