@@ -59,10 +59,11 @@ def make_store(folder: Path, database_url: str | None = None) -> Store:
     foundation = lay_foundation(data, database, settings.domain, SystemClock())
     database.close()
     address = Address("127.0.0.1", _free_port())
-    gateway = Address("127.0.0.1", 1)
+    gateway, internal = Address("127.0.0.1", 1), Address("127.0.0.1", 2)
     url = database_url or data.database_url
     catalogue = read_catalogue(settings)
-    return Store(Context(settings, data, url, foundation, catalogue, address, gateway, time.time()))
+    addresses = (address, gateway, internal)
+    return Store(Context(settings, data, url, foundation, catalogue, *addresses, time.time()))
 
 
 @contextmanager

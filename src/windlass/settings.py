@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     data_dir: Path = DEFAULT_DATA_DIRECTORY
     listen: AddressText = Address("127.0.0.1", 8080)
     gateway: AddressText = Address("127.0.0.1", 8081)
+    gateway_internal: AddressText = Address("127.0.0.1", 0)
     domain: str = "windlass.localhost"
     database: str | None = None
     host_images: Path | None = None

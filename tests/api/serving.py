@@ -152,10 +152,10 @@ def serving(root: Path, database_url: str) -> Iterator[Api]:
     foundation = lay_foundation(data, database, settings.domain, SystemClock())
     listener = socket.create_server(("127.0.0.1", 0))
     address = Address("127.0.0.1", listener.getsockname()[1])
-    gateway = Address("127.0.0.1", 9)
+    gateway, internal = Address("127.0.0.1", 9), Address("127.0.0.1", 10)
     catalogue = read_catalogue(settings)
     context = Context(
-        settings, data, database_url, foundation, catalogue, address, gateway, time.time()
+        settings, data, database_url, foundation, catalogue, address, gateway, internal, time.time()
     )
     application = Observed(create_api(context, database))
     client = httpx.Client(base_url=context.api_url, timeout=60.0)

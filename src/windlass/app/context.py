@@ -6,6 +6,7 @@ from typing import Any
 
 from windlass.app.bootstrap import Foundation
 from windlass.app.data_directory import DataDirectory
+from windlass.app.services import Services
 from windlass.engines.local.catalogue import Catalogue, CatalogueInvalid
 from windlass.engines.local.gpus import parse_simulated_gpus
 from windlass.engines.local.local_engine import LocalEngine
@@ -33,6 +34,7 @@ class Context:
     """Made once, so that a process forked later knows the last sound version of its file."""
     api_address: Address
     gateway_address: Address
+    internal_address: Address
     started_at: float
 
     @property
@@ -49,6 +51,15 @@ class Context:
     def gateway_url(self) -> str:
         """Where workloads are reached."""
         return f"http://{self.gateway_address}"
+
+    @property
+    def internal_url(self) -> str:
+        """Where workloads are reached by those that may reach what is internal."""
+        return f"http://{self.internal_address}"
+
+    def services(self) -> Services:
+        """The gateway's processes."""
+        return Services(self.data, self.gateway_address, self.internal_address)
 
     def engine(self) -> LocalEngine:
         """The engine of this machine."""
@@ -73,7 +84,7 @@ class Context:
         return {
             "url": self.api_url,
             "gateway_url": self.gateway_url,
-            "internal_url": None,
+            "internal_url": self.internal_url,
             "pid": pid,
             **self.foundation.administrator,
             "cluster_id": tree.cluster_id,

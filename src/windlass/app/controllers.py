@@ -8,7 +8,6 @@ import structlog
 
 from windlass.app.context import LEASE, Context
 from windlass.app.maintenance import Maintenance, Task
-from windlass.app.services import Services
 from windlass.audit.trail import remove_old_audit_records
 from windlass.control.changes import (
     Change,
@@ -54,7 +53,7 @@ class Controllers:
         self._stop = threading.Event()
         self._clock = SystemClock()
         self._database = Database(context.database_url)
-        self._services = Services(context.data, context.gateway_address)
+        self._services = context.services()
 
     def stop(self) -> None:
         """End soon."""
@@ -143,12 +142,14 @@ class Controllers:
         ]
         while not self._stop.is_set():
             try:
-                around.gateway.replace_all(routes, trust, around.tenure.epoch)
+                refused = around.gateway.replace_all(routes, trust, around.tenure.epoch)
             except GatewayUnavailable as error:
                 _log.warning("the gateway is not there yet", reason=str(error))
                 self._services.ensure()
                 continue
-            workloads.assume_acknowledged(routes)
+            workloads.assume_acknowledged(
+                [route for route in routes if route.workload_id not in refused]
+            )
             return
 
     def _look(self, replica_ids: Iterable[str], feed: ChangeFeed, loop: ControlLoop) -> None:

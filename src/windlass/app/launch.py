@@ -16,7 +16,7 @@ from windlass.app.children import Child, GaveUp, stop, wait_for_news
 from windlass.app.context import Context, make_engine, read_catalogue
 from windlass.app.controllers import Controllers
 from windlass.app.data_directory import DataDirectory, Membership, read_json, write_json
-from windlass.app.services import ENVOY, Services
+from windlass.app.services import ENVOY
 from windlass.app.serving import serve_api
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
@@ -67,6 +67,7 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
         catalogue=catalogue,
         api_address=settle_address(data, f"api{suffix}", settings.listen),
         gateway_address=settle_address(data, "gateway", settings.gateway),
+        internal_address=settle_address(data, "gateway-internal", settings.gateway_internal),
         started_at=time.time(),
     )
 
@@ -74,10 +75,17 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
 def _as_the_first(settings: Settings, data: DataDirectory) -> Settings:
     """The settings of one that joins: there is one gateway, under one domain."""
     known = read_json(data.administrator)
-    if "gateway_url" not in known:
+    if not known.get("gateway_url") or not known.get("internal_url"):
         return settings
-    gateway = Address.parse(str(known["gateway_url"]).removeprefix("http://"))
-    return settings.model_copy(update={"gateway": gateway, "domain": known["domain"]})
+    addresses = {
+        "gateway": _address_of(known["gateway_url"]),
+        "gateway_internal": _address_of(known["internal_url"]),
+    }
+    return settings.model_copy(update={**addresses, "domain": known["domain"]})
+
+
+def _address_of(url: object) -> Address:
+    return Address.parse(str(url).removeprefix("http://"))
 
 
 def _empty_metrics(data: DataDirectory) -> None:
@@ -88,9 +96,10 @@ def _empty_metrics(data: DataDirectory) -> None:
 
 
 def _require_free_gateway(context: Context) -> None:
-    services = Services(context.data, context.gateway_address)
+    services = context.services()
     if not services.is_running(ENVOY) or services.serves_elsewhere():
         bind(context.gateway_address, "--gateway").close()
+        bind(context.internal_address, "--gateway-internal").close()
 
 
 class _Parent:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from windlass.app.data_directory import DataDirectory
-from windlass.gateway.processes import Address as ListenAddress
+from windlass.gateway.gateway import Address as ListenAddress
 from windlass.gateway.processes import Command, envoy_command, gate_command
 from windlass.kit.supervision.control import kill, launch, settle
 from windlass.kit.supervision.observation import State, observe
@@ -33,6 +33,7 @@ class Services:
 
     data: DataDirectory
     gateway_address: Address
+    internal_address: Address
 
     def is_running(self, name: str) -> bool:
         """Whether its supervisor lives."""
@@ -40,11 +41,11 @@ class Services:
         return seen is not None and seen.state in _SUPERVISED
 
     def serves_elsewhere(self) -> bool:
-        """Whether Envoy runs, but listens on another address than it now should."""
+        """Whether Envoy runs, but listens on other addresses than it now should."""
         seen = observe(self.data.services / ENVOY)
         if seen is None or seen.state not in _SUPERVISED:
             return False
-        return seen.labels.get(_LISTEN) != str(self.gateway_address)
+        return seen.labels.get(_LISTEN) != self._addresses
 
     def ensure(self) -> None:
         """Start what does not run; move Envoy to its address. Raises OSError."""
@@ -53,14 +54,18 @@ class Services:
         if not self.is_running(GATE):
             self._launch(GATE, gate_command(self.data.gateway))
         if not self.is_running(ENVOY):
-            listen = ListenAddress(self.gateway_address.host, self.gateway_address.port)
-            self._launch(ENVOY, envoy_command(self.data.gateway, listen))
+            listen, internal = map(_of_gateway, (self.gateway_address, self.internal_address))
+            self._launch(ENVOY, envoy_command(self.data.gateway, listen, internal))
 
     def stop(self, grace_seconds: float) -> None:
         """End both, Envoy first, and wait until they are gone. Raises TimeoutError."""
         for name in (ENVOY, GATE):
             if (self.data.services / name).exists():
                 kill(self.data.services / name, grace_seconds=grace_seconds)
+
+    @property
+    def _addresses(self) -> str:
+        return f"{self.gateway_address} {self.internal_address}"
 
     def _launch(self, name: str, command: Command) -> None:
         # What a supervisor that was killed left behind must be gone first.
@@ -77,11 +82,15 @@ class Services:
                 restart_delay_seconds=_RESTART_SECONDS,
                 restart_delay_maximum_seconds=_LONGEST_RESTART_SECONDS,
                 mark=f"{_MARK}={directory}",
-                labels={_LISTEN: str(self.gateway_address)},
+                labels={_LISTEN: self._addresses},
             ),
         )
         if started:
             _log.info("service started", name=name)
+
+
+def _of_gateway(address: Address) -> ListenAddress:
+    return ListenAddress(address.host, address.port)
 
 
 def _environment() -> dict[str, str]:

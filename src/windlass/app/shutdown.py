@@ -27,7 +27,7 @@ def end_everything(settings: Settings) -> None:
     with data.joined(alone=True):
         try:
             make_engine(settings, data, Catalogue()).stop_everything(_REPLICA_GRACE_SECONDS)
-            Services(data, settings.gateway).stop(_SERVICE_GRACE_SECONDS)
+            Services(data, settings.gateway, settings.gateway_internal).stop(_SERVICE_GRACE_SECONDS)
         except TimeoutError as error:
             raise StillRunning(f"{error}. Try again once they can be ended.") from None
 

@@ -83,6 +83,13 @@ def up(
             metavar="HOST:PORT", help="Where workloads are reached. [default: 127.0.0.1:8081]"
         ),
     ] = None,
+    gateway_internal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where internal ones are, too. [default: a free port of 127.0.0.1]",
+        ),
+    ] = None,
     domain: Annotated[
         str | None,
         typer.Option(
@@ -123,6 +130,7 @@ def up(
         "data_dir": data_dir,
         "listen": listen,
         "gateway": gateway,
+        "gateway_internal": gateway_internal,
         "domain": domain,
         "database": database,
         "host_images": host_images,

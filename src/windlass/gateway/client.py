@@ -3,13 +3,14 @@
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from windlass.gateway.control_protocol import (
+    ADDRESS_IN_USE,
     SERVICE,
     STALE_EPOCH,
     UNACKNOWLEDGED,
@@ -17,6 +18,7 @@ from windlass.gateway.control_protocol import (
 )
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import (
+    AddressInUse,
     GatewayUnavailable,
     Route,
     StaleEpoch,
@@ -52,21 +54,24 @@ class GateClient:
         self._directory_descriptor: int | None = None
 
     def put(self, route: Route, epoch: int) -> None:
-        """Create or replace one workload's route."""
+        """Create or replace one workload's route. Raises AddressInUse."""
         self._call("Put", {"route": route_to_json(route), "epoch": epoch})
 
     def remove(self, workload_id: str, epoch: int) -> None:
         """Answer 404 from now on, held requests included; requests in flight go on."""
         self._call("Remove", {"workload_id": workload_id, "epoch": epoch})
 
-    def replace_all(self, routes: Sequence[Route], trust: TokenTrust, epoch: int) -> None:
-        """Make these the only routes, changing nothing that is already so."""
+    def replace_all(
+        self, routes: Sequence[Route], trust: TokenTrust, epoch: int
+    ) -> Collection[str]:
+        """Make these the only routes; the ids of workloads for which `put` raises AddressInUse."""
         body = {
             "routes": [route_to_json(route) for route in routes],
             "trust": trust_to_json(trust),
             "epoch": epoch,
         }
-        self._call("ReplaceAll", body)
+        refused: list[str] = self._call("ReplaceAll", body)["address_in_use"]
+        return refused
 
     def in_flight(self, workload_id: str) -> Mapping[str, int]:
         """Requests now in flight, by replica id, of replicas listed or still draining."""
@@ -118,6 +123,8 @@ class GateClient:
                 status = error.code()
                 if status is STALE_EPOCH:
                     raise StaleEpoch(error.details()) from error
+                if status is ADDRESS_IN_USE:
+                    raise AddressInUse(error.details()) from error
                 if status is UNACKNOWLEDGED:
                     raise GatewayUnavailable(error.details()) from error
                 if status is not grpc.StatusCode.UNAVAILABLE or (

@@ -4,6 +4,7 @@ import grpc
 
 SERVICE = "windlass.gateway.Gate"
 STALE_EPOCH = grpc.StatusCode.FAILED_PRECONDITION
+ADDRESS_IN_USE = grpc.StatusCode.ALREADY_EXISTS
 UNACKNOWLEDGED = grpc.StatusCode.ABORTED
 UNBOUNDED_MESSAGES = [
     ("grpc.max_receive_message_length", -1),

@@ -1,9 +1,21 @@
 """What the gateway offers to whoever decides about routes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a TCP port, which is never 0: who listens picks one and keeps it."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """As Envoy writes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +25,14 @@ class Endpoint:
     replica_id: str
     host: str
     port: int
+    additional_ports: Mapping[int, int] = field(default_factory=dict)
+    """Where each of the workload's additional ports is reached on `host`, by the declared port."""
 
     @property
-    def address(self) -> str:
-        """As Envoy writes it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it answers, over all its ports, the serving port first."""
+        numbers = (self.port, *self.additional_ports.values())
+        return tuple(Address(self.host, number) for number in numbers)
 
 
 class Access(StrEnum):
@@ -25,6 +40,51 @@ class Access(StrEnum):
 
     PUBLIC = "public"
     AUTHENTICATED = "authenticated"
+    """Whoever has a valid token."""
+    AUTHORIZED = "authorized"
+    """Whoever has a valid token and is listed, or in a group that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Who may call, with the lists that `Access.AUTHORIZED` goes by."""
+
+    access: Access = Access.PUBLIC
+    users: tuple[str, ...] = ()
+    """As the token's claim `email` has them; upper and lower case count as the same."""
+    groups: tuple[str, ...] = ()
+    """As the token's claim `groups` has them."""
+
+
+EVERYONE = Callers()
+
+
+class ReplicaProtocol(StrEnum):
+    """How a replica is spoken to."""
+
+    HTTP = "http"
+    """HTTP/1.1, and WebSocket."""
+    GRPC = "grpc"
+    """HTTP/2 with prior knowledge."""
+    AS_CLIENT = "as-client"
+    """HTTP/1.1, or HTTP/2 with prior knowledge, whichever the client speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdditionalRoute:
+    """A further way into a workload, with callers of its own; it waits and wakes like the first."""
+
+    name: str
+    """Unique within the workload."""
+    port: int | None
+    """The additional port that it leads to, as declared; None is the serving port."""
+    hosts: tuple[str, ...] = ()
+    """Exact host names in lower case, without a port."""
+    listen: Address | None = None
+    """An address that leads here alone, whatever host or path is asked for."""
+    internal_only: bool = False
+    """The outer gateway answers 404."""
+    callers: Callers = EVERYONE
 
 
 HELD_AT_ONCE = 5_000
@@ -43,7 +103,12 @@ class Route:
     endpoints: tuple[Endpoint, ...] = ()
     unavailable: str | None = None
     """When set, requests, held ones too, are answered 503 with this message."""
-    access: Access = Access.PUBLIC
+    callers: Callers = EVERYONE
+    internal_only: bool = False
+    """The outer gateway answers 404."""
+    protocol: ReplicaProtocol = ReplicaProtocol.HTTP
+    """Of the serving port; additional ports are spoken to as the client speaks."""
+    additional: tuple[AdditionalRoute, ...] = ()
     request_timeout_seconds: float = 300.0
     no_replica_because: str | None = None
     """Set where it is certain that no replica will be there soon: while there is no endpoint,
@@ -99,6 +164,10 @@ class TokenTrust:
     jwks: Mapping[str, Any]
 
 
+class AddressInUse(Exception):
+    """The gateway cannot listen where a route says: something else does."""
+
+
 class GatewayUnavailable(Exception):
     """The gate or Envoy did not acknowledge the change; it may or may not have taken effect."""
 
@@ -115,13 +184,21 @@ class Gateway(Protocol):
     """
 
     def put(self, route: Route, epoch: int) -> None:
-        """Create or replace one workload's route."""
+        """Create or replace one workload's route.
+
+        Raises AddressInUse where an address it listens on is taken; the rest of it is in effect.
+        """
 
     def remove(self, workload_id: str, epoch: int) -> None:
         """Answer 404 from now on, held requests included; requests in flight go on."""
 
-    def replace_all(self, routes: Sequence[Route], trust: TokenTrust, epoch: int) -> None:
-        """Make these the only routes, changing nothing that is already so."""
+    def replace_all(
+        self, routes: Sequence[Route], trust: TokenTrust, epoch: int
+    ) -> Collection[str]:
+        """Make these the only routes, changing nothing that is already so.
+
+        The ids of those workloads for which `put` would raise AddressInUse.
+        """
 
     def in_flight(self, workload_id: str) -> Mapping[str, int]:
         """Requests now in flight, by replica id, of replicas listed or still draining.

@@ -1,18 +1,22 @@
 """Envoy's listeners. None is changed while it serves, since that would cut streams: what changes
 (routes, keys, who may call) comes through discovery.
 
-The outer listener finds the route, and sends what needs no further thought straight to a replica.
-The rest takes a turn through an inner listener: requests that wait for a replica, that must show
-a token, or whose body may take long. So most requests do not pay for filters they do not need.
+The outer and the internal listener find the route, and send what needs no further thought straight
+to a replica. The rest takes a turn through an inner listener: requests that wait for a replica,
+that must show a token, or whose body may take long. So most requests do not pay for filters they do
+not need. A listener of its own for one route does the same, without having to find it.
 """
 
 from typing import Any
 
 from windlass.gateway.names import (
+    CALLERS_FILTER,
     GATE_CLUSTER,
     HOLD_FILTER,
     INNER_HEADER,
+    INTERNAL_HEADER,
     LONGEST_SECONDS,
+    NOT_HERE,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
@@ -20,9 +24,14 @@ from windlass.gateway.names import (
 )
 
 OUTER = "gateway"
+INTERNAL = "internal"
 HEADERS_SECONDS = 60
 BUFFER_BYTES = 262_144
 CONCURRENT_STREAMS = 1000
+INNER_STREAM_BYTES = 1_048_576
+"""How much of one request may be under way to an inner listener, where it shares a connection. That
+of a connection is unbounded, so that requests that wait never block others."""
+UNBOUNDED_WINDOW = 2**31 - 1
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _DISCOVERED: dict[str, Any] = {
@@ -31,6 +40,8 @@ _DISCOVERED: dict[str, Any] = {
     # Without the gate's word there is nothing to serve: wait for it.
     "initial_fetch_timeout": "0s",
 }
+
+_HTTP2 = {"allow_connect": True, "max_concurrent_streams": CONCURRENT_STREAMS}
 
 ROUTE_KEY_SCRIPT = f"""
 function envoy_on_request(handle)
@@ -56,11 +67,44 @@ the first two segments of the path, which it removes."""
 
 def outer_listener(host: str, port: int) -> dict[str, Any]:
     """What clients connect to: HTTP/1.1, HTTP/2 without TLS, and WebSocket."""
+    return _finding_listener(OUTER, host, port, {"remove": INTERNAL_HEADER})
+
+
+def internal_listener(host: str, port: int) -> dict[str, Any]:
+    """The same for clients that may also reach what is internal."""
+    mark = {"append": _header(INTERNAL_HEADER, "yes")}
+    return _finding_listener(INTERNAL, host, port, mark)
+
+
+def address_listener(name: str, host: str, port: int) -> dict[str, Any]:
+    """An address whose every request belongs to one route, which the name is the key of."""
+    outside = {"remove": INTERNAL_HEADER}
+    return {
+        **_client_listener(name, host, port, name, [_router()], outside),
+        # Else another Envoy of the same user could listen there, too, and each get a part.
+        "enable_reuse_port": False,
+    }
+
+
+def _finding_listener(name: str, host: str, port: int, mark: dict[str, Any]) -> dict[str, Any]:
+    """A listener that finds the route of each request by its host or path."""
+    filters = [_route_key(), _router()]
+    return _client_listener(name, host, port, "%REQ(:authority)%", filters, mark)
+
+
+def _client_listener(
+    name: str,
+    host: str,
+    port: int,
+    key: str,
+    filters: list[dict[str, Any]],
+    mark: dict[str, Any],
+) -> dict[str, Any]:
     manager = {
-        **_connection_manager(OUTER),
-        "http_filters": [_route_key(), _router()],
+        **_connection_manager(name),
+        "http_filters": filters,
         "early_header_mutation_extensions": _early(
-            {"append": _header(ROUTE_KEY_HEADER, "%REQ(:authority)%")}, {"remove": INNER_HEADER}
+            {"append": _header(ROUTE_KEY_HEADER, key)}, {"remove": INNER_HEADER}, mark
         ),
         # Clients are outside: their `x-envoy-…` headers count for nothing.
         "use_remote_address": True,
@@ -72,7 +116,7 @@ def outer_listener(host: str, port: int) -> dict[str, Any]:
         "request_headers_timeout": f"{HEADERS_SECONDS}s",
     }
     return {
-        "name": OUTER,
+        "name": name,
         "address": {"socket_address": {"address": host, "port_value": port}},
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         **_filter_chain(manager),
@@ -87,7 +131,12 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     """
     manager = {
         **_connection_manager(name),
-        "http_filters": [_token(), _hold(), _router()],
+        "http_filters": [_token(), _callers(), _hold(), _router()],
+        "http2_protocol_options": {
+            **_HTTP2,
+            "initial_stream_window_size": INNER_STREAM_BYTES,
+            "initial_connection_window_size": UNBOUNDED_WINDOW,
+        },
         "early_header_mutation_extensions": _early({"append": _header(INNER_HEADER, "yes")}),
         "skip_xff_append": True,
         "request_timeout": f"{limit_seconds:.3f}s",
@@ -115,10 +164,7 @@ def _connection_manager(name: str) -> dict[str, Any]:
         "codec_type": "AUTO",
         "scoped_routes": _scoped_routes(),
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "http2_protocol_options": {
-            "allow_connect": True,
-            "max_concurrent_streams": CONCURRENT_STREAMS,
-        },
+        "http2_protocol_options": _HTTP2,
         # A replica gets path and host as the client sent them.
         "normalize_path": False,
         "merge_slashes": False,
@@ -189,6 +235,14 @@ def _token() -> dict[str, Any]:
     }
 
 
+def _callers() -> dict[str, Any]:
+    """Lets everybody pass where a route does not say otherwise."""
+    return {
+        "name": CALLERS_FILTER,
+        "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC"},
+    }
+
+
 def _hold() -> dict[str, Any]:
     longest = f"{LONGEST_SECONDS}s"
     return {
@@ -231,22 +285,43 @@ def _router() -> dict[str, Any]:
 
 
 def _local_replies() -> dict[str, Any]:
-    """Every answer of Envoy's own has the shape of the platform's errors."""
+    """Every answer of Envoy's own has the shape of the platform's errors; to gRPC clients, which
+    are told by `grpc-status` and `grpc-message`, it is the message alone."""
+    mappers = [
+        (_status_is(408), "The request was not answered within its time-out.", 504),
+        (_status_is(504), "The request was not answered within its time-out.", None),
+        (_flags("NR"), NOT_HERE, None),
+        (_flags("UH", "UF", "UC", "URX"), "The replica did not answer.", 503),
+        (_status_is(400), "The request is not valid HTTP: %RESPONSE_CODE_DETAILS%", None),
+        (_status_is(403), "The token's owner may not call this workload.", None),
+    ]
+    whatever = "%LOCAL_REPLY_BODY%"
     return {
         "mappers": [
-            _mapper(_status_is(408), "The request was not answered within its time-out.", 504),
-            _mapper(_status_is(504), "The request was not answered within its time-out."),
-            _mapper(_flags("NR"), "No workload is served at this address."),
-            _mapper(_flags("UH", "UF", "UC", "URX"), "The replica did not answer.", 503),
-            _mapper(_status_is(400), "The request is not valid HTTP: %RESPONSE_CODE_DETAILS%"),
+            *(_mapper(_both(_is_grpc(), each[0]), _text(each[1]), each[2]) for each in mappers),
+            _mapper(_is_grpc(), _text(whatever), None),
+            *(_mapper(each[0], _error_shape(each[1]), each[2]) for each in mappers),
         ],
-        "body_format": _error_shape("%LOCAL_REPLY_BODY%"),
+        "body_format": _error_shape(whatever),
     }
 
 
-def _mapper(condition: dict[str, Any], message: str, status: int | None = None) -> dict[str, Any]:
-    mapper = {"filter": condition, "body_format_override": _error_shape(message)}
+def _mapper(condition: dict[str, Any], body: dict[str, Any], status: int | None) -> dict[str, Any]:
+    mapper = {"filter": condition, "body_format_override": body}
     return mapper if status is None else {**mapper, "status_code": status}
+
+
+def _both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {"and_filter": {"filters": [first, second]}}
+
+
+def _is_grpc() -> dict[str, Any]:
+    prefix = {"prefix": "application/grpc"}
+    return {"header_filter": {"header": {"name": "content-type", "string_match": prefix}}}
+
+
+def _text(message: str) -> dict[str, Any]:
+    return {"text_format_source": {"inline_string": message}}
 
 
 def _error_shape(message: str) -> dict[str, Any]:

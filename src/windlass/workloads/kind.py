@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from windlass.engines.engine import ReplicaTemplate
-from windlass.gateway.gateway import Access
+from windlass.gateway.gateway import Callers
 from windlass.scheduling import Request
 
 
@@ -21,7 +21,7 @@ class DesiredWorkload(Protocol):
         """What each replica needs of a node."""
 
     @property
-    def access(self) -> Access:
+    def callers(self) -> Callers:
         """Who may call it."""
 
     @property

@@ -38,7 +38,7 @@ def route_of(
         path_prefix=path_of(record.name, record.project_name),
         endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
         unavailable=f"{failure.reason}: {failure.message}" if failure else None,
-        access=desired.access,
+        callers=desired.callers,
         request_timeout_seconds=desired.request_timeout_seconds,
     )
 

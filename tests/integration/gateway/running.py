@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from windlass.gateway.client import GateClient
-from windlass.gateway.gateway import Endpoint, Route, TokenTrust
-from windlass.gateway.processes import Address, Command, envoy_command, gate_command
+from windlass.gateway.gateway import Address, Endpoint, Route, TokenTrust
+from windlass.gateway.processes import Command, envoy_command, gate_command
 
 DOMAIN = "windlass.test"
 EPOCH = 1
@@ -69,6 +69,7 @@ class RunningGateway:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.port = free_port()
+        self.internal_port = free_port()
         self.client = GateClient(directory)
         self.gate: subprocess.Popen[bytes] | None = None
         self.envoy: subprocess.Popen[bytes] | None = None
@@ -87,7 +88,14 @@ class RunningGateway:
 
     def start_envoy(self) -> None:
         """Start Envoy; returns before it serves."""
-        self.envoy = _started(envoy_command(self.directory, Address("127.0.0.1", self.port), 2))
+        self.envoy = _started(
+            envoy_command(
+                self.directory,
+                Address("127.0.0.1", self.port),
+                Address("127.0.0.1", self.internal_port),
+                concurrency=2,
+            )
+        )
 
     def kill_gate(self, number: signal.Signals = signal.SIGKILL) -> None:
         """As `kill` does, waiting until it is gone."""

@@ -12,9 +12,10 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.integration.gateway.replica import PIECE, Replica
 from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, route
-from windlass.gateway.gateway import Access, TokenTrust
+from windlass.gateway.gateway import Access, Callers, TokenTrust
 
 ISSUER = "https://windlass.test"
+SIGNED_IN = Callers(Access.AUTHENTICATED)
 
 
 class Issuer:
@@ -55,8 +56,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterato
     running = RunningGateway(tmp_path_factory.mktemp("guarded")).start()
     routes = [
         route("open", replica.endpoint),
-        route("closed", replica.endpoint, access=Access.AUTHENTICATED),
-        route("waiting", access=Access.AUTHENTICATED),
+        route("closed", replica.endpoint, callers=SIGNED_IN),
+        route("waiting", callers=SIGNED_IN),
     ]
     running.client.replace_all(routes, trust_in(issuer), EPOCH)
     yield running
@@ -143,7 +144,7 @@ def test_keys_change_without_cutting_a_stream(tmp_path: Path, replica: Replica) 
     old, new = Issuer("key-1"), Issuer("key-2")
     running = RunningGateway(tmp_path).start()
     try:
-        closed = route("closed", replica.endpoint, access=Access.AUTHENTICATED)
+        closed = route("closed", replica.endpoint, callers=SIGNED_IN)
         running.client.replace_all([closed], trust_in(old), EPOCH)
         with running.connection() as connection:
             connection.request(

@@ -8,13 +8,14 @@ from google.protobuf.json_format import MessageToDict
 from windlass.gateway.gate.resources import (
     cluster,
     load_assignment,
-    route_configuration,
+    route_configurations,
     scope_names,
     scopes,
 )
-from windlass.gateway.gateway import Access, Endpoint, Route
+from windlass.gateway.gateway import Access, Callers, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import HOLD_FILTER, INNER_HEADER, LONGEST_SECONDS, TOKEN_FILTER
 
+SIGNED_IN = Callers(Access.AUTHENTICATED)
 ONE, TWO = Endpoint("one", "127.0.0.1", 1001), Endpoint("two", "127.0.0.1", 1002)
 
 
@@ -24,9 +25,8 @@ def _route(*endpoints: Endpoint, **fields: Any) -> Route:
 
 def _ways(route: Route) -> list[dict[str, Any]]:
     """The routes, in the order they are tried."""
-    ways: list[dict[str, Any]] = MessageToDict(route_configuration(route))["virtualHosts"][0][
-        "routes"
-    ]
+    built = MessageToDict(route_configurations(route)[route.workload_id])
+    ways: list[dict[str, Any]] = built["virtualHosts"][0]["routes"]
     return ways
 
 
@@ -44,7 +44,8 @@ def test_each_host_and_the_path_is_a_scope_of_its_own() -> None:
 
 
 def test_a_cluster_never_changes_while_its_workload_lives() -> None:
-    assert cluster("id").SerializeToString(deterministic=True) == cluster("id").SerializeToString(
+    first, again = (cluster("id", ReplicaProtocol.HTTP) for _ in range(2))
+    assert first.SerializeToString(deterministic=True) == again.SerializeToString(
         deterministic=True
     )
 
@@ -63,7 +64,7 @@ def test_a_public_request_that_is_complete_soon_goes_straight_to_a_replica() -> 
 
 @pytest.mark.parametrize(
     "route",
-    [_route(), _route(ONE, access=Access.AUTHENTICATED), _route(access=Access.AUTHENTICATED)],
+    [_route(), _route(ONE, callers=SIGNED_IN), _route(callers=SIGNED_IN)],
 )
 def test_what_waits_or_needs_a_token_has_no_way_but_through_an_inner_listener(
     route: Route,
@@ -72,7 +73,7 @@ def test_what_waits_or_needs_a_token_has_no_way_but_through_an_inner_listener(
     assert at_inner["match"]["headers"] == [{"name": INNER_HEADER, "presentMatch": True}]
     assert _leads_to(rest) == "inner-300000"
     filters = at_inner["typedPerFilterConfig"]
-    assert (TOKEN_FILTER in filters) == (route.access is Access.AUTHENTICATED)
+    assert (TOKEN_FILTER in filters) == (route.callers.access is Access.AUTHENTICATED)
     assert ("checkSettings" in filters[HOLD_FILTER]) == (not route.endpoints)
 
 

@@ -5,10 +5,34 @@ from pathlib import Path
 import pytest
 
 from windlass.gateway.gate.store import Record, Store
-from windlass.gateway.gateway import Access, Endpoint, Route, TokenTrust
+from windlass.gateway.gateway import (
+    Access,
+    AdditionalRoute,
+    Address,
+    Callers,
+    Endpoint,
+    ReplicaProtocol,
+    Route,
+    TokenTrust,
+)
 
-ONE, TWO = Endpoint("one", "127.0.0.1", 1001), Endpoint("two", "::1", 1002)
-ROUTE = Route("id/../é", ("a.test",), "/p/n", (ONE,), "Why \n?", Access.AUTHENTICATED, 1.5)
+ONE, TWO = Endpoint("one", "127.0.0.1", 1001, {9000: 2001}), Endpoint("two", "::1", 1002)
+LISTED = Callers(Access.AUTHORIZED, ("one@example.org",), ("team", "other"))
+ROUTE = Route(
+    "id/../é",
+    ("a.test",),
+    "/p/n",
+    (ONE,),
+    "Why \n?",
+    Callers(Access.AUTHENTICATED),
+    internal_only=True,
+    protocol=ReplicaProtocol.GRPC,
+    additional=(
+        AdditionalRoute("url", 9000, hosts=("b.test",), internal_only=True, callers=LISTED),
+        AdditionalRoute("node", None, listen=Address("127.0.0.1", 30080)),
+    ),
+    request_timeout_seconds=1.5,
+)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:

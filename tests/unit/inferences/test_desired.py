@@ -23,7 +23,7 @@ def test_the_least_spec_has_every_default() -> None:
     assert desired.template == ReplicaTemplate("host/digits", 8000)
     assert desired.request == Request()
     assert desired.replicas == 1
-    assert desired.access is Access.PUBLIC
+    assert desired.callers.access is Access.PUBLIC
     assert desired.request_timeout_seconds == 300
     assert desired.initialization_timeout_seconds == 600
     assert desired.category == "Deploy"
@@ -56,12 +56,12 @@ def test_everything_said_is_in_the_template() -> None:
         (None, Access.PUBLIC),
         ("public", Access.PUBLIC),
         ("authenticatedUsers", Access.AUTHENTICATED),
-        ("authorizedUsers", Access.AUTHENTICATED),
+        ("authorizedUsers", Access.AUTHORIZED),
     ],
 )
 def test_who_may_call_is_everybody_unless_said(given: str | None, access: Access) -> None:
     port = {"container": 8000, "authorizationType": given}
-    assert desired_of(spec(servingPort=port)).access is access
+    assert desired_of(spec(servingPort=port)).callers.access is access
 
 
 def test_times_are_as_given_each_by_itself() -> None:

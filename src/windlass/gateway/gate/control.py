@@ -55,15 +55,16 @@ class Control:
         return {}
 
     async def replace_all(self, body: Json) -> Json:
-        """`{routes, trust, epoch}`."""
+        """`{routes, trust, epoch}`; answers `{address_in_use}`, a list of workload ids."""
         self._obey(body["epoch"])
         trust = trust_from_json(body["trust"])
         if trust != self._store.load_trust():
             self._store.save_trust(trust)
         filter_key = self._publish_trust(trust)
-        await self._publisher.replace_all([route_from_json(each) for each in body["routes"]])
+        routes = [route_from_json(each) for each in body["routes"]]
+        refused = await self._publisher.replace_all(routes)
         await self._discovery.wait_until_acknowledged([filter_key])
-        return {}
+        return {"address_in_use": refused}
 
     async def in_flight(self, body: Json) -> Json:
         """`{workload_id}`; answers a count for each replica id."""

@@ -7,7 +7,7 @@ an Envoy that kept running already has.
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -43,6 +43,11 @@ class Resource:
 class Rejected(Exception):
     """Envoy refused a resource, for the reason given."""
 
+    def __init__(self, key: ResourceKey, reason: str) -> None:
+        super().__init__(f"{key.type_url} {key.name}: {reason}")
+        self.key = key
+        self.reason = reason
+
 
 class Subscriber(Protocol):
     """One connected Envoy."""
@@ -61,6 +66,7 @@ class Discovery:
         self._resources: dict[str, dict[str, Resource]] = defaultdict(dict)
         self._subscribers: set[Subscriber] = set()
         self._waiters: dict[ResourceKey, set[asyncio.Future[None]]] = defaultdict(set)
+        self._rejected: set[ResourceKey] = set()
         self.rejections = 0
         self.last_rejection: str | None = None
 
@@ -72,13 +78,15 @@ class Discovery:
     def publish(
         self, type_url: str, name: str, message: Message, after_routes: bool = False
     ) -> ResourceKey:
-        """Make this the content of a resource; nothing happens when it already is."""
+        """Make this the content of a resource; nothing happens when it already is, unless it was
+        refused: then it is tried again."""
         packed = any_pb2.Any()
         packed.Pack(message, deterministic=True)
         version = hashlib.blake2b(packed.value, digest_size=12).hexdigest()
         key = ResourceKey(type_url, name)
         current = self._resources[type_url].get(name)
-        if current is None or current.version != version:
+        if current is None or current.version != version or key in self._rejected:
+            self._rejected.discard(key)
             self._resources[type_url][name] = Resource(version, packed, after_routes)
             self._notify(key)
         return key
@@ -86,6 +94,7 @@ class Discovery:
     def withdraw(self, type_url: str, name: str) -> ResourceKey:
         """Remove a resource, if it is there."""
         key = ResourceKey(type_url, name)
+        self._rejected.discard(key)
         if self._resources[type_url].pop(name, None) is not None:
             self._notify(key)
         return key
@@ -112,15 +121,21 @@ class Discovery:
 
     async def changed(self, key: ResourceKey) -> None:
         """Wait until this resource changes, or what is acknowledged of it does. Raises Rejected."""
+        await self.any_changed([key])
+
+    async def any_changed(self, keys: Collection[ResourceKey]) -> None:
+        """Wait until one of these resources changes, as `changed` does."""
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters[key].add(waiter)
+        for key in keys:
+            self._waiters[key].add(waiter)
         try:
             await waiter
         finally:
-            if key in self._waiters:
-                self._waiters[key].discard(waiter)
-                if not self._waiters[key]:
-                    del self._waiters[key]
+            for key in keys:
+                if key in self._waiters:
+                    self._waiters[key].discard(waiter)
+                    if not self._waiters[key]:
+                        del self._waiters[key]
 
     def connect(self, subscriber: Subscriber) -> None:
         """From now on, what counts must have been acknowledged by this Envoy, too."""
@@ -146,11 +161,12 @@ class Discovery:
 
     def rejected(self, key: ResourceKey, reason: str) -> None:
         """Tell those who wait for this resource that Envoy refuses it."""
+        self._rejected.add(key)
         self.rejections += 1
         self.last_rejection = f"{key.name}: {reason}"
         for waiter in self._waiters.pop(key, ()):
             if not waiter.done():
-                waiter.set_exception(Rejected(f"{key.type_url} {key.name}: {reason}"))
+                waiter.set_exception(Rejected(key, reason))
 
     def _notify(self, key: ResourceKey) -> None:
         for subscriber in self._subscribers:

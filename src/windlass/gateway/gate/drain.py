@@ -7,7 +7,8 @@ from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
 from windlass.gateway.gate.publisher import Publisher, Superseded
 from windlass.gateway.gate.store import Record
-from windlass.gateway.gateway import Endpoint
+from windlass.gateway.gate.ways import cluster_names
+from windlass.gateway.gateway import Endpoint, Route
 
 SETTLING_SECONDS = 0.05
 """Envoy acknowledges once its workers have been told; this is ample for each to have listened."""
@@ -32,9 +33,9 @@ class Drain:
         settled = self._publisher.seconds_acknowledged(workload_id)
         if record.draining and settled is not None and settled < SETTLING_SECONDS:
             await asyncio.sleep(SETTLING_SECONDS - settled)
-        counts = (await self._admin.in_flight()).get(workload_id, {})
+        counts = await self._admin.in_flight()
         return {
-            each.replica_id: counts.get(_written(each), 0)
+            each.replica_id: _in_flight(each, record.route, counts)
             for each in (*record.route.endpoints, *record.draining)
         }
 
@@ -53,8 +54,11 @@ class Drain:
     async def _sweep(self, records: list[Record]) -> None:
         counts = await self._admin.in_flight()
         for record in records:
-            active = counts.get(record.route.workload_id, {})
-            ended = {each.replica_id for each in record.draining if not active.get(_written(each))}
+            ended = {
+                each.replica_id
+                for each in record.draining
+                if not _in_flight(each, record.route, counts)
+            }
             if ended or not record.draining:
                 await self._publisher.drained(record, frozenset(ended))
 
@@ -65,6 +69,8 @@ class Drain:
         return settled is not None and settled >= SETTLING_SECONDS
 
 
-def _written(endpoint: Endpoint) -> str:
-    """Its address in the names of Envoy's statistics."""
-    return endpoint.address.replace(":", "_")
+def _in_flight(endpoint: Endpoint, route: Route, counts: Mapping[str, Mapping[str, int]]) -> int:
+    """Requests on a replica, over all its ports."""
+    written = [str(address).replace(":", "_") for address in endpoint.addresses]
+    clusters = [counts.get(name, {}) for name in cluster_names(route)]
+    return sum(cluster.get(address, 0) for cluster in clusters for address in written)

@@ -58,6 +58,8 @@ class Outlook:
     limit_seconds: float = LONGEST_SECONDS
     """From a request's arrival to the first byte of its answer."""
     held_limit: int = HELD_AT_ONCE
+    depends_on: tuple[ResourceKey, ...] = ()
+    """Beside the workload's endpoints, what this may change with."""
 
 
 class Holds:
@@ -100,7 +102,7 @@ class Holds:
         self._admit(workload_id, outlook)
         with self._demand.waiting(workload_id, without_endpoint=not outlook.has_endpoint):
             while not outlook.may_pass:
-                await self._wait(workload_id, remaining)
+                await self._wait(workload_id, outlook, remaining)
                 outlook = self._outlook(workload_id)
                 remaining = self._left(outlook, started)
                 if outlook.hopeless_because is not None:
@@ -141,10 +143,12 @@ class Holds:
             return f"{in_all} requests wait already for one workload or another"
         return None
 
-    async def _wait(self, workload_id: str, seconds: float) -> None:
+    async def _wait(self, workload_id: str, outlook: Outlook, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._discovery.changed(ResourceKey(ENDPOINTS, workload_id))
+                await self._discovery.any_changed(
+                    {ResourceKey(ENDPOINTS, workload_id), *outlook.depends_on}
+                )
         except (TimeoutError, Rejected):
             return
 

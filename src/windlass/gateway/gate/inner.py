@@ -1,58 +1,98 @@
-"""The way to Envoy's inner listeners; `windlass.gateway.listener.inner_listener` says what for."""
+"""Envoy's inner listeners, with the way to them, and listeners of one route; the module
+`windlass.gateway.listener` says what for."""
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2,
 )
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
-from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 
-from windlass.gateway.gate.packing import no_limits, packed
-from windlass.gateway.listener import inner_listener
+from windlass.gateway.gate.packing import (
+    PROTOCOL_OPTIONS,
+    no_limits,
+    packed,
+    protocol_options,
+)
+from windlass.gateway.gate.ways import listener_name
+from windlass.gateway.gateway import Address, ReplicaProtocol
+from windlass.gateway.listener import (
+    INNER_STREAM_BYTES,
+    UNBOUNDED_WINDOW,
+    address_listener,
+    inner_listener,
+)
 
 # Named inside the listener: reading it needs their descriptions loaded.
 _NAMED_INSIDE = (
     ext_authz_pb2.ExtAuthz,
     header_mutation_pb2.HeaderMutation,
     http_connection_manager_pb2.HttpConnectionManager,
+    rbac_pb2.RBAC,
     router_pb2.Router,
 )
+
+_PROTOCOLS = (ReplicaProtocol.HTTP, ReplicaProtocol.AS_CLIENT)
 
 IDLE_CONNECTION_SECONDS = 60
 """Shorter than the hour after which the listener would close an idle connection."""
 
 
 def inner_name(limit_seconds: float) -> str:
-    """The name of listener and cluster for one time-out."""
+    """The name of the listener for one time-out."""
     return f"inner-{round(limit_seconds * 1000)}"
 
 
+def inner_cluster_name(limit_seconds: float, protocol: ReplicaProtocol) -> str:
+    """The name of the cluster that leads to it. Of the two, one speaks HTTP/1.1, so that what
+    waits has connections of its own, and one as the client does, where that must be kept."""
+    name = inner_name(limit_seconds)
+    return name if protocol is ReplicaProtocol.HTTP else f"{name}-as-client"
+
+
 def listener(limit_seconds: float) -> listener_pb2.Listener:
-    """Receives what the cluster of the same name is sent."""
+    """Receives what its clusters are sent."""
     built = listener_pb2.Listener()
     ParseDict(inner_listener(inner_name(limit_seconds), limit_seconds), built)
     return built
 
 
-def cluster(limit_seconds: float) -> cluster_pb2.Cluster:
-    """Leads to the listener of the same name."""
-    name = inner_name(limit_seconds)
+def cluster_names(limit_seconds: float) -> tuple[str, ...]:
+    """The clusters that lead to the listener."""
+    return tuple(inner_cluster_name(limit_seconds, protocol) for protocol in _PROTOCOLS)
+
+
+def clusters(limit_seconds: float) -> dict[str, cluster_pb2.Cluster]:
+    """Lead to the listener, by their names."""
+    built = (_cluster(limit_seconds, protocol) for protocol in _PROTOCOLS)
+    return {each.name: each for each in built}
+
+
+def of_address(address: Address) -> listener_pb2.Listener:
+    """Receives what clients send to an address of one route."""
+    built = listener_pb2.Listener()
+    ParseDict(address_listener(listener_name(address), address.host, address.port), built)
+    return built
+
+
+def _cluster(limit_seconds: float, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
+    name = inner_cluster_name(limit_seconds, protocol)
     built = cluster_pb2.Cluster(
         name=name, type=cluster_pb2.Cluster.STATIC, connect_timeout=Duration(seconds=1)
     )
     built.circuit_breakers.thresholds.append(no_limits())
     built.load_assignment.cluster_name = name
     endpoint = built.load_assignment.endpoints.add().lb_endpoints.add().endpoint
-    endpoint.address.pipe.path = f"{name}.sock"
-    options = http_protocol_options_pb2.HttpProtocolOptions()
-    options.explicit_http_config.http_protocol_options.SetInParent()
-    options.common_http_protocol_options.idle_timeout.seconds = IDLE_CONNECTION_SECONDS
-    built.typed_extension_protocol_options[
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    ].CopyFrom(packed(options))
+    endpoint.address.pipe.path = f"{inner_name(limit_seconds)}.sock"
+    options = protocol_options(protocol, IDLE_CONNECTION_SECONDS)
+    windows = options.use_downstream_protocol_config.http2_protocol_options
+    if protocol is ReplicaProtocol.AS_CLIENT:
+        windows.initial_stream_window_size.value = INNER_STREAM_BYTES
+        windows.initial_connection_window_size.value = UNBOUNDED_WINDOW
+    built.typed_extension_protocol_options[PROTOCOL_OPTIONS].CopyFrom(packed(options))
     return built

@@ -5,8 +5,8 @@ waits until Envoy has acknowledged the one before.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from windlass.gateway.gate import inner
 from windlass.gateway.gate.discovery import (
@@ -16,25 +16,27 @@ from windlass.gateway.gate.discovery import (
     ROUTES,
     SCOPE,
     Discovery,
+    Rejected,
     ResourceKey,
 )
 from windlass.gateway.gate.holds import Denial, Outlook
 from windlass.gateway.gate.resources import (
-    cluster,
+    clusters,
     is_held,
     limit_seconds,
-    load_assignment,
-    route_configuration,
+    load_assignments,
+    route_configurations,
     scope_names,
     scopes,
 )
 from windlass.gateway.gate.store import Record, Store
-from windlass.gateway.gateway import Endpoint, Route
+from windlass.gateway.gate.ways import cluster_names, listener_name, ways
+from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
+from windlass.gateway.names import NOT_HERE
 from windlass.kit.clock import Clock
 
 USUAL_LIMIT_SECONDS = 300.0
 """There is always an inner listener for this time-out, and with it the filter of tokens."""
-NOT_HERE = "No workload is served at this address."
 
 
 class RouteConflict(Exception):
@@ -48,7 +50,13 @@ class Superseded(Exception):
 @dataclass(slots=True)
 class _Workload:
     record: Record
-    scope_names: frozenset[str] = frozenset()
+    scope_keys: dict[str, str] = field(default_factory=dict)
+    """What leads here, by the name of its scope."""
+    configurations: frozenset[str] = frozenset()
+    """The route configurations that are published."""
+    clusters: frozenset[str] = frozenset()
+    addresses: frozenset[Address] = frozenset()
+    """Where Envoy listens for this workload alone."""
     is_listed: bool = False
     """Whether an endpoint that takes new requests is published."""
     step: "asyncio.Task[None] | None" = None
@@ -109,7 +117,7 @@ class Publisher:
         if route.unavailable is not None:
             return Outlook(denial=Denial(503, route.unavailable))
         has_endpoint = bool(route.endpoints)
-        known = self._discovery.is_acknowledged(ResourceKey(ENDPOINTS, workload_id))
+        known = all(self._discovery.is_acknowledged(key) for key in endpoint_keys(route))
         return Outlook(
             hopeless_because=None if has_endpoint else route.no_replica_because,
             has_endpoint=has_endpoint,
@@ -117,6 +125,7 @@ class Publisher:
             may_pass=has_endpoint and workload.is_listed and known,
             limit_seconds=route.request_timeout_seconds,
             held_limit=route.held_limit,
+            depends_on=endpoint_keys(route),
         )
 
     def seconds_acknowledged(self, workload_id: str) -> float | None:
@@ -129,14 +138,20 @@ class Publisher:
     async def put(self, route: Route) -> None:
         """Return once Envoy has acknowledged every step and the change is on disk.
 
-        Raises RouteConflict, Rejected, Superseded.
+        Raises RouteConflict, AddressInUse, Rejected, Superseded.
         """
         for key in scope_names(route):
             owner = self._owners.get(key)
             if owner is not None and owner != route.workload_id:
                 raise RouteConflict(f"{key} belongs to workload {owner}.")
         known = self._workloads.setdefault(route.workload_id, _Workload(Record(route)))
-        await self._change(known, Record(route, _leaving(known.record, route)))
+        try:
+            await self._change(known, Record(route, _leaving(known.record, route)))
+        except Rejected as error:
+            for address in known.addresses:
+                if error.key == ResourceKey(LISTENER, listener_name(address)):
+                    raise AddressInUse(_in_use(address, error.reason)) from error
+            raise
 
     async def remove(self, workload_id: str) -> None:
         """Return once new requests get 404. Raises Rejected, Superseded."""
@@ -144,8 +159,9 @@ class Publisher:
         if workload is not None:
             await self._change(workload, workload.record.removed_now())
 
-    async def replace_all(self, routes: Sequence[Route]) -> None:
-        """Make these the only routes. Raises as `put` does."""
+    async def replace_all(self, routes: Sequence[Route]) -> Sequence[str]:
+        """Make these the only routes. Raises as `put` does, but for AddressInUse: the ids of those
+        workloads are returned."""
         wanted = {route.workload_id for route in routes}
         gone = [
             workload_id
@@ -153,7 +169,16 @@ class Publisher:
             if workload_id not in wanted and not workload.record.removed
         ]
         await asyncio.gather(*(self.remove(workload_id) for workload_id in gone))
-        await asyncio.gather(*(self.put(route) for route in routes))
+        refused = await asyncio.gather(*(self._put_unless_in_use(route) for route in routes))
+        return [workload_id for workload_id in refused if workload_id is not None]
+
+    async def _put_unless_in_use(self, route: Route) -> str | None:
+        """The workload's id where an address of it is in use."""
+        try:
+            await self.put(route)
+        except AddressInUse:
+            return route.workload_id
+        return None
 
     async def drained(self, record: Record, replica_ids: frozenset[str]) -> None:
         """Forget replicas whose last request has ended, and a removed workload with its last.
@@ -219,49 +244,73 @@ class Publisher:
         acknowledged = self._discovery.wait_until_acknowledged
         await acknowledged(self._publish_endpoints(workload))
         await acknowledged(self._publish_routes(workload))
+        await acknowledged(self._withdraw_clusters(workload))
 
     async def _bring_routes_first(self, workload: _Workload) -> None:
         acknowledged = self._discovery.wait_until_acknowledged
-        workload_id = workload.record.route.workload_id
-        if self._discovery.get(ResourceKey(CLUSTER, workload_id)) is None:
+        route = workload.record.route
+        if not workload.clusters.issuperset(cluster_names(route)):
             await acknowledged(self._publish_endpoints(workload))
         # Where the answer is 503 from now on, those who wait get theirs at once.
-        self._discovery.look_again(ResourceKey(ENDPOINTS, workload_id))
+        self._look_again(route)
         await acknowledged(self._publish_routes(workload))
         await acknowledged(self._publish_endpoints(workload))
+        await acknowledged(self._withdraw_clusters(workload))
 
     async def _bring_out(self, workload: _Workload) -> None:
         acknowledged = self._discovery.wait_until_acknowledged
-        workload_id = workload.record.route.workload_id
-        self._discovery.look_again(ResourceKey(ENDPOINTS, workload_id))
-        await acknowledged(self._withdraw_scopes(workload, workload.scope_names))
-        self._discovery.withdraw(ROUTES, workload_id)
+        self._look_again(workload.record.route)
+        gone = self._withdraw_scopes(workload, set(workload.scope_keys))
+        gone += self._withdraw_listeners(workload, workload.addresses)
+        await acknowledged(gone)
+        for name in workload.configurations:
+            self._discovery.withdraw(ROUTES, name)
+        workload.configurations = frozenset()
         await acknowledged(self._publish_endpoints(workload))
+
+    def _look_again(self, route: Route) -> None:
+        for key in endpoint_keys(route):
+            self._discovery.look_again(key)
 
     def _publish_endpoints(self, workload: _Workload) -> list[ResourceKey]:
         record = workload.record
-        name = record.route.workload_id
-        workload.is_listed = bool(record.route.endpoints)
-        assignment = load_assignment(name, record.route.endpoints, record.draining)
-        return [
-            self._discovery.publish(CLUSTER, name, cluster(name)),
-            self._discovery.publish(
-                ENDPOINTS, name, assignment, after_routes=not record.route.endpoints
-            ),
+        route = record.route
+        workload.is_listed = bool(route.endpoints)
+        workload.clusters |= set(cluster_names(route))
+        keys = [
+            self._discovery.publish(CLUSTER, name, built) for name, built in clusters(route).items()
         ]
+        keys += [
+            self._discovery.publish(ENDPOINTS, name, built, after_routes=not route.endpoints)
+            for name, built in load_assignments(route, record.draining).items()
+        ]
+        return keys
 
     def _publish_routes(self, workload: _Workload) -> list[ResourceKey]:
         route = workload.record.route
         wanted = scopes(route)
-        keys = self._withdraw_scopes(workload, workload.scope_names - wanted.keys())
-        for key in scope_names(route):
+        keys = self._withdraw_scopes(workload, workload.scope_keys.keys() - wanted.keys())
+        addresses = frozenset(way.listen for way in ways(route) if way.listen is not None)
+        keys += self._withdraw_listeners(workload, workload.addresses - addresses)
+        for key, name in scope_names(route).items():
             self._owners[key] = route.workload_id
+            workload.scope_keys[name] = key
         keys += [self._discovery.publish(SCOPE, name, scope) for name, scope in wanted.items()]
-        workload.scope_names = frozenset(wanted)
-        configuration = route_configuration(route)
+        configurations = route_configurations(route)
         if route.unavailable is None:
             keys += self._publish_inner(limit_seconds(route))
-        keys.append(self._discovery.publish(ROUTES, route.workload_id, configuration))
+        keys += [
+            self._discovery.publish(ROUTES, name, configuration)
+            for name, configuration in configurations.items()
+        ]
+        for name in workload.configurations - configurations.keys():
+            self._discovery.withdraw(ROUTES, name)
+        workload.configurations = frozenset(configurations)
+        keys += [
+            self._discovery.publish(LISTENER, listener_name(address), inner.of_address(address))
+            for address in addresses
+        ]
+        workload.addresses = addresses
         return keys
 
     def _publish_inner(self, limit: float) -> list[ResourceKey]:
@@ -269,21 +318,47 @@ class Publisher:
         name = inner.inner_name(limit)
         listener = ResourceKey(LISTENER, name)
         if self._discovery.get(listener) is None:
-            self._discovery.publish(CLUSTER, name, inner.cluster(limit))
+            for cluster_name, cluster in inner.clusters(limit).items():
+                self._discovery.publish(CLUSTER, cluster_name, cluster)
             self._discovery.publish(LISTENER, name, inner.listener(limit))
-        return [ResourceKey(CLUSTER, name), listener]
+        return [*(ResourceKey(CLUSTER, each) for each in inner.cluster_names(limit)), listener]
 
-    def _withdraw_scopes(self, workload: _Workload, names: frozenset[str]) -> list[ResourceKey]:
+    def _withdraw_scopes(self, workload: _Workload, names: Set[str]) -> list[ResourceKey]:
         for name in names:
-            self._owners.pop(name.split("|", 1)[1], None)
-        workload.scope_names -= names
+            self._owners.pop(workload.scope_keys.pop(name), None)
         return [self._discovery.withdraw(SCOPE, name) for name in names]
 
+    def _withdraw_listeners(
+        self, workload: _Workload, addresses: Set[Address]
+    ) -> list[ResourceKey]:
+        workload.addresses -= addresses
+        return [self._discovery.withdraw(LISTENER, listener_name(each)) for each in addresses]
+
+    def _withdraw_clusters(self, workload: _Workload) -> list[ResourceKey]:
+        """Remove those of ports that there are no more, once no route leads there."""
+        gone = workload.clusters - set(cluster_names(workload.record.route))
+        workload.clusters -= gone
+        return [
+            self._discovery.withdraw(type_url, name)
+            for name in gone
+            for type_url in (CLUSTER, ENDPOINTS)
+        ]
+
     def _forget(self, workload: _Workload) -> None:
-        workload_id = workload.record.route.workload_id
-        self._discovery.withdraw(CLUSTER, workload_id)
-        self._discovery.withdraw(ENDPOINTS, workload_id)
-        del self._workloads[workload_id]
+        for name in workload.clusters:
+            self._discovery.withdraw(CLUSTER, name)
+            self._discovery.withdraw(ENDPOINTS, name)
+        del self._workloads[workload.record.route.workload_id]
+
+
+def _in_use(address: Address, reason: str) -> str:
+    why = "something else listens there" if "already in use" in reason else reason
+    return f"The gateway cannot listen on {address.host}:{address.port}: {why}."
+
+
+def endpoint_keys(route: Route) -> tuple[ResourceKey, ...]:
+    """What Envoy must have acknowledged to know a workload's endpoints."""
+    return tuple(ResourceKey(ENDPOINTS, name) for name in cluster_names(route))
 
 
 def _leaving(record: Record, route: Route) -> tuple[Endpoint, ...]:

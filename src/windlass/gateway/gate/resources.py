@@ -1,7 +1,8 @@
 """Envoy's resources for one workload.
 
-A workload is one cluster with its endpoints, one route configuration, and a scope for each way in:
-every host, and the path. Envoy's API is described at envoyproxy.io/docs/envoy/v1.40.0/api-v3.
+A workload is one cluster with its endpoints for each of its ports, one route configuration for each
+way in, and a scope for each key that leads there: every host, the path, an address. Envoy's API is
+described at envoyproxy.io/docs/envoy/v1.40.0/api-v3.
 """
 
 from collections.abc import Sequence
@@ -11,25 +12,30 @@ from envoy.config.core.v3 import health_check_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
-from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2 as jwt_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
-from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from windlass.gateway.gate.inner import inner_name
-from windlass.gateway.gate.packing import no_limits, packed
-from windlass.gateway.gateway import Access, Endpoint, Route
+from windlass.gateway.gate.callers import caller_filters
+from windlass.gateway.gate.inner import inner_cluster_name
+from windlass.gateway.gate.packing import (
+    PROTOCOL_OPTIONS,
+    no_limits,
+    packed,
+    protocol_options,
+)
+from windlass.gateway.gate.ways import Way, cluster_name, cluster_names, ports, ways
+from windlass.gateway.gateway import Access, Address, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import (
     HOLD_FILTER,
     INNER_HEADER,
+    INTERNAL_HEADER,
     LONGEST_SECONDS,
+    NOT_HERE,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
-    TOKEN_FILTER,
-    TOKEN_REQUIREMENT,
     WORKLOAD,
 )
 
@@ -37,7 +43,12 @@ CONNECT_TIMEOUT_SECONDS = 5
 IDLE_CONNECTION_SECONDS = 1
 """Shorter than what common servers keep an idle connection open, so that a request is not sent into
 one which the replica is just closing."""
-NOT_FOR_REPLICAS = (ROUTE_KEY_HEADER, INNER_HEADER, "x-envoy-external-address")
+NOT_FOR_REPLICAS = (
+    ROUTE_KEY_HEADER,
+    INNER_HEADER,
+    INTERNAL_HEADER,
+    "x-envoy-external-address",
+)
 """The last is Envoy's own word for what `x-forwarded-for` says."""
 RETRIED = "connect-failure,refused-stream,reset-before-request"
 """Where no byte of the request reached a replica."""
@@ -46,10 +57,20 @@ SMALL_BODY = "[0-9]{1,4}"
 BODILESS = "GET|HEAD|DELETE|OPTIONS"
 
 
-def cluster(workload_id: str) -> cluster_pb2.Cluster:
-    """The same for the whole life of a workload: a changed cluster would lose its connections."""
+def clusters(route: Route) -> dict[str, cluster_pb2.Cluster]:
+    """One for each port, by name. The same as long as ports and protocol are: a changed cluster
+    would lose its connections."""
+    first, *further = cluster_names(route)
+    return {
+        first: cluster(first, route.protocol),
+        **{name: cluster(name, ReplicaProtocol.AS_CLIENT) for name in further},
+    }
+
+
+def cluster(name: str, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
+    """The replicas' ports, whichever these are."""
     built = cluster_pb2.Cluster(
-        name=workload_id,
+        name=name,
         type=cluster_pb2.Cluster.EDS,
         connect_timeout=Duration(seconds=CONNECT_TIMEOUT_SECONDS),
         lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
@@ -63,59 +84,96 @@ def cluster(workload_id: str) -> cluster_pb2.Cluster:
     # Else Envoy may gather changes of health for up to a second, having acknowledged them.
     built.common_lb_config.update_merge_window.SetInParent()
     built.circuit_breakers.thresholds.append(no_limits())
-    options = http_protocol_options_pb2.HttpProtocolOptions()
-    options.explicit_http_config.http_protocol_options.SetInParent()
-    options.common_http_protocol_options.idle_timeout.seconds = IDLE_CONNECTION_SECONDS
-    built.typed_extension_protocol_options[
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    ].CopyFrom(packed(options))
+    options = protocol_options(protocol, IDLE_CONNECTION_SECONDS)
+    built.typed_extension_protocol_options[PROTOCOL_OPTIONS].CopyFrom(packed(options))
     return built
 
 
+def load_assignments(
+    route: Route, draining: Sequence[Endpoint]
+) -> dict[str, endpoint_pb2.ClusterLoadAssignment]:
+    """The endpoints of each cluster, by its name."""
+    return {
+        cluster_name(route.workload_id, port): load_assignment(
+            cluster_name(route.workload_id, port), route.endpoints, draining, port
+        )
+        for port in ports(route)
+    }
+
+
 def load_assignment(
-    workload_id: str, endpoints: Sequence[Endpoint], draining: Sequence[Endpoint]
+    name: str,
+    endpoints: Sequence[Endpoint],
+    draining: Sequence[Endpoint],
+    port: int | None = None,
 ) -> endpoint_pb2.ClusterLoadAssignment:
     """Draining replicas get no new request, but stay listed so that theirs can be counted."""
-    built = endpoint_pb2.ClusterLoadAssignment(cluster_name=workload_id)
-    listed = [_endpoint(each, health_check_pb2.HEALTHY) for each in endpoints]
-    listed += [_endpoint(each, health_check_pb2.DRAINING) for each in draining]
+    listed = [
+        _endpoint(address, health)
+        for health, several in (
+            (health_check_pb2.HEALTHY, endpoints),
+            (health_check_pb2.DRAINING, draining),
+        )
+        for endpoint in several
+        if (address := address_of(endpoint, port)) is not None
+    ]
+    built = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
     if listed:
         built.endpoints.add().lb_endpoints.extend(listed)
     return built
 
 
+def address_of(endpoint: Endpoint, port: int | None) -> Address | None:
+    """Where a replica answers for a port as declared, the serving port being None; None where it
+    has no such port."""
+    if port is None:
+        return Address(endpoint.host, endpoint.port)
+    if port not in endpoint.additional_ports:
+        return None
+    return Address(endpoint.host, endpoint.additional_ports[port])
+
+
 def scopes(route: Route) -> dict[str, scoped_route_pb2.ScopedRouteConfiguration]:
     """Every way into a workload, by the scope's name."""
-    return {name: _scope(name, key, route.workload_id) for key, name in scope_names(route).items()}
+    return {
+        f"{way.name}|{key}": _scope(f"{way.name}|{key}", key, way.name)
+        for way in ways(route)
+        for key in way.keys
+    }
 
 
 def scope_names(route: Route) -> dict[str, str]:
     """The scope's name by its key."""
-    keys = [*route.hosts, *([route.path_prefix] if route.path_prefix else [])]
-    return {key: f"{route.workload_id}|{key}" for key in keys}
+    return {key: f"{way.name}|{key}" for way in ways(route) for key in way.keys}
 
 
-def route_configuration(route: Route) -> route_pb2.RouteConfiguration:
-    """One answer for every way in: straight to a replica, or by an inner listener."""
-    built = route_pb2.RouteConfiguration(name=route.workload_id)
-    host = built.virtual_hosts.add(name=route.workload_id, domains=["*"])
+def route_configurations(route: Route) -> dict[str, route_pb2.RouteConfiguration]:
+    """One for each way in, by name."""
+    return {way.name: route_configuration(route, way) for way in ways(route)}
+
+
+def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
+    """One answer for every key of a way: straight to a replica, or by an inner listener."""
+    built = route_pb2.RouteConfiguration(name=way.name)
+    host = built.virtual_hosts.add(name=way.name, domains=["*"])
     # A request that found its route by host needs no look at its path.
     found = route_components_pb2.FilterConfig(disabled=True)
     host.typed_per_filter_config[ROUTE_KEY_FILTER].CopyFrom(packed(found))
+    if way.internal_only:
+        outside = [_present(INNER_HEADER, False), _present(INTERNAL_HEADER, False)]
+        _answer(_add_route(host, outside), 404, NOT_HERE)
     if route.unavailable is not None:
         built.max_direct_response_body_size_bytes.value = len(route.unavailable.encode()) + 1
-        refusing = _add_route(host, [])
-        refusing.direct_response.status = 503
-        refusing.direct_response.body.inline_string = route.unavailable
+        _answer(_add_route(host, []), 503, route.unavailable)
         return built
     at_inner = _add_route(host, [_present(INNER_HEADER)])
-    _lead_to_replicas(at_inner, route)
-    for filter_name, configuration in _inner_filters(route).items():
+    _lead_to_replicas(at_inner, route, way)
+    for filter_name, configuration in _inner_filters(route, way).items():
         at_inner.typed_per_filter_config[filter_name].CopyFrom(packed(configuration))
-    if route.access is Access.PUBLIC and not is_held(route):
+    if way.callers.access is Access.PUBLIC and not is_held(route):
         for condition in _complete_soon():
-            _lead_to_replicas(_add_route(host, condition), route)
-    _lead_to_inner(_add_route(host, []), route)
+            _lead_to_replicas(_add_route(host, condition), route, way)
+    _lead_to_inner(_add_route(host, []), route, way)
     return built
 
 
@@ -159,11 +217,16 @@ def _matches(header: str, expression: str) -> route_components_pb2.HeaderMatcher
     return route_components_pb2.HeaderMatcher(name=header, string_match=matcher)
 
 
-def _lead_to_replicas(built: route_components_pb2.Route, route: Route) -> None:
+def _answer(built: route_components_pb2.Route, status: int, message: str) -> None:
+    built.direct_response.status = status
+    built.direct_response.body.inline_string = message
+
+
+def _lead_to_replicas(built: route_components_pb2.Route, route: Route, way: Way) -> None:
     built.request_headers_to_remove.extend(NOT_FOR_REPLICAS)
     limit = limit_seconds(route)
     action = built.route
-    action.cluster = route.workload_id
+    action.cluster = way.cluster
     # The whole answer may take as long as it likes: `timeout` off. Until its first byte, the
     # per-try limit holds, and silence never lasts longer than the idle limit.
     action.timeout.SetInParent()
@@ -171,9 +234,9 @@ def _lead_to_replicas(built: route_components_pb2.Route, route: Route) -> None:
     action.retry_policy.CopyFrom(_retries(limit))
 
 
-def _lead_to_inner(built: route_components_pb2.Route, route: Route) -> None:
+def _lead_to_inner(built: route_components_pb2.Route, route: Route, way: Way) -> None:
     action = built.route
-    action.cluster = inner_name(limit_seconds(route))
+    action.cluster = inner_cluster_name(limit_seconds(route), way.protocol)
     action.timeout.SetInParent()
     action.idle_timeout.SetInParent()
     action.retry_policy.retry_on = RETRIED
@@ -190,29 +253,26 @@ def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
     return policy
 
 
-def _inner_filters(route: Route) -> dict[str, Message]:
+def _inner_filters(route: Route, way: Way) -> dict[str, Message]:
     hold = ext_authz_pb2.ExtAuthzPerRoute()
     if is_held(route):
         hold.check_settings.context_extensions[WORKLOAD] = route.workload_id
     else:
         hold.disabled = True
-    if route.access is Access.PUBLIC:
-        return {HOLD_FILTER: hold}
-    token = jwt_pb2.PerRouteConfig(requirement_name=TOKEN_REQUIREMENT)
-    return {HOLD_FILTER: hold, TOKEN_FILTER: token}
+    return {HOLD_FILTER: hold, **caller_filters(way.callers)}
 
 
-def _scope(name: str, key: str, workload_id: str) -> scoped_route_pb2.ScopedRouteConfiguration:
+def _scope(name: str, key: str, configuration: str) -> scoped_route_pb2.ScopedRouteConfiguration:
     built = scoped_route_pb2.ScopedRouteConfiguration(
-        name=name, route_configuration_name=workload_id
+        name=name, route_configuration_name=configuration
     )
     built.key.fragments.add(string_key=key)
     return built
 
 
-def _endpoint(endpoint: Endpoint, health: int) -> endpoint_components_pb2.LbEndpoint:
+def _endpoint(where: Address, health: int) -> endpoint_components_pb2.LbEndpoint:
     built = endpoint_components_pb2.LbEndpoint(health_status=health)
     address = built.endpoint.address.socket_address
-    address.address = endpoint.host
-    address.port_value = endpoint.port
+    address.address = where.host
+    address.port_value = where.port
     return built

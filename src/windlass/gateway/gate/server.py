@@ -11,6 +11,7 @@ from envoy.service.auth.v3 import external_auth_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from windlass.gateway.control_protocol import (
+    ADDRESS_IN_USE,
     SERVICE,
     STALE_EPOCH,
     UNACKNOWLEDGED,
@@ -21,7 +22,7 @@ from windlass.gateway.gate.discovery import Discovery, Rejected
 from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.publisher import RouteConflict, Superseded
 from windlass.gateway.gate.subscription import Subscription
-from windlass.gateway.gateway import StaleEpoch
+from windlass.gateway.gateway import AddressInUse, StaleEpoch
 
 Method = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Stream = Callable[[Mapping[str, Any]], AsyncIterator[Mapping[str, Any]]]
@@ -107,6 +108,8 @@ def _answering(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awai
             return await method(body)
         except StaleEpoch as error:
             await context.abort(STALE_EPOCH, str(error))
+        except AddressInUse as error:
+            await context.abort(ADDRESS_IN_USE, str(error))
         except (Rejected, RouteConflict, EnvoyUnreachable, OSError) as error:
             await context.abort(UNACKNOWLEDGED, str(error))
         except Superseded:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 WANTED = r"rq_(active|time|total)$"
@@ -28,6 +28,20 @@ class ClusterStatistics:
     endpoints_started: dict[str, int] = field(default_factory=dict)
     """By address, as `host:port`; so is `endpoints_in_flight`."""
     endpoints_in_flight: dict[str, int] = field(default_factory=dict)
+
+
+def together(several: Iterable[ClusterStatistics]) -> ClusterStatistics:
+    """Their sum."""
+    total = ClusterStatistics()
+    for each in several:
+        total.started += each.started
+        total.in_flight += each.in_flight
+        total.answered += each.answered
+        total.answered_seconds += each.answered_seconds
+        total.outlasting += each.outlasting
+        total.endpoints_started |= each.endpoints_started
+        total.endpoints_in_flight |= each.endpoints_in_flight
+    return total
 
 
 def read_statistics(text: str) -> Mapping[str, ClusterStatistics]:

@@ -77,7 +77,9 @@ class Subscription:
             await self._wake.wait()
             self._wake.clear()
             for type_url, names in self._take_due():
-                for batch in _batches(names):
+                # One listener that cannot be bound must not have others refused with it.
+                size = 1 if type_url == LISTENER else RESOURCES_PER_RESPONSE
+                for batch in _batches(names, size):
                     response = self._response(type_url, batch)
                     if response is not None:
                         yield response
@@ -169,8 +171,8 @@ class Subscription:
         return response
 
 
-def _batches(names: set[str]) -> Iterator[list[str]]:
+def _batches(names: set[str], size: int) -> Iterator[list[str]]:
     ordered = sorted(names)
-    yield ordered[:RESOURCES_PER_RESPONSE]
-    for start in range(RESOURCES_PER_RESPONSE, len(ordered), RESOURCES_PER_RESPONSE):
-        yield ordered[start : start + RESOURCES_PER_RESPONSE]
+    yield ordered[:size]
+    for start in range(size, len(ordered), size):
+        yield ordered[start : start + size]

@@ -10,7 +10,7 @@ from envoy.config.core.v3 import extension_pb2
 from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
 
 from windlass.gateway.gateway import TokenTrust
-from windlass.gateway.names import TOKEN_FILTER, TOKEN_REQUIREMENT
+from windlass.gateway.names import CLAIMS, TOKEN_FILTER, TOKEN_REQUIREMENT
 
 CLOCK_SKEW_SECONDS = 1
 NO_TRUST = TokenTrust(issuer="nobody", jwks={"keys": []})
@@ -26,6 +26,7 @@ def token_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
     provider.require_expiration = True
     provider.clock_skew_seconds = CLOCK_SKEW_SECONDS
     provider.local_jwks.inline_string = json.dumps(_never_empty(trust.jwks), sort_keys=True)
+    provider.payload_in_metadata = CLAIMS
     provider.from_headers.add(name="Authorization", value_prefix="Bearer ")
     authentication.requirement_map[TOKEN_REQUIREMENT].provider_name = TOKEN_REQUIREMENT
     built = extension_pb2.TypedExtensionConfig(name=TOKEN_FILTER)

@@ -1,16 +1,15 @@
 """Every workload's traffic: what Envoy counts of requests sent, and the gate of those that wait."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from windlass.gateway.gate.admin import EnvoyAdmin
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.publisher import Publisher
-from windlass.gateway.gate.statistics import ClusterStatistics
+from windlass.gateway.gate.statistics import ClusterStatistics, together
 from windlass.gateway.gate.store import Record
-from windlass.gateway.gateway import ReplicaCounters, TrafficCounters
+from windlass.gateway.gate.ways import cluster_names
+from windlass.gateway.gateway import Endpoint, ReplicaCounters, Route, TrafficCounters
 from windlass.kit.clock import Clock
-
-_NOTHING = ClusterStatistics()
 
 
 class Traffic:
@@ -32,7 +31,7 @@ class Traffic:
         self._demand.forget_all_but({record.route.workload_id for record in records})
         return {
             record.route.workload_id: self._counters(
-                record, statistics.get(record.route.workload_id, _NOTHING), at
+                record, together(_of_route(record.route, statistics)), at
             )
             for record in records
         }
@@ -55,9 +54,22 @@ class Traffic:
             released=waiting.released,
             replicas={
                 endpoint.replica_id: ReplicaCounters(
-                    statistics.endpoints_started.get(endpoint.address, 0),
-                    statistics.endpoints_in_flight.get(endpoint.address, 0),
+                    _over_ports(endpoint, statistics.endpoints_started),
+                    _over_ports(endpoint, statistics.endpoints_in_flight),
                 )
                 for endpoint in endpoints
             },
         )
+
+
+def _of_route(
+    route: Route, statistics: Mapping[str, ClusterStatistics]
+) -> Iterator[ClusterStatistics]:
+    """Those of each port that requests go to."""
+    for name in cluster_names(route):
+        if name in statistics:
+            yield statistics[name]
+
+
+def _over_ports(endpoint: Endpoint, by_address: Mapping[str, int]) -> int:
+    return sum(by_address.get(str(address), 0) for address in endpoint.addresses)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.engines.engine import ReplicaTemplate
-from windlass.gateway.gateway import Access
+from windlass.gateway.gateway import Callers
 from windlass.scheduling import Request
 from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.workloads.inferences.serving import (
@@ -13,7 +13,7 @@ from windlass.workloads.inferences.serving import (
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     ServingConfiguration,
     ServingPort,
-    access_of,
+    callers_of,
 )
 from windlass.workloads.spec.compute import limits_of, request_of
 from windlass.workloads.spec.container import probe_of, words_of
@@ -30,7 +30,7 @@ class DesiredInference:
     template: ReplicaTemplate
     request: Request
     replicas: int
-    access: Access
+    callers: Callers
     request_timeout_seconds: int
     initialization_timeout_seconds: int
     category: str
@@ -48,7 +48,7 @@ def desired_of(spec: InferenceSpec) -> DesiredInference:
         template=template_of(spec),
         request=request_of(spec.compute),
         replicas=replicas_of(spec),
-        access=access_of(spec.serving_port or ServingPort()),
+        callers=callers_of(spec.serving_port or ServingPort()),
         request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
         initialization_timeout_seconds=(
             times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS

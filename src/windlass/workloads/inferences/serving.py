@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from windlass.gateway.gateway import Access
+from windlass.gateway.gateway import EVERYONE, Access, Callers
 from windlass.kit.errors import FieldError
 from windlass.workloads.spec.model import SpecModel
 from windlass.workloads.spec.scalars import Port, PositiveInt32
@@ -67,11 +67,17 @@ def serving_errors(port: ServingPort | None, path: str) -> Iterator[FieldError]:
             )
 
 
-def access_of(port: ServingPort) -> Access:
+def callers_of(port: ServingPort) -> Callers:
     """Who may call, in the gateway's words; whatever is not said to be public is not."""
     if port.authorization_type in (None, "public"):
-        return Access.PUBLIC
-    return Access.AUTHENTICATED
+        return EVERYONE
+    if port.authorization_type == "authenticatedUsers":
+        return Callers(Access.AUTHENTICATED)
+    return Callers(
+        Access.AUTHORIZED,
+        users=tuple(port.authorized_users or ()),
+        groups=tuple(port.authorized_groups or ()),
+    )
 
 
 def _exclusive_errors(lists: dict[str, list[str]], path: str) -> Iterator[FieldError]:

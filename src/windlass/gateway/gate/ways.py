@@ -1,0 +1,64 @@
+"""The ways into a workload: by its own route, and by each additional one. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from windlass.gateway.gateway import Address, Callers, ReplicaProtocol, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in, under the name of its route configuration."""
+
+    name: str
+    cluster: str
+    keys: tuple[str, ...]
+    """Of the scopes that lead to it: hosts, a path, or the name of a listener."""
+    callers: Callers
+    internal_only: bool
+    protocol: ReplicaProtocol
+    listen: Address | None = None
+
+
+def cluster_name(workload_id: str, port: int | None) -> str:
+    """The cluster of a workload's serving port, or of an additional one as declared."""
+    return workload_id if port is None else f"{workload_id}|{port}"
+
+
+def ports(route: Route) -> tuple[int | None, ...]:
+    """The ports that requests go to, as declared: None for the serving port, which comes first."""
+    further = {each.port for each in route.additional if each.port is not None}
+    return (None, *sorted(further))
+
+
+def cluster_names(route: Route) -> tuple[str, ...]:
+    """The clusters of a workload, one for each port."""
+    return tuple(cluster_name(route.workload_id, port) for port in ports(route))
+
+
+def listener_name(address: Address) -> str:
+    """The listener of an address; no host is called so, for want of a `/` in hosts."""
+    return f"port/{address.port}"
+
+
+def ways(route: Route) -> Iterator[Way]:
+    """Every way in, the workload's own first."""
+    yield Way(
+        name=route.workload_id,
+        cluster=route.workload_id,
+        keys=(*route.hosts, *([route.path_prefix] if route.path_prefix else [])),
+        callers=route.callers,
+        internal_only=route.internal_only,
+        protocol=route.protocol,
+    )
+    for each in route.additional:
+        listen = [] if each.listen is None else [listener_name(each.listen)]
+        yield Way(
+            name=f"{route.workload_id}|{each.name}",
+            cluster=cluster_name(route.workload_id, each.port),
+            keys=(*each.hosts, *listen),
+            callers=each.callers,
+            internal_only=each.internal_only,
+            protocol=route.protocol if each.port is None else ReplicaProtocol.AS_CLIENT,
+            listen=each.listen,
+        )
