@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     join: Path | None = None
     worker_threads: int = 8
     audit_retention_days: float = Field(default=90.0, gt=0)
+    autoscaler_stable_window_seconds: Annotated[int, Field(ge=6, le=3600)] = 60
+    autoscaler_panic_window_percentage: Annotated[float, Field(ge=1, le=100)] = 10.0
+    scale_to_zero_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    downscale_stabilization_seconds: Annotated[float, Field(ge=0, le=3600)] = 300.0
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:

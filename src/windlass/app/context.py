@@ -18,6 +18,7 @@ from windlass.settings import Address, Settings
 from windlass.workloads.inferences.desired import desired_of_stored
 from windlass.workloads.inferences.service import TYPE as INFERENCE
 from windlass.workloads.kind import Kinds
+from windlass.workloads.scaling import AutoscalerTimes
 
 LEASE = "controllers"
 
@@ -77,6 +78,16 @@ class Context:
     def kinds(self) -> Kinds:
         """The kinds of workloads there are."""
         return Kinds({INFERENCE: desired_of_stored})
+
+    def autoscaler_times(self) -> AutoscalerTimes:
+        """What the autoscalers of all workloads go by."""
+        settings = self.settings
+        return AutoscalerTimes(
+            stable_window_seconds=settings.autoscaler_stable_window_seconds,
+            panic_window_percentage=settings.autoscaler_panic_window_percentage,
+            scale_to_zero_grace_seconds=settings.scale_to_zero_grace_seconds,
+            downscale_stabilization_seconds=settings.downscale_stabilization_seconds,
+        )
 
     def administrator_file(self, pid: int) -> dict[str, Any]:
         """What `admin.json` says."""

@@ -25,6 +25,7 @@ from windlass.kit.clock import SteadyClock, SystemClock
 from windlass.kit.database import Database
 from windlass.kit.errors import Unavailable
 from windlass.workloads import store
+from windlass.workloads.autoscale import WorkloadAutoscaler
 from windlass.workloads.housekeeping import remove_old_records
 from windlass.workloads.placement import PlacementReconciler
 from windlass.workloads.reconcile import (
@@ -120,6 +121,7 @@ class Controllers:
         loop.resync()
         loop.start(self._context.settings.worker_threads)
         Maintenance(self._tasks(loop, engine), self._clock).start(self._stop, _LOOK_SECONDS)
+        WorkloadAutoscaler(around, self._context.autoscaler_times()).run(self._stop)
         self._listen_to_postgresql()
         self._when_ready()
         while not self._stop.is_set():

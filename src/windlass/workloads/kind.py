@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from windlass.engines.engine import ReplicaTemplate
 from windlass.gateway.gateway import Callers
 from windlass.scheduling import Request
+from windlass.workloads.scaling import Scaling
 
 
 class DesiredWorkload(Protocol):
@@ -19,6 +20,10 @@ class DesiredWorkload(Protocol):
     @property
     def request(self) -> Request:
         """What each replica needs of a node."""
+
+    @property
+    def scaling(self) -> Scaling:
+        """How many replicas, and what moves their number."""
 
     @property
     def callers(self) -> Callers:
@@ -54,3 +59,7 @@ class Kinds:
             if len(self._read) > _REMEMBERED_REVISIONS:
                 self._read.popitem(last=False)
         return found
+
+    def known(self, revision_id: str) -> DesiredWorkload:
+        """What a revision asks for that was read a moment ago. Raises KeyError."""
+        return self._read[revision_id]

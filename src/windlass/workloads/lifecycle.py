@@ -3,6 +3,7 @@
 It never asks what just happened: run twice, or after a crash at any point, it comes to the same.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,6 +54,8 @@ class Decision:
     """Of the living, those whose last requests may still be under way."""
     events: tuple[NewEvent, ...]
     failure: Failure | None
+    crash_loop: Failure | None
+    """Why no replica is to be expected soon, though it is not given up: it has run before."""
     initializing_at: float | None
     look_again_seconds: float | None
 
@@ -91,13 +94,22 @@ def _with_interruption(state: WorkloadState) -> WorkloadState:
 
 
 def _kept(state: WorkloadState) -> tuple[Pod, ...]:
-    """The living pods that are wanted: one for each ordinal of the current revision."""
-    kept: dict[int, Pod] = {}
+    """The living pods that are wanted: at most one for each ordinal of the current revision.
+
+    Where there are too many, those go first that are of least use to requests.
+    """
+    candidates: dict[int, Pod] = {}
     for pod in sorted(state.alive, key=lambda pod: pod.created_at):
-        is_current = pod.revision_id == state.record.revision_id and not pod.is_stopping
-        if is_current and pod.ordinal < state.record.replicas:
-            kept.setdefault(pod.ordinal, pod)
-    return tuple(kept.values())
+        if pod.revision_id == state.record.revision_id and not pod.is_stopping:
+            candidates.setdefault(pod.ordinal, pod)
+    useful_first = sorted(candidates.values(), key=_usefulness)
+    kept = useful_first[: state.record.replicas]
+    return tuple(sorted(kept, key=lambda pod: pod.ordinal))
+
+
+def _usefulness(pod: Pod) -> tuple[bool, bool, bool, int]:
+    has_not_run = pod.state in (PodState.PENDING, PodState.PLACED)
+    return not pod.ready, has_not_run, not pod.is_placed, pod.ordinal
 
 
 def _created(
@@ -107,10 +119,10 @@ def _created(
     new_id: Callable[[], str],
     just_ended: Collection[str],
 ) -> tuple[Pod, ...]:
-    missing = set(range(state.record.replicas)) - {pod.ordinal for pod in kept}
-    return tuple(
-        _next_start(state, ordinal, now, new_id(), just_ended) for ordinal in sorted(missing)
-    )
+    taken = {pod.ordinal for pod in kept}
+    free = (ordinal for ordinal in itertools.count() if ordinal not in taken)
+    missing = itertools.islice(free, max(0, state.record.replicas - len(kept)))
+    return tuple(_next_start(state, ordinal, now, new_id(), just_ended) for ordinal in missing)
 
 
 def _next_start(
@@ -217,6 +229,7 @@ def _decision(
         draining=tuple(pod for pod in stopping if pod.first_ready_at is not None),
         events=tuple(_events(state.record, stopping, created, failure, now)),
         failure=failure,
+        crash_loop=None if any(pod.ready for pod in wanted) else _crash_loop(state),
         initializing_at=initializing_at,
         look_again_seconds=_look_again(state.record, wanted, initializing_at, now, timeout_seconds),
     )

@@ -41,6 +41,8 @@ class Facts:
     desired: DesiredPhase
     wanted: int
     """Replicas that should run now."""
+    minimum: int = 0
+    """The fewest of them with which it serves as it was asked to."""
     alive: int = 0
     """Replicas that have a pod which has not ended."""
     placed: int = 0
@@ -49,6 +51,8 @@ class Facts:
     """Of those, how many are ready now."""
     ready_once: int = 0
     """Of those, how many have been ready."""
+    unhealthy: int = 0
+    """Of those, how many are not ready any more, or were started again because they ended."""
     routed: bool = False
     """The gateway has acknowledged a route to every ready replica."""
     has_run: bool = False
@@ -83,6 +87,5 @@ def phase_of(facts: Facts) -> Phase:
 
 
 def _phase_of_serving(facts: Facts) -> Phase:
-    if facts.ready >= facts.wanted and facts.routed:
-        return Phase.RUNNING
-    return Phase.DEGRADED
+    serves = facts.ready >= min(facts.minimum, facts.wanted) and facts.routed
+    return Phase.RUNNING if serves and not facts.unhealthy else Phase.DEGRADED

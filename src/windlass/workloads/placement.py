@@ -49,13 +49,18 @@ class PlacementReconciler:
             grouped.setdefault(row.workload_id, []).append(row)
         for workload_id, members in grouped.items():
             first = members[0]
-            request = self._around.kinds.desired(first.type, first.revision_id, first.spec).request
+            desired = self._around.kinds.desired(first.type, first.revision_id, first.spec)
+            # Those that have a place count first towards the minimum.
+            members.sort(key=lambda row: (row.node_name is None, row.ordinal))
             yield scheduling.Workload(
                 id=workload_id,
                 pods=tuple(
-                    scheduling.Pod(id=row.id, request=request, placement=_placement(row, nodes))
+                    scheduling.Pod(
+                        id=row.id, request=desired.request, placement=_placement(row, nodes)
+                    )
                     for row in members
                 ),
+                min_members=min(max(1, desired.scaling.minimum), len(members)),
                 priority=first.priority,
                 submitted_at=first.workload_created_at,
             )
@@ -64,7 +69,9 @@ class PlacementReconciler:
         now = self._around.clock.now()
         told_at = self._around.wall_clock.now()
         by_id = {row.id: row for row in rows}
-        reasons = {item.workload_id: _reasons(item) for item in plan.pending}
+        # What is about to end may make room.
+        certain = not any(row.stop_requested_at or _is_deleted(row) for row in rows)
+        reasons = {item.workload_id: _reasons(item, certain=certain) for item in plan.pending}
         known = {row.workload_id: row.pending_reasons for row in rows}
         news = {key: value for key, value in reasons.items() if value != known.get(key)}
         if not plan.placements and not news:
@@ -79,8 +86,9 @@ class PlacementReconciler:
                 record_change(connection, WORKLOAD, workload_id)
             for workload_id, value in news.items():
                 store.save_workload(connection, workload_id, {"pending_reasons": value}, told_at)
-                message = NewEvent("FailedScheduling", value[0]["message"], True)
-                store.add_events(connection, workload_id, [message], told_at)
+                if _messages(value) != _messages(known.get(workload_id)):
+                    message = NewEvent("FailedScheduling", value[0]["message"], True)
+                    store.add_events(connection, workload_id, [message], told_at)
                 record_change(connection, WORKLOAD, workload_id)
 
         self._around.database.write(save)
@@ -97,6 +105,8 @@ def _living_pods(connection: Connection) -> Sequence[Any]:
             pod.c.state,
             pod.c.node_name,
             pod.c.devices,
+            pod.c.stop_requested_at,
+            workload.c.desired_phase,
             workload.c.type,
             workload.c.revision_id,
             workload.c.spec,
@@ -178,8 +188,21 @@ def _scheduled_events(
     return events
 
 
-def _reasons(item: scheduling.PendingWorkload) -> list[dict[str, str]]:
+def _messages(reasons: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    return [reason["message"] for reason in reasons or ()]
+
+
+def _is_deleted(row: Row[Any]) -> bool:
+    return bool(row.desired_phase == DesiredPhase.DELETED.value)
+
+
+def _reasons(item: scheduling.PendingWorkload, *, certain: bool) -> list[dict[str, Any]]:
     return [
-        {"nodePool": reason.pool, "reason": str(reason.code), "message": reason.message}
+        {
+            "nodePool": reason.pool,
+            "reason": str(reason.code),
+            "message": reason.message,
+            "certain": certain,
+        }
         for reason in item.reasons
     ]

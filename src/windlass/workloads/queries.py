@@ -13,7 +13,7 @@ from windlass.kit.ids import is_uuid
 from windlass.kit.paging import Field, ListQuery, apply_order, conditions_of, contains
 from windlass.org.tables import department, project
 from windlass.workloads.access import WorkloadAccess, unknown
-from windlass.workloads.tables import event, pod, revision, workload
+from windlass.workloads.tables import event, pod, workload
 
 DELETED_KEPT_SECONDS = 14 * 24 * 3600.0
 
@@ -146,11 +146,9 @@ def _workloads() -> Select[Any]:
     return (
         select(
             workload,
-            revision.c.replicas,
             project.c.name.label("project_name"),
             department.c.name.label("department_name"),
         )
-        .join(revision, revision.c.id == workload.c.revision_id)
         .join(project, project.c.id == workload.c.project_id)
         .join(department, department.c.id == workload.c.department_id)
     )

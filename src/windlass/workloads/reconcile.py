@@ -195,7 +195,8 @@ class WorkloadReconciler:
         record = observed.state.record
         now = self._around.clock.now()
         told_at = self._around.wall_clock.now()
-        status = status_of(record, decision, observed.state.ended, routed=routed)
+        minimum = self._desired(record).scaling.minimum
+        status = status_of(record, decision, observed.state.ended, minimum, routed=routed)
         values = {
             **status_columns(record, status, told_at),
             **_lasting_columns(record, decision),

@@ -84,6 +84,7 @@ class WorkloadRecord:
     desired_phase: DesiredPhase
     revision_id: str
     replicas: int
+    """How many are wanted now."""
     spec: Mapping[str, Any]
     created_at: float
     phase: str
@@ -94,6 +95,9 @@ class WorkloadRecord:
     failure_reason: str | None = None
     failure_message: str | None = None
     pending_message: str | None = None
+    """Why pods of it have no place."""
+    is_out_of_room: bool = False
+    """They have none, and nothing is about to free one."""
     running_pods: int = 0
 
 

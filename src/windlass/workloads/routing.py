@@ -40,7 +40,19 @@ def route_of(
         unavailable=f"{failure.reason}: {failure.message}" if failure else None,
         callers=desired.callers,
         request_timeout_seconds=desired.request_timeout_seconds,
+        no_replica_because=_no_replica_because(record, decision),
+        concurrency_limit=desired.scaling.concurrency_limit,
     )
+
+
+def _no_replica_because(record: WorkloadRecord, decision: Decision) -> str | None:
+    """Why no replica will be there soon, where that is certain."""
+    if decision.crash_loop is not None:
+        return f"{decision.crash_loop.reason}: {decision.crash_loop.message}"
+    has_place = any(pod.is_placed for pod in decision.alive)
+    if record.is_out_of_room and decision.alive and not has_place:
+        return f"Unschedulable: {record.pending_message}"
+    return None
 
 
 def _endpoint(pod: Pod) -> Endpoint | None:

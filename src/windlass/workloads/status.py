@@ -21,9 +21,10 @@ class Status:
 
 
 def status_of(
-    record: WorkloadRecord, decision: Decision, ended: Sequence[Pod], *, routed: bool
+    record: WorkloadRecord, decision: Decision, ended: Sequence[Pod], minimum: int, *, routed: bool
 ) -> Status:
-    """Where it stands now. `ended` are its latest ended pods, newest first."""
+    """Where it stands now. `ended` are its latest ended pods, newest first; `minimum` is the fewest
+    replicas with which it serves as it was asked to."""
     current = [
         pod
         for pod in decision.alive
@@ -32,10 +33,12 @@ def status_of(
     facts = Facts(
         desired=record.desired_phase,
         wanted=record.replicas,
+        minimum=minimum,
         alive=len(decision.alive),
         placed=sum(pod.is_placed for pod in current),
         ready=sum(pod.ready for pod in current),
         ready_once=sum(pod.first_ready_at is not None for pod in current),
+        unhealthy=sum(_is_unhealthy(pod) for pod in current),
         routed=routed,
         has_run=record.first_running_at is not None,
         failed=decision.failure is not None,
@@ -72,6 +75,8 @@ def _explanation(
         return "Unschedulable" if record.pending_message else None, record.pending_message or ""
     if phase in (Phase.INITIALIZING, Phase.DEGRADED):
         return _unready(record, current, ended)
+    if phase is Phase.RUNNING:
+        return None, _scaling_up(record, current)
     if phase is Phase.DELETING:
         return None, _deleting(decision.alive)
     return None, ""
@@ -94,6 +99,18 @@ def _unready(
         f" Replica {pod.ordinal}: {pod.unready_because}." for pod in current if pod.unready_because
     ]
     return None, "".join([counted, *reasons[:1]])
+
+
+def _is_unhealthy(pod: Pod) -> bool:
+    return not pod.ready and (pod.first_ready_at is not None or pod.not_before is not None)
+
+
+def _scaling_up(record: WorkloadRecord, current: Sequence[Pod]) -> str:
+    ready = sum(pod.ready for pod in current)
+    if ready >= record.replicas:
+        return ""
+    waiting = f" {record.pending_message}" if record.pending_message else ""
+    return f"{ready} of {record.replicas} replicas are ready.{waiting}"
 
 
 def _deleting(alive: Sequence[Pod]) -> str:

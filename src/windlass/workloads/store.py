@@ -17,7 +17,7 @@ from windlass.workloads.records import (
     WorkloadRecord,
     WorkloadState,
 )
-from windlass.workloads.tables import event, pod, revision, workload
+from windlass.workloads.tables import event, pod, workload
 
 # More than are kept of each replica.
 _ENDED_PODS_READ = 40
@@ -28,8 +28,7 @@ _APART_SECONDS = 1e-5
 def load_state(connection: Connection, workload_id: str) -> WorkloadState | None:
     """A workload with its living and latest ended pods; None when there is none, or it is gone."""
     row = connection.execute(
-        select(workload, revision.c.replicas, project.c.name.label("project_name"))
-        .join(revision, revision.c.id == workload.c.revision_id)
+        select(workload, project.c.name.label("project_name"))
         .join(project, project.c.id == workload.c.project_id)
         .where(workload.c.id == workload_id, workload.c.deleted_at.is_(None))
     ).one_or_none()
@@ -42,7 +41,7 @@ def load_state(connection: Connection, workload_id: str) -> WorkloadState | None
     ended = connection.execute(
         of_workload.where(pod.c.exited_at.is_not(None))
         .order_by(pod.c.created_at.desc(), pod.c.exited_at.desc())
-        .limit(_ENDED_PODS_READ * max(1, row.replicas))
+        .limit(_ENDED_PODS_READ * max(1, row.wanted_replicas))
     ).all()
     return WorkloadState(
         _record(row), tuple(pod_of(item) for item in alive), tuple(pod_of(item) for item in ended)
@@ -180,7 +179,7 @@ def _record(row: Row[Any]) -> WorkloadRecord:
         project_name=row.project_name,
         desired_phase=DesiredPhase(row.desired_phase),
         revision_id=row.revision_id,
-        replicas=row.replicas,
+        replicas=row.wanted_replicas,
         spec=row.spec,
         created_at=row.created_at,
         phase=row.phase,
@@ -191,12 +190,17 @@ def _record(row: Row[Any]) -> WorkloadRecord:
         failure_reason=row.failure_reason,
         failure_message=row.failure_message,
         pending_message=_pending_message(row.pending_reasons),
+        is_out_of_room=_is_certain(row.pending_reasons),
         running_pods=row.running_pods,
     )
 
 
-def _pending_message(reasons: Sequence[Mapping[str, str]] | None) -> str | None:
+def _pending_message(reasons: Sequence[Mapping[str, Any]] | None) -> str | None:
     return reasons[0]["message"] if reasons else None
+
+
+def _is_certain(reasons: Sequence[Mapping[str, Any]] | None) -> bool:
+    return bool(reasons) and all(reason.get("certain", True) for reason in reasons or ())
 
 
 def _exit(row: Row[Any]) -> ReplicaExit | None:

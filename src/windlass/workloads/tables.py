@@ -47,6 +47,8 @@ workload = Table(
     Column("phase_message", Text, nullable=False),
     Column("phase_updated_at", Double, nullable=False),
     Column("running_pods", Integer, nullable=False),
+    Column("wanted_replicas", Integer, nullable=False),
+    Column("is_autoscaled", Boolean, nullable=False),
     Column("first_running_at", Double),
     Column("initializing_at", Double),
     Column("failure_reason", String),
@@ -64,6 +66,12 @@ Index(
 )
 Index("ix_workload_listing", workload.c.deleted_at, workload.c.created_at, workload.c.id)
 Index("ix_workload_name", workload.c.deleted_at, workload.c.name, workload.c.id)
+Index(
+    "ix_workload_autoscaled",
+    workload.c.id,
+    sqlite_where=workload.c.is_autoscaled.is_(True) & workload.c.deleted_at.is_(None),
+    postgresql_where=workload.c.is_autoscaled.is_(True) & workload.c.deleted_at.is_(None),
+)
 
 revision = Table(
     "revision",

@@ -12,6 +12,8 @@ from windlass.kit.errors import FieldError
 from windlass.workloads.spec.model import SpecModel
 from windlass.workloads.spec.scalars import Int32, PositiveInt32, UnsignedInt32, matching
 
+DEFAULT_PERCENTAGE = 70.0
+
 Percentage = Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)]
 UpToAnHour = Annotated[int, Field(ge=0, le=3600)]
 Metric = Annotated[
@@ -77,7 +79,6 @@ def autoscaling_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
 
 
 _SCALING_TO_ZERO = ("throughput", "concurrency")
-_DEFAULT_PERCENTAGE = 70
 
 
 def _bound_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
@@ -127,7 +128,7 @@ def _metric_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
         )
     if (
         metric not in _SCALING_TO_ZERO
-        and (scaling.metric_threshold_percentage or _DEFAULT_PERCENTAGE) != _DEFAULT_PERCENTAGE
+        and (scaling.metric_threshold_percentage or DEFAULT_PERCENTAGE) != DEFAULT_PERCENTAGE
     ):
         yield FieldError(
             f"{path}.metricThresholdPercentage", "belongs to the metrics throughput and concurrency"

@@ -7,6 +7,8 @@ from typing import Any
 from windlass.engines.engine import ReplicaTemplate
 from windlass.gateway.gateway import Callers
 from windlass.scheduling import Request
+from windlass.workloads.inferences.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
+from windlass.workloads.inferences.metric_source import metric_source_of
 from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.workloads.inferences.serving import (
     DEFAULT_INITIALIZATION_TIMEOUT_SECONDS,
@@ -15,6 +17,7 @@ from windlass.workloads.inferences.serving import (
     ServingPort,
     callers_of,
 )
+from windlass.workloads.scaling import Scaling
 from windlass.workloads.spec.compute import limits_of, request_of
 from windlass.workloads.spec.container import probe_of, words_of
 from windlass.workloads.spec.environment import environment_of
@@ -29,7 +32,7 @@ class DesiredInference:
 
     template: ReplicaTemplate
     request: Request
-    replicas: int
+    scaling: Scaling
     callers: Callers
     request_timeout_seconds: int
     initialization_timeout_seconds: int
@@ -47,7 +50,7 @@ def desired_of(spec: InferenceSpec) -> DesiredInference:
     return DesiredInference(
         template=template_of(spec),
         request=request_of(spec.compute),
-        replicas=replicas_of(spec),
+        scaling=scaling_of(spec),
         callers=callers_of(spec.serving_port or ServingPort()),
         request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
         initialization_timeout_seconds=(
@@ -79,9 +82,30 @@ def template_of(spec: InferenceSpec) -> ReplicaTemplate:
         environment=environment_of(spec.environment_variables),
         probe=probe_of(spec.probes, port),
         limits=limits_of(spec.compute),
+        additional_ports=_additional_ports(spec),
     )
 
 
-def replicas_of(spec: InferenceSpec) -> int:
-    """How many replicas are wanted where their number does not change."""
-    return spec.autoscaling.minimum if spec.autoscaling else 1
+def scaling_of(spec: InferenceSpec) -> Scaling:
+    """How many replicas, and what moves their number, with every default."""
+    asked = spec.autoscaling or Autoscaling()
+    least, most = asked.minimum, asked.maximum
+    initial = asked.start if asked.initial_replicas is None else asked.initial_replicas
+    return Scaling(
+        minimum=least,
+        maximum=most,
+        initial=min(max(initial, least), most),
+        activation=asked.activation_replicas or asked.start,
+        metric=asked.metric,
+        threshold=asked.metric_threshold,
+        utilization_percentage=asked.metric_threshold_percentage or DEFAULT_PERCENTAGE,
+        concurrency_limit=asked.concurrency_hard_limit or 0,
+        scale_to_zero_retention_seconds=asked.scale_to_zero_retention_seconds or 0,
+        scale_down_delay_seconds=asked.scale_down_delay_seconds or 0,
+        source=metric_source_of(spec),
+    )
+
+
+def _additional_ports(spec: InferenceSpec) -> tuple[int, ...]:
+    source = metric_source_of(spec)
+    return () if source is None or source.port is None else (source.port,)

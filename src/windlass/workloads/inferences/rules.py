@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from windlass.kit.errors import FieldError
 from windlass.workloads.inferences.autoscaling import autoscaling_errors
+from windlass.workloads.inferences.metric_source import metric_source_errors
 from windlass.workloads.inferences.naming import name_errors
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
 from windlass.workloads.inferences.serving import serving_errors
@@ -42,6 +43,7 @@ def _agreement_errors(spec: InferenceSpec, path: str) -> Iterator[FieldError]:
     yield from environment_errors(spec.environment_variables, f"{path}.environmentVariables")
     yield from label_errors(spec.labels, f"{path}.labels")
     yield from annotation_errors(spec.annotations, f"{path}.annotations")
+    yield from metric_source_errors(spec, path)
     yield from priority_errors(spec.category, spec.priority_class, path)
     yield from affinity_errors(spec.node_affinity_required, f"{path}.nodeAffinityRequired")
     yield from toleration_errors(spec.tolerations, f"{path}.tolerations")
