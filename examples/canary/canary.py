@@ -11,6 +11,7 @@ It listens on PORT and answers JSON. Every path takes any method:
 - `/websocket`: echoes text and binary messages.
 - `/exit?code=N`: exits at once, without an answer.
 - `/allocate?megabytes=N`: fills that much more memory and keeps it.
+- `/metrics`: what `/set-metric?name=N&value=V` was told, in Prometheus' text format.
 - `/spin?seconds=N`: keeps one core busy, then tells the processor time it was given.
 - `/spawn?seconds=N`: leaves a child in a session of its own that ignores SIGTERM; tells its pid.
 - `/read?path=P`: whether it may open that file or folder, with the error's name if not.
@@ -43,6 +44,7 @@ started = time.monotonic()
 requests: list[tuple[str, float]] = []
 ready = threading.Event()
 allocated: list[bytearray] = []
+metrics: dict[str, float] = {}
 
 
 def main() -> None:
@@ -124,6 +126,8 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path == "/ready":
             time.sleep(self.ready_delay)
             self.answer(200 if ready.is_set() else 503, {"ready": ready.is_set()})
+        elif url.path == "/metrics":
+            self.answer_text("".join(f"{name} {value}\n" for name, value in metrics.items()))
         elif action := ACTIONS.get(url.path):
             self.read_body()
             self.answer(*outcome_of(action, query))
@@ -142,6 +146,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def answer_text(self, text: str) -> None:
+        """One plain answer."""
+        content = text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def answer_stream(self, count: int, interval: float) -> None:
         """Chunked, each chunk sent as soon as it is there."""
@@ -239,6 +252,12 @@ def tell(_query: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def set_metric(query: dict[str, str]) -> dict[str, Any]:
+    """Give a metric a value."""
+    metrics[query["name"]] = float(query["value"])
+    return dict(metrics)
+
+
 def set_ready(query: dict[str, str]) -> dict[str, Any]:
     """Become ready, or not."""
     if query["value"] == "true":
@@ -311,6 +330,7 @@ def print_lines(query: dict[str, str]) -> dict[str, Any]:
 ACTIONS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "/": tell,
     "/set-ready": set_ready,
+    "/set-metric": set_metric,
     "/requests": tell_requests,
     "/sleep": sleep,
     "/exit": exit_now,

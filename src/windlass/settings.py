@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     autoscaler_stable_window_seconds: Annotated[int, Field(ge=6, le=3600)] = 60
     autoscaler_panic_window_percentage: Annotated[float, Field(ge=1, le=100)] = 10.0
     scale_to_zero_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    metric_period_seconds: Annotated[float, Field(ge=1, le=3600)] = 15.0
     downscale_stabilization_seconds: Annotated[float, Field(ge=0, le=3600)] = 300.0
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ def platform(scratch_root: Path) -> Iterator[Platform]:
     """One platform that tests share: each names its own workloads and deletes them."""
     images = scratch_root / "host-images.json"
     images.write_text(json.dumps(HOST_IMAGES))
-    environment = {"NOT_FOR_REPLICAS": "of the control plane"}
+    environment = {"NOT_FOR_REPLICAS": "of the control plane", **QUICK_AUTOSCALER}
     yield from running(
         scratch_root / "shared",
         *("--simulate-gpus", "4xH100-80GB"),
@@ -43,6 +43,14 @@ def scratch_root() -> Iterator[Path]:
     yield made
     shutil.rmtree(made, ignore_errors=True)
 
+
+QUICK_AUTOSCALER = {
+    "WINDLASS_AUTOSCALER_STABLE_WINDOW_SECONDS": "6",
+    "WINDLASS_SCALE_TO_ZERO_GRACE_SECONDS": "0",
+    "WINDLASS_METRIC_PERIOD_SECONDS": "2",
+    "WINDLASS_DOWNSCALE_STABILIZATION_SECONDS": "4",
+}
+"""The same rules as ever, with shorter windows than a platform has by default."""
 
 _CANARY = ROOT / "examples" / "canary"
 HOST_IMAGES = {

@@ -86,6 +86,7 @@ class Context:
             stable_window_seconds=settings.autoscaler_stable_window_seconds,
             panic_window_percentage=settings.autoscaler_panic_window_percentage,
             scale_to_zero_grace_seconds=settings.scale_to_zero_grace_seconds,
+            metric_period_seconds=settings.metric_period_seconds,
             downscale_stabilization_seconds=settings.downscale_stabilization_seconds,
         )
 

@@ -51,6 +51,8 @@ class Measurement:
     """Mean number of requests in flight or waiting."""
     latency_ms: float | None
     """Mean, of the requests whose answer ended; None without such."""
+    answered: int
+    """Requests whose answer ended."""
     in_flight: int
     """At the second reading, as is `held`."""
     held: int
@@ -84,6 +86,7 @@ class TrafficMeter:
             requests_per_second=change.arrived / seconds,
             concurrency=concurrency,
             latency_ms=change.answered_seconds / change.answered * 1e3 if change.answered else None,
+            answered=change.answered,
             in_flight=after.in_flight,
             held=after.held,
             replicas=self._measure_replicas(after, change.started, seconds),

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 
 from windlass.autoscaling import TICK_S
 from windlass.control.changes import record_change
@@ -118,7 +118,7 @@ class WorkloadAutoscaler:
     def decide_by_metrics(self) -> None:
         """Decide about workloads that scale by latency or by metrics of their own.
 
-        Due often: each workload's turn comes every 15 seconds.
+        Due often: each workload's turn comes after its period.
         """
         due = self._due_metrics()
         addresses = self._addresses([row for row, _ in due])
@@ -160,7 +160,7 @@ class WorkloadAutoscaler:
                 stop.wait(retry_seconds)
 
     def _rows(self, workload_id: str | None = None) -> Sequence[Row[Any]]:
-        query = (
+        query: Select[Any] = (
             select(
                 workload.c.id,
                 workload.c.type,
@@ -217,14 +217,14 @@ class WorkloadAutoscaler:
                 scaled = self._find(row, at)
                 if not isinstance(scaled.scaler, MetricScaler):
                     continue
-                if at - scaled.decided_at >= scaled.scaler.every_seconds:
+                if at - scaled.decided_at >= self._times.metric_period_seconds:
                     scaled.decided_at = at
                     due.append((row, scaled))
         return due
 
     def _addresses(self, rows: Sequence[Row[Any]]) -> Mapping[str, list[Row[Any]]]:
         """The ready pods of each workload."""
-        query = select(pod.c.id, pod.c.workload_id, pod.c.host, pod.c.port).where(
+        query: Select[Any] = select(pod.c.id, pod.c.workload_id, pod.c.host, pod.c.port).where(
             pod.c.workload_id.in_([row.id for row in rows]),
             pod.c.exited_at.is_(None),
             pod.c.ready.is_(True),
@@ -270,9 +270,7 @@ class WorkloadAutoscaler:
 
         def save(connection: Connection) -> list[str]:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
-            return [
-                change.workload_id for change in changes if _save(connection, change, told_at)
-            ]
+            return [change.workload_id for change in changes if _save(connection, change, told_at)]
 
         for workload_id in self._around.database.write(save):
             self._around.wake(WORKLOAD, workload_id)
@@ -282,7 +280,9 @@ def _safely(task: Callable[[], object]) -> None:
     try:
         task()
     except (GatewayUnavailable, Unavailable, StaleEpoch) as error:
-        _log.warning("autoscaling is put off", task=getattr(task, "__name__", "wake"), reason=str(error))
+        _log.warning(
+            "autoscaling is put off", task=getattr(task, "__name__", "wake"), reason=str(error)
+        )
     except Exception:
         # What one second brings must not end all that follow.
         _log.exception("autoscaling failed", task=getattr(task, "__name__", "wake"))

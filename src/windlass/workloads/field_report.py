@@ -16,7 +16,7 @@ from windlass.workloads.field_support import (
 )
 from windlass.workloads.inferences.fields import field_table
 
-TESTS = "tests/end_to_end/test_fields.py"
+TESTS = "tests/end_to_end/"
 
 
 def report(tables: Iterable[FieldTable]) -> str:

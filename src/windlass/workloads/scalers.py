@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from windlass.autoscaling import (
-    SYNC_PERIOD_S,
-    TICK_S,
     Autoscaler,
     Decision,
     HorizontalAutoscaler,
@@ -48,8 +46,6 @@ _PUNCTUAL_SECONDS = 0.5
 
 class RequestScaler:
     """Scales by requests in flight or by requests a second."""
-
-    every_seconds = float(TICK_S)
 
     def __init__(
         self, scaling: Scaling, times: AutoscalerTimes, standing: Standing, at: float
@@ -105,8 +101,6 @@ class RequestScaler:
 
 class MetricScaler:
     """Scales by latency, or by a metric that the replicas tell."""
-
-    every_seconds = float(SYNC_PERIOD_S)
 
     def __init__(
         self, scaling: Scaling, times: AutoscalerTimes, standing: Standing, at: float

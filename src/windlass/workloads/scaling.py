@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from windlass.autoscaling import HorizontalSettings, Metric, Settings, resolve_target
+from windlass.autoscaling import SYNC_PERIOD_S, HorizontalSettings, Metric, Settings, resolve_target
 
 
 class Measure(StrEnum):
@@ -17,6 +17,9 @@ class Measure(StrEnum):
 
 LATENCY = "latency"
 """The metric that the gateway measures, in milliseconds; every other name is a replica's own."""
+
+
+_BY_REQUESTS = frozenset(metric.value for metric in Metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,8 @@ class Scaling:
     @property
     def measure(self) -> Measure:
         """What moves the number, where it does move."""
-        if self.metric is None or self.metric in Metric:
-            return Measure.REQUESTS
-        return Measure.METRIC
+        by_requests = self.metric is None or self.metric in _BY_REQUESTS
+        return Measure.REQUESTS if by_requests else Measure.METRIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ class AutoscalerTimes:
     stable_window_seconds: int = 60
     panic_window_percentage: float = 10.0
     scale_to_zero_grace_seconds: float = 30.0
+    metric_period_seconds: float = SYNC_PERIOD_S
+    """How often latency and metrics of the replicas are looked at."""
     downscale_stabilization_seconds: float = 300.0
-    """For latency and metrics of the replicas."""
+    """How long by these fewer replicas have to be enough before there are fewer."""
 
 
 def request_settings(scaling: Scaling, times: AutoscalerTimes) -> Settings:

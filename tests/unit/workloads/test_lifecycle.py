@@ -237,3 +237,39 @@ def test_setting_the_machines_time_neither_fails_nor_delays_anything(jump: float
     assert [item.id for item in decided(state, steady.now()).start] == ["p"]
     machine.advance(TIMEOUT - 30)
     assert decided(state, steady.now()).failure is not None
+
+
+def test_scaling_down_keeps_what_serves() -> None:
+    pods = (
+        running("crashing", 0),
+        running("serving", 1, ready=True, first_ready_at=NOW - 3),
+        pod("waiting", 2),
+    )
+    decision = decided(WorkloadState(record(replicas=1, first_running_at=NOW - 9), alive=pods))
+    assert [item.id for item in decision.endpoints] == ["serving"]
+    assert [item.id for item in decision.alive] == ["serving", "crashing"]
+    assert [item.id for item in decision.ended] == ["waiting"]
+    assert decision.draining == ()
+
+
+def test_scaling_to_zero_takes_every_replica_out_and_lets_it_drain() -> None:
+    last = running("last", 0, ready=True, first_ready_at=NOW - 3)
+    decision = decided(WorkloadState(record(replicas=0, first_running_at=NOW - 9), alive=(last,)))
+    assert decision.endpoints == ()
+    assert [item.id for item in decision.draining] == ["last"]
+    assert decision.draining[0].stop_requested_at == NOW
+
+
+def test_scaling_up_takes_the_lowest_free_ordinals() -> None:
+    kept = running("kept", 1, ready=True)
+    decision = decided(WorkloadState(record(replicas=3, first_running_at=NOW - 9), alive=(kept,)))
+    assert sorted(item.ordinal for item in decision.alive) == [0, 1, 2]
+
+
+def test_a_woken_workload_whose_replicas_only_crash_says_so_and_is_not_given_up() -> None:
+    history = tuple(ended(f"e{number}") for number in range(8))
+    state = WorkloadState(record(replicas=1, first_running_at=NOW - 50), ended=history)
+    decision = decided(state)
+    assert decision.failure is None
+    assert decision.crash_loop is not None
+    assert decision.crash_loop.reason == "CrashLoop"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from windlass.kit.errors import FieldError
-from windlass.workloads.field_support import EngineKind, FieldTable, load_field_table, not_yet
+from windlass.workloads.field_support import EngineKind, FieldTable, load_field_table
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
 
 MOST_PROCESSES = 500
@@ -27,28 +27,17 @@ def refused_fields(creation: InferenceCreationRequest, engine: EngineKind) -> li
 
 def _without_effect(spec: InferenceSpec) -> Iterator[str]:
     """Fields whose value says what holds without them, given the fields beside them."""
-    compute, scaling = spec.compute, spec.autoscaling
+    compute = spec.compute
     if compute is not None:
         if compute.gpu_portion_limit == compute.gpu_portion_request:
             yield "spec.compute.gpuPortionLimit"
         if compute.gpu_memory_limit == compute.gpu_memory_request:
             yield "spec.compute.gpuMemoryLimit"
-    if scaling is not None:
-        if scaling.initial_replicas == scaling.start:
-            yield "spec.autoscaling.initialReplicas"
-        if scaling.activation_replicas == scaling.start:
-            yield "spec.autoscaling.activationReplicas"
 
 
 def _process_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
     scaling = spec.autoscaling
-    if scaling is not None and scaling.minimum != scaling.maximum:
-        field = "minReplicas" if scaling.max_replicas is None else "maxReplicas"
-        yield FieldError(
-            f"spec.autoscaling.{field}",
-            f"{not_yet('autoscaling')}; until then minReplicas and maxReplicas must be equal",
-        )
-    elif scaling is not None and scaling.maximum > MOST_PROCESSES:
+    if scaling is not None and scaling.maximum > MOST_PROCESSES:
         field = "minReplicas" if scaling.max_replicas is None else "maxReplicas"
         yield FieldError(
             f"spec.autoscaling.{field}",
