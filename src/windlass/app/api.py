@@ -39,6 +39,7 @@ from windlass.workloads import routes as workload_routes
 from windlass.workloads.access import WorkloadAccess
 from windlass.workloads.inferences import routes as inference_routes
 from windlass.workloads.inferences.service import Inferences
+from windlass.workloads.live import LiveTraffic
 from windlass.workloads.queries import WorkloadQueries
 
 # Whoever looks at the platform must not wait long for a gate that is down.
@@ -58,12 +59,18 @@ def create_api(context: Context, database: Database) -> FastAPI:
     api = FastAPI(title="Windlass", docs_url=None, redoc_url=None, redirect_slashes=False)
     answer_errors(api)
     api.add_middleware(Audited, database=database, clock=clock, describe=describe)
-    platform = Platform(context, database, engine, context.gate(_GATE_SECONDS))
+    gate = context.gate(_GATE_SECONDS)
+    platform = Platform(context, database, engine, gate)
     # Routes are tried in this order: those asked for most often come first.
     inferences = Inferences(database, queries, clock, engine.refusals, waker.wake)
     api.include_router(inference_routes.router(inferences, authenticated))
     workloads = workload_routes.Workloads(
-        queries, context.kinds(), engine.log_files, context.gateway_url, context.settings.domain
+        queries,
+        context.kinds(),
+        engine.log_files,
+        LiveTraffic(gate, clock),
+        context.gateway_url,
+        context.settings.domain,
     )
     api.include_router(workload_routes.router(workloads, authenticated))
     api.include_router(_own_routes(context, database, platform, authenticated))

@@ -196,6 +196,24 @@ def ls(
     raise typer.Exit(run(data_dir, selection, as_json))
 
 
+@app.command(short_help="Watch what workloads are doing.")
+def top(
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Only of this project.")
+    ] = None,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.5, max=9.0, help="How often to look.")
+    ] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Watch replicas, requests a second, latency, requests in flight and held; Ctrl-C ends it."""
+    from windlass.cli.top import Watch, run
+
+    raise typer.Exit(run(data_dir, Watch(project, interval, once, as_json)))
+
+
 @app.command(short_help="Show one workload, and why it is as it is.")
 def describe(
     name: Annotated[str, typer.Argument(metavar="NAME|ID")],

@@ -14,6 +14,7 @@ from windlass.client.types import (
     Event,
     Inference,
     InferenceRequest,
+    LiveWorkload,
     OrgUnit,
     Platform,
     Pod,
@@ -152,6 +153,12 @@ class Client:
         """Every workload, asked for page by page as they are taken; as in `workload_page`."""
         parameters = _list_parameters(filter_by, sort_by, sort_order, search, deleted)
         return self._every(_WORKLOADS, "workloads", parameters)
+
+    def live(self, *, filter_by: Sequence[str] = ()) -> Iterator[LiveWorkload]:
+        """What every workload is doing right now. Rates come with the second call within ten
+        seconds, and are then of the time since the one before."""
+        parameters = _list_parameters(filter_by, None, None, None, deleted=False)
+        return self._every(f"{_WORKLOADS}/live", "workloads", parameters)
 
     def pods(self, workload_id: str) -> list[Pod]:
         """Every start of a replica that has not ended, newest first. Raises NotFound."""

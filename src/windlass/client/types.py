@@ -67,6 +67,32 @@ class Resources(TypedDict, total=False):
     cpuMemory: Any
 
 
+class LiveReplicas(TypedDict):
+    """How many replicas there are and are to be."""
+
+    ready: int
+    wanted: int
+    min: int
+    max: int
+
+
+class LiveWorkload(TypedDict):
+    """What a workload is doing right now; None where it has yet to be measured."""
+
+    id: str
+    name: str
+    projectId: str
+    projectName: str
+    phase: Phase
+    phaseMessage: str
+    replicas: LiveReplicas
+    requestsPerSecond: float | None
+    latencyMilliseconds: float | None
+    concurrency: float | None
+    inFlight: int | None
+    held: int | None
+
+
 class Workload(TypedDict):
     """A workload as the list of workloads shows it. Times are ISO 8601."""
 

@@ -15,6 +15,7 @@ from windlass.kit.errors import BadRequest, NotFound
 from windlass.kit.http import QueryText, ShortReads, error_responses, list_query
 from windlass.kit.paging import ListQuery, boolean_of, page_body
 from windlass.workloads.kind import DesiredWorkload, Kinds
+from windlass.workloads.live import LiveTraffic, live_view
 from windlass.workloads.logs import read_log
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.views import detail_view, event_view, pod_view, workload_view
@@ -32,6 +33,7 @@ class Workloads:
     kinds: Kinds
     log_files: Callable[[str], Sequence[Path]]
     """The log of a replica, oldest file first."""
+    traffic: LiveTraffic
     gateway_url: str
     domain: str
 
@@ -68,6 +70,15 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         caller: SignedIn, query: Query, deleted: QueryText = None
     ) -> dict[str, int]:
         return {"count": queries.count(caller, query, deleted=boolean_of("deleted", deleted))}
+
+    @routes.get(_BASE + "/live", summary="List what workloads are doing right now")
+    def list_live_workloads(query: Query) -> JSONResponse:
+        measured = workloads.traffic.measurements()
+        views = [
+            live_view(row, workloads.desired(row), measured.get(row.id))
+            for row in queries.workloads(query, deleted=False)
+        ]
+        return JSONResponse(page_body("workloads", views, query))
 
     @routes.get(_BASE + "/{workload_id}", summary="Show a workload", responses=error_responses(404))
     async def get_workload(workload_id: str, caller: SignedIn) -> JSONResponse:
