@@ -15,8 +15,11 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from examples.demo_platform import REPOSITORY, AlreadyRunning, DemoPlatform, PlatformTrouble
+from examples.demo_scaling import CONNECTIONS as CONNECTIONS_UNDER_LOAD
+from examples.demo_scaling import DidNotScale, scale
 from examples.digits.data import Digits, held_out_digits
 from examples.digits.measurement import Measurement, WrongAnswer, measure
+from examples.timeline import chart
 from windlass.cli.documents import read_documents
 from windlass.cli.progress import Progress
 from windlass.cli.waiting import Waiting, has_settled
@@ -56,6 +59,7 @@ def main() -> int:
         AlreadyRunning,
         PlatformTrouble,
         DemoFailed,
+        DidNotScale,
         ClientError,
         WrongAnswer,
         OSError,
@@ -87,12 +91,13 @@ def _deploy_and_ask(platform: DemoPlatform) -> None:
     _say("Platform", f"ready in {platform.seconds_to_ready:.1f} s at {administrator.url}")
     with Client.from_administrator(administrator) as client:
         workload = _deploy(client, _request(administrator))
-    urls = workload.get("urls") or []
-    digits = held_out_digits()
-    measured = measure(urls[0], digits, CONNECTIONS, ROUNDS)
-    _tell_measurement(measured, len(digits.labels))
-    if measured.accuracy <= LEAST_ACCURACY:
-        raise DemoFailed(f"The model is right in {measured.accuracy:.1%} only.")
+        urls = workload.get("urls") or []
+        digits = held_out_digits()
+        measured = measure(urls[0], digits, CONNECTIONS, ROUNDS)
+        _tell_measurement(measured, len(digits.labels))
+        if measured.accuracy <= LEAST_ACCURACY:
+            raise DemoFailed(f"The model is right in {measured.accuracy:.1%} only.")
+        _scale(client, workload, digits)
     _tell_what_to_try(workload, digits, platform.folder / "image.json")
     _tell_where_to_look(workload, platform)
 
@@ -120,6 +125,20 @@ def _deploy(client: Client, request: InferenceRequest) -> Workload:
     if end is None or end["phase"] != "Running":
         raise DemoFailed(_why_not_running(client, workload_id))
     return end
+
+
+def _scale(client: Client, workload: Workload, digits: Digits) -> None:
+    _say("Scale", f"{CONNECTIONS_UNDER_LOAD} connections at once, then silence, then one request")
+    body = json.dumps({"images": [digits.images[0].tolist()]}).encode()
+    by_path = (workload.get("urls") or [""])[0]
+    course = scale(client, workload["id"], f"{by_path.rstrip('/')}/predict", body)
+    for line in chart(course.moments):
+        _say("", line)
+    _say("", f"{course.requests} requests answered by up to {course.most_ready} replicas;")
+    _say("", f"the late one woke the model and was answered after {course.woken_after:.2f} s")
+    for event in reversed(client.events(workload["id"], limit=200)):
+        if event["reason"] == "Scaled":
+            _say("", event["message"])
 
 
 def _why_not_running(client: Client, workload_id: str) -> str:

@@ -22,6 +22,13 @@ _POLL_SECONDS = 0.02
 _LOG_LINES_SHOWN = 20
 
 
+_QUICK_AUTOSCALER = {
+    "WINDLASS_AUTOSCALER_STABLE_WINDOW_SECONDS": "6",
+    "WINDLASS_SCALE_TO_ZERO_GRACE_SECONDS": "0",
+}
+"""Who watches does not want to wait for the minute and a half that is the default."""
+
+
 class PlatformTrouble(Exception):
     """The platform did not start, or not end; the text is for people."""
 
@@ -150,4 +157,5 @@ def _ignore_interrupts() -> None:
 
 def _environment() -> dict[str, str]:
     """Ours, without what would turn the demo's platform into somebody's real one."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("WINDLASS_")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("WINDLASS_")}
+    return {**ours, **_QUICK_AUTOSCALER}
