@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-BENCHES = ("footprint", "first_answer", "api", "workload_page", "gateway", "scheduling")
+BENCHES = (
+    "footprint",
+    "first_answer",
+    "wake",
+    "scale_step",
+    "api",
+    "workload_page",
+    "gateway",
+    "scheduling",
+)
 
 
 def main() -> int:

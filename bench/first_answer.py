@@ -28,7 +28,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_platform(Path(folder, "d")) as platform:
         numbers = iter(range(10_000))
         way, boot = interleaved(
-            [lambda: _post_to_answer(platform, f"first-{next(numbers)}"), _own_boot], ROUNDS
+            [lambda: _post_to_answer(platform, f"first-{next(numbers)}"), own_boot], ROUNDS
         )
     report.add("POST to first answer", statistics.median(way) * 1000, "ms")
     report.add("the replica's own boot", statistics.median(boot) * 1000, "ms")
@@ -41,14 +41,15 @@ def _post_to_answer(platform: RunningPlatform, name: str) -> float:
     began = time.perf_counter()
     workload = platform.submit(name)
     # Requests are held from the moment the route is known; before that they are 404.
-    while not _answers(f"{platform.gateway}/default/{name}/"):
+    while not answers(f"{platform.gateway}/default/{name}/"):
         time.sleep(0.001)
     took = time.perf_counter() - began
     platform.delete(workload)
     return took
 
 
-def _own_boot() -> float:
+def own_boot() -> float:
+    """Seconds from the start of a canary by hand to its first answer."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -60,7 +61,7 @@ def _own_boot() -> float:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while not _answers(f"http://127.0.0.1:{port}/"):
+    while not answers(f"http://127.0.0.1:{port}/"):
         time.sleep(0.001)
     took = time.perf_counter() - began
     process.kill()
@@ -68,7 +69,8 @@ def _own_boot() -> float:
     return took
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
     try:
         with urlopen(url, timeout=30) as answer:
             return bool(answer.status == 200)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from windlass.client import Administrator, Client
 
@@ -29,8 +30,9 @@ class RunningPlatform:
         """The gateway's address."""
         return self.administrator.gateway_url
 
-    def submit(self, name: str, replicas: int = 1) -> str:
-        """Create an inference of the canary; its id."""
+    def submit(self, name: str, replicas: int = 1, **autoscaling: Any) -> str:
+        """Create an inference of the canary; its id. `autoscaling` goes before `replicas`."""
+        bounds = {"minReplicas": replicas, "maxReplicas": replicas}
         created = self.client.create_inference(
             {
                 "name": name,
@@ -39,7 +41,7 @@ class RunningPlatform:
                 "spec": {
                     "image": "host/canary",
                     "servingPort": {"container": 8000},
-                    "autoscaling": {"minReplicas": replicas, "maxReplicas": replicas},
+                    "autoscaling": {**bounds, **autoscaling},
                 },
             }
         )
