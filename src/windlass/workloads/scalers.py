@@ -82,10 +82,14 @@ class RequestScaler:
     def decide(self, standing: Standing, at: float) -> Wanted:
         """How many there are to be from now on."""
         decision = self._autoscaler.decide(at, standing.ready)
-        return Wanted(decision.replicas, self._explained(decision))
+        woken = standing.wanted == 0 < decision.replicas
+        return Wanted(decision.replicas, self._explained(decision, woken=woken))
 
-    def _explained(self, decision: Decision) -> str:
+    def _explained(self, decision: Decision, *, woken: bool) -> str:
         found = decision.recommendation
+        if woken:
+            rule = _RULES[decision.reason]
+            return f"a request came while none ran{f'; {rule}' if rule else ''}"
         if found is None:
             return f"nothing was measured; {_RULES[decision.reason]}"
         panic = found.panicking and decision.reason is Reason.PANIC

@@ -101,7 +101,6 @@ def test_refuses_wrong_values(field: str, value: object) -> None:
         {"minReplicas": 0, "maxReplicas": 3, "initialReplicas": 0, "metric": "concurrency"}
         | {"metricThreshold": 1},
         {"scaleDownDelaySeconds": 1},
-        {"concurrencyHardLimit": 5},
     ],
 )
 def test_a_number_of_replicas_that_changes_is_taken(scaling: dict[str, Any]) -> None:
