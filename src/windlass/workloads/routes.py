@@ -72,11 +72,11 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         return {"count": queries.count(caller, query, deleted=boolean_of("deleted", deleted))}
 
     @routes.get(_BASE + "/live", summary="List what workloads are doing right now")
-    def list_live_workloads(query: Query) -> JSONResponse:
+    def list_live_workloads(caller: SignedIn, query: Query) -> JSONResponse:
         measured = workloads.traffic.measurements()
         views = [
             live_view(row, workloads.desired(row), measured.get(row.id))
-            for row in queries.workloads(query, deleted=False)
+            for row in queries.workloads(caller, query, deleted=False)
         ]
         return JSONResponse(page_body("workloads", views, query))
 

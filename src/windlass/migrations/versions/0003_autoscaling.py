@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_autoscaling"
-down_revision = "0001_first"
+revision = "0003_autoscaling"
+down_revision = "0002_access"
 
 
 def upgrade() -> None:
