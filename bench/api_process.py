@@ -85,8 +85,11 @@ def serving(store: Store, core: int) -> Iterator[ApiProcess]:
     os.close(ready)
     client_id = str(context.foundation.administrator["client_id"])
     caller = Caller("bench", client_id, "app", context.tree.tenant_id)
+    database = store.open()
+    token = context.authority(database).issue(caller)
+    database.close()
     try:
-        yield ApiProcess(context.api_url, context.authority().issue(caller), pid)
+        yield ApiProcess(context.api_url, token, pid)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from tests.contract.published_api import (
+    IDENTITY,
     INFERENCES,
     NEIGHBOURS,
     answer_problems,
@@ -23,7 +24,8 @@ def check_answer(method: str, path: str, answer: httpx.Response) -> None:
     assert is_uuid(answer.headers["x-request-id"]), told
     assert answer.status_code < 500 or answer.status_code == 503, told
     if answer.status_code >= 400:
-        check_error(answer, told)
+        check = check_oauth_error if _is_oauth(path, answer.status_code) else check_error
+        check(answer, told)
     problems = []
     if answer.headers.get("content-type") == "application/json":
         body = answer.json()
@@ -45,15 +47,29 @@ def check_error(answer: httpx.Response, told: str = "") -> None:
         assert int(answer.headers["retry-after"]) > 0, told
 
 
+def check_oauth_error(answer: httpx.Response, told: str = "") -> None:
+    """Fail unless the body is the error of RFC 6749."""
+    body = answer.json()
+    assert set(body) == {"error", "error_description"}, told
+    assert body["error_description"], told
+    assert answer.headers["cache-control"] == "no-store", told
+    if answer.status_code == 401:
+        assert answer.headers["www-authenticate"].startswith("Basic"), told
+
+
 def published_problems(method: str, path: str, status: int, body: Any) -> Iterator[str]:
     """What keeps a body from being what is published; none where nothing is."""
     place = path.partition("?")[0]
-    for document in (INFERENCES, NEIGHBOURS):
+    for document in (INFERENCES, NEIGHBOURS, IDENTITY):
         for operation in published_operations(document):
             verb, _, template = operation.partition(" ")
             if verb == method and _fits(template, place):
                 found = answer_problems(document, operation, status, body)
                 yield from (problem for problem in found if not _is_ours(problem))
+
+
+def _is_oauth(path: str, status: int) -> bool:
+    return path.startswith("/api/v2/token") and status in (400, 401, 429)
 
 
 def _fits(template: str, path: str) -> bool:

@@ -72,7 +72,7 @@ class Api:
         """What a request carries that somebody makes who has signed in."""
         tenant_id = self.context.tree.tenant_id
         caller = Caller(new_id(), name, kind, tenant_id, groups)
-        return {"Authorization": f"Bearer {self.context.authority().issue(caller)}"}
+        return {"Authorization": f"Bearer {self.context.authority(self.database).issue(caller)}"}
 
     def give(self, name: str, role_id: int, scope_type: str, scope_id: str) -> dict[str, Any]:
         """Give a user a role."""

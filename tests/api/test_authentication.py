@@ -5,9 +5,10 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.api.serving import NOBODY, Api
+from tests.identity_keys import FixedKeys
+from windlass.identity.signing_keys import new_key
 from windlass.identity.tokens import Caller, TokenAuthority
 from windlass.kit.clock import ManualClock, SystemClock
 
@@ -16,6 +17,10 @@ OPEN = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("POST", "/api/v1/token"),
+    ("POST", "/api/v2/token"),
+    ("POST", "/api/v2/token/revoke"),
+    ("POST", "/v1/k8s/auth/oauth/apptoken"),
+    ("GET", "/.well-known/jwks.json"),
 }
 
 
@@ -63,14 +68,14 @@ def test_every_operation_refuses_what_is_no_token_of_ours(api: Api) -> None:
 
 
 def bad_credentials(api: Api) -> list[str]:
-    authority = api.context.authority()
+    authority = api.context.authority(api.database)
     caller = Caller(NOBODY, "administrator", "app", api.context.tree.tenant_id)
     good = authority.issue(caller)
     head, payload, signature = good.split(".")
-    other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    other_keys = FixedKeys(new_key(0.0))
     claims = jwt.decode(good, options={"verify_signature": False})
     past = ManualClock(SystemClock().now() - 7200)
-    key = api.context.foundation.signing_key
+    keys = api.context.signing_keys(api.database)
     return [
         "",
         "Bearer",
@@ -82,9 +87,9 @@ def bad_credentials(api: Api) -> list[str]:
         f"Bearer {head}.{payload}.{signature[::-1]}",
         f"Bearer {jwt.encode(claims, '', algorithm='none')}",
         f"Bearer {jwt.encode(claims, 'secret' * 8, algorithm='HS256')}",
-        f"Bearer {TokenAuthority(other_key, authority.issuer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenAuthority(key, 'windlass:other', SystemClock()).issue(caller)}",
-        f"Bearer {TokenAuthority(key, authority.issuer, past).issue(caller)}",
+        f"Bearer {TokenAuthority(other_keys, authority.issuer, SystemClock()).issue(caller)}",
+        f"Bearer {TokenAuthority(keys, 'windlass:other', SystemClock()).issue(caller)}",
+        f"Bearer {TokenAuthority(keys, authority.issuer, past).issue(caller)}",
         "Bearer " + "x" * 10_000,
     ]
 

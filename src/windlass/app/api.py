@@ -23,10 +23,9 @@ from windlass.control.lease import current_holder
 from windlass.identity import access_routes
 from windlass.identity import routes as identity_routes
 from windlass.identity.access_service import AccessRules
+from windlass.identity.authentication import Authentication
 from windlass.identity.operations import describe
 from windlass.identity.permissions import Permissions
-from windlass.identity.routes import Authentication
-from windlass.identity.service import SignIn
 from windlass.identity.tokens import Caller
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
@@ -51,8 +50,8 @@ def create_api(context: Context, database: Database) -> FastAPI:
     clock = SystemClock()
     permissions = Permissions(database, clock)
     engine = context.engine()
-    authority = context.authority()
-    authenticated = Authentication(authority, permissions, in_thread=not database.is_sqlite)
+    authority = context.authority(database)
+    authenticated = Authentication(authority, database, permissions)
     queries = WorkloadQueries(database, WorkloadAccess(permissions))
     waker = Waker(context.data.wake_up)
 
@@ -74,7 +73,9 @@ def create_api(context: Context, database: Database) -> FastAPI:
     )
     api.include_router(workload_routes.router(workloads, authenticated))
     api.include_router(_own_routes(context, database, platform, authenticated))
-    api.include_router(identity_routes.router(SignIn(database, authority)))
+    api.include_router(
+        identity_routes.router(database, authority, authenticated, clock, waker.wake)
+    )
     rules = AccessRules(database, permissions, TreeOfScopes(), clock)
     api.include_router(access_routes.router(rules, permissions, authenticated))
     api.include_router(audit_routes.router(_audit_log(database), _tenant_of(authenticated)))

@@ -3,17 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection, insert, select
 
 from windlass.app.data_directory import DataDirectory, read_json, write_json
 from windlass.app.schema import bring_up_to_date
 from windlass.app.scopes import TreeOfScopes
 from windlass.control.tables import installation
-from windlass.identity.service import FirstCredentials, create_administrator, new_credentials
-from windlass.identity.tokens import load_or_create_key
+from windlass.identity.administrator import FirstCredentials, create_administrator, new_credentials
+from windlass.identity.signing_keys import require_first_key
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
+from windlass.kit.sealing import Seal, load_or_create_seal
 from windlass.org.service import FirstTree, create_first_tree, first_tree
 
 _DATA_DIRECTORY = "data_directory"
@@ -29,7 +29,7 @@ class Foundation:
     """What every process of the control plane starts from."""
 
     tree: FirstTree
-    signing_key: rsa.RSAPrivateKey
+    seal: Seal
     administrator: dict[str, Any]
     """What `admin.json` says of the first administrator."""
 
@@ -39,10 +39,10 @@ def lay_foundation(
 ) -> Foundation:
     """Make what is missing; safe to repeat after being killed at any point.
 
-    Raises NewerStore, OtherDirectory, or OSError.
+    Raises NewerStore, OtherDirectory, Unsealable, or OSError.
     """
     bring_up_to_date(database)
-    signing_key = load_or_create_key(data.signing_key)
+    seal = load_or_create_seal(data.sealing_key)
     administrator = {
         name: value for name, value in read_json(data.administrator).items() if name in _CREDENTIALS
     }
@@ -56,7 +56,8 @@ def lay_foundation(
         credentials = FirstCredentials(**administrator)
         tree = database.write(lambda c: _first_rows(c, credentials, domain, data, clock))
     _require_same_directory(database, data)
-    return Foundation(tree, signing_key, administrator)
+    require_first_key(database, seal, clock, data.former_signing_key)
+    return Foundation(tree, seal, administrator)
 
 
 def _first_rows(

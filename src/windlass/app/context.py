@@ -11,8 +11,10 @@ from windlass.engines.local.catalogue import Catalogue, CatalogueInvalid
 from windlass.engines.local.gpus import parse_simulated_gpus
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.client import GateClient
+from windlass.identity.signing_keys import StoredKeys
 from windlass.identity.tokens import TokenAuthority
 from windlass.kit.clock import SystemClock
+from windlass.kit.database import Database
 from windlass.org.service import FirstTree
 from windlass.settings import Address, Settings
 from windlass.workloads.inferences.desired import desired_of_stored
@@ -70,10 +72,14 @@ class Context:
         """The gateway; no call of it takes longer than this."""
         return GateClient(self.data.gateway, timeout_seconds)
 
-    def authority(self) -> TokenAuthority:
+    def signing_keys(self, database: Database) -> StoredKeys:
+        """The keys that tokens are signed with."""
+        return StoredKeys(database, self.foundation.seal, SystemClock())
+
+    def authority(self, database: Database) -> TokenAuthority:
         """Issues and verifies tokens."""
         issuer = f"windlass:{self.tree.cluster_id}"
-        return TokenAuthority(self.foundation.signing_key, issuer, SystemClock())
+        return TokenAuthority(self.signing_keys(database), issuer, SystemClock())
 
     def kinds(self) -> Kinds:
         """The kinds of workloads there are."""

@@ -135,7 +135,7 @@ class Controllers:
 
     def _give_routes(self, workloads: WorkloadReconciler, around: Surroundings) -> None:
         """Make the gateway's routes those that follow from the records, all at once."""
-        authority = self._context.authority()
+        authority = self._context.authority(self._database)
         trust = TokenTrust(authority.issuer, authority.jwks())
         routes = [
             route

@@ -46,8 +46,13 @@ class DataDirectory:
         return f"sqlite:///{self.root / 'windlass.db'}"
 
     @property
-    def signing_key(self) -> Path:
-        """The private key that tokens are signed with."""
+    def sealing_key(self) -> Path:
+        """What secrets in the store are sealed with."""
+        return self.root / "keys" / "sealing.key"
+
+    @property
+    def former_signing_key(self) -> Path:
+        """Where version 0.1.0 kept the key that tokens are signed with."""
         return self.root / "keys" / "token-signing.pem"
 
     @property
@@ -85,7 +90,7 @@ class DataDirectory:
         """Make the directories. Raises OSError."""
         # To be passed through, not read: projects' folders may lie below.
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for folder in (self.signing_key.parent, self.services, self._control_planes):
+        for folder in (self.sealing_key.parent, self.services, self._control_planes):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     @contextlib.contextmanager

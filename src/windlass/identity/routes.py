@@ -1,93 +1,41 @@
-"""HTTP of identity: tokens, and the check every other route depends on."""
+"""Every route of identity."""
 
-from typing import Any
+from collections.abc import Callable
 
-from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter
 
-from windlass.audit.origin import made_by
-from windlass.identity.operations import check
-from windlass.identity.permissions import Permissions
-from windlass.identity.service import SignIn
-from windlass.identity.tokens import LIFETIME_SECONDS, Caller, TokenAuthority
-from windlass.kit.errors import Unauthorized
-from windlass.kit.http import RawBody, error_responses
-from windlass.kit.strict_json import read_json_object
-
-
-class Authentication:
-    """A dependency of routes: the caller, by the request's bearer token.
-
-    What takes a permission at the tenant is refused here to those who do not have it.
-    """
-
-    def __init__(
-        self, authority: TokenAuthority, permissions: Permissions, *, in_thread: bool
-    ) -> None:
-        """`in_thread` where the store is across a network, for which nobody else shall wait."""
-        self._authority = authority
-        self._permissions = permissions
-        self._in_thread = in_thread
-
-    async def __call__(self, request: Request) -> Caller:
-        """Raises Unauthorized, Forbidden."""
-        caller = self._caller(request)
-        made_by(caller.name, caller.type, caller.tenant_id)
-        words = self._permissions, caller, request.method, request.scope["route"].path
-        if self._in_thread:
-            await run_in_threadpool(check, *words)
-        else:
-            check(*words)
-        return caller
-
-    def _caller(self, request: Request) -> Caller:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthorized(
-                "The request carries no bearer token. Ask for one at /api/v1/token and send it as "
-                "'Authorization: Bearer <token>'."
-            )
-        return self._authority.verify(token.strip())
+from windlass.identity.access_keys import routes as access_key_routes
+from windlass.identity.access_keys.service import AccessKeys
+from windlass.identity.applications import routes as application_routes
+from windlass.identity.applications.service import Applications
+from windlass.identity.authentication import Authentication
+from windlass.identity.passwords import PasswordWork
+from windlass.identity.sign_in import routes as sign_in_routes
+from windlass.identity.sign_in.grants import Grants
+from windlass.identity.sign_in.service import SignIn
+from windlass.identity.tokens import TokenAuthority
+from windlass.identity.users import routes as user_routes
+from windlass.identity.users.service import Users
+from windlass.kit.clock import Clock
+from windlass.kit.database import Database
 
 
-_TOKEN_REQUEST = {
-    "type": "object",
-    "required": ["grantType"],
-    "properties": {
-        "grantType": {"enum": ["app_token", "client_credentials", "password"]},
-        **{
-            name: {"type": "string"}
-            for name in (
-                "appID",
-                "appSecret",
-                "clientID",
-                "clientSecret",
-                "username",
-                "password",
-            )
-        },
-    },
-}
-
-
-def router(sign_in: SignIn) -> APIRouter:
-    """The routes of identity."""
-    routes = APIRouter(tags=["Tokens"])
-
-    @routes.post(
-        "/api/v1/token",
-        summary="Exchange credentials for a bearer token",
-        responses=error_responses(400, 401, 413, 503),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _TOKEN_REQUEST}},
-            },
-            "security": [],
-        },
-    )
-    def create_token(raw: RawBody) -> dict[str, Any]:
-        token = sign_in.grant(read_json_object(raw))
-        return {"accessToken": token, "idToken": token, "expiresIn": LIFETIME_SECONDS}
-
+def router(
+    database: Database,
+    authority: TokenAuthority,
+    authenticated: Authentication,
+    clock: Clock,
+    wake: Callable[[], None],
+) -> APIRouter:
+    """`wake` is called when the gateway has to hear of revoked tokens."""
+    passwords = PasswordWork()
+    sign_in = SignIn(database, authority, passwords, clock, wake)
+    users = Users(database, clock, passwords, wake)
+    applications = Applications(database, clock, wake)
+    access_keys = AccessKeys(database, clock, wake)
+    routes = APIRouter()
+    routes.include_router(sign_in_routes.router(sign_in, Grants(sign_in), authority))
+    routes.include_router(user_routes.router(users, authenticated))
+    routes.include_router(application_routes.router(applications, authenticated))
+    routes.include_router(access_key_routes.router(access_keys, authenticated))
     return routes

@@ -1,6 +1,17 @@
-"""Tables of users, applications and access rules."""
+"""Tables of who may sign in, how their tokens are signed and revoked, and what they may do."""
 
-from sqlalchemy import Column, Double, Index, Integer, String, Table
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from windlass.kit.database import metadata
 
@@ -10,8 +21,22 @@ user = Table(
     Column("id", String, primary_key=True),
     Column("tenant_id", Integer, nullable=False),
     Column("username", String, nullable=False, unique=True),
-    Column("password_hash", String, nullable=False),
+    # Null for whom an identity provider vouches.
+    Column("password_hash", String),
+    Column("must_change_password", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    # Names the tokens given out since the account last changed; revoking them is naming it.
+    Column("generation", String, nullable=False),
+    Column("identity_provider", String),
+    Column("external_id", String),
+    Column("groups", JSON, nullable=False),
+    Column("uid", Integer),
+    Column("gid", Integer),
+    Column("supplementary_gids", JSON, nullable=False),
+    Column("created_by", String, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("last_login_at", Double),
 )
 
 application = Table(
@@ -19,9 +44,66 @@ application = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("tenant_id", Integer, nullable=False),
+    # Its name, too.
     Column("client_id", String, nullable=False, unique=True),
     Column("secret_hash", String, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("generation", String, nullable=False),
+    Column("created_by", String, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("last_login_at", Double),
+)
+
+access_key = Table(
+    "access_key",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column(
+        "user_id",
+        String,
+        ForeignKey("user_account.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("name", String, nullable=False),
+    Column("client_id", String, nullable=False, unique=True),
+    Column("secret_hash", String, nullable=False),
+    Column("generation", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("last_login_at", Double),
+    UniqueConstraint("user_id", "name"),
+)
+
+session = Table(
+    "sign_in_session",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column(
+        "user_id",
+        String,
+        ForeignKey("user_account.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("generation", String, nullable=False),
+    Column("refresh_hash", String, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+revoked_token = Table(
+    "revoked_token",
+    metadata,
+    # A generation, or a session.
+    Column("id", String, primary_key=True),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sealed_private_key", String, nullable=False),
+    Column("signs_from", Double, nullable=False),
 )
 
 access_rule = Table(

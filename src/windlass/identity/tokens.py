@@ -1,27 +1,25 @@
 """Bearer tokens: JSON Web Tokens, signed with RS256, that API and gateway both verify."""
 
 import json
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import jwt
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from windlass.identity.signing_keys import ALGORITHM, LIFETIME_SECONDS, SigningKey
 from windlass.kit.clock import Clock
 from windlass.kit.errors import Unauthorized
 from windlass.kit.ids import new_id
 
-LIFETIME_SECONDS = 3600
-_ALGORITHM = "RS256"
-_KEY_BITS = 2048
+AUDIENCE = "windlass"
+"""Of tokens that API and gateway take."""
+PASSWORD_CHANGE = "windlass:password-change"
+"""The audience of tokens that are good for nothing but to choose a password."""
 _CACHED_TOKENS = 4096
-
 
 CallerType = Literal["user", "app"]
 
@@ -46,22 +44,56 @@ class Caller:
     supplementary_gids: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """By what the tokens of one sign-in can be revoked before they end."""
+
+    session_id: str
+    """Of this one sign-in, whose tokens follow each other by refreshing."""
+    generation: str
+    """Of the account, key or application that signed in: see `identity.revocation`."""
+    must_change_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request's token says."""
+
+    caller: Caller
+    signed_in: SignedIn
+    expires_at: float
+
+
+class Keys(Protocol):
+    """Where signing keys come from."""
+
+    def signing(self) -> SigningKey:
+        """The key to sign with."""
+
+    def verifying(self, key_id: str) -> rsa.RSAPublicKey | None:
+        """The public key of that id."""
+
+    def jwks(self) -> Mapping[str, Any]:
+        """The public keys, as a JWK set."""
+
+
 class TokenAuthority:
     """Issues and verifies the tokens of one platform. Thread-safe."""
 
-    def __init__(self, private_key: rsa.RSAPrivateKey, issuer: str, clock: Clock) -> None:
-        self._private_key = private_key
-        self._public_key = private_key.public_key()
+    def __init__(self, keys: Keys, issuer: str, clock: Clock) -> None:
+        self._keys = keys
         self._clock = clock
-        self._cache: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+        self._cache: OrderedDict[str, Presented] = OrderedDict()
         self._lock = threading.Lock()
         self.issuer = issuer
 
-    def issue(self, caller: Caller) -> str:
+    def issue(self, caller: Caller, signed_in: SignedIn | None = None) -> str:
         """A token for the caller, valid for `LIFETIME_SECONDS`."""
+        session = signed_in or SignedIn(new_id(), new_id())
         now = int(self._clock.now())
         claims = {
             "iss": self.issuer,
+            "aud": PASSWORD_CHANGE if session.must_change_password else AUDIENCE,
             "sub": caller.id,
             "typ": caller.type,
             "tid": caller.tenant_id,
@@ -73,46 +105,48 @@ class TokenAuthority:
             "iat": now,
             "exp": now + LIFETIME_SECONDS,
             "jti": new_id(),
+            "sid": session.session_id,
+            "gen": session.generation,
         }
+        key = self._keys.signing()
         return jwt.encode(
             claims,
-            self._private_key,
-            algorithm=_ALGORITHM,
-            headers={"kid": self._key_id()},
+            key.private_key,
+            algorithm=ALGORITHM,
+            headers={"kid": key.id},
             json_encoder=_PlainBase64Encoder,
         )
 
-    def verify(self, token: str) -> Caller:
-        """Who presented the token. Raises Unauthorized."""
-        caller, expires_at = self._cached(token) or self._decode(token)
-        if self._clock.now() >= expires_at:
+    def verify(self, token: str) -> Presented:
+        """What the token says; whether it was revoked is not known here. Raises Unauthorized."""
+        presented = self._cached(token) or self._decode(token)
+        if self._clock.now() >= presented.expires_at:
             raise Unauthorized("The token has expired. Ask for a new one at /api/v1/token.")
-        return caller
+        return presented
 
     def jwks(self) -> Mapping[str, Any]:
         """The public keys, as a JWK set (RFC 7517)."""
-        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._public_key))
-        return {"keys": [{**key, "kid": self._key_id(), "alg": _ALGORITHM, "use": "sig"}]}
+        return self._keys.jwks()
 
-    def _key_id(self) -> str:
-        return f"{self._public_key.public_numbers().n & 0xFFFFFFFFFFFFFFFF:016x}"
-
-    def _cached(self, token: str) -> tuple[Caller, float] | None:
+    def _cached(self, token: str) -> Presented | None:
         with self._lock:
             return self._cache.get(token)
 
-    def _decode(self, token: str) -> tuple[Caller, float]:
+    def _decode(self, token: str) -> Presented:
         try:
+            key = self._keys.verifying(str(jwt.get_unverified_header(token)["kid"]))
+            if key is None:
+                raise ValueError("signed with no key of ours")
             claims = jwt.decode(
                 token,
-                self._public_key,
-                algorithms=[_ALGORITHM],
+                key,
+                algorithms=[ALGORITHM],
                 issuer=self.issuer,
+                audience=[AUDIENCE, PASSWORD_CHANGE],
                 # Expiry is checked by the clock that tests set.
                 options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False},
             )
-            caller = _caller_of(claims)
-            verified = caller, float(claims["exp"])
+            presented = _presented(claims)
         except jwt.InvalidIssuerError:
             raise Unauthorized("Issuer is not familiar.") from None
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
@@ -120,17 +154,17 @@ class TokenAuthority:
                 "The token is not one of this platform's. Ask for one at /api/v1/token."
             ) from None
         with self._lock:
-            self._cache[token] = verified
+            self._cache[token] = presented
             if len(self._cache) > _CACHED_TOKENS:
                 self._cache.popitem(last=False)
-        return verified
+        return presented
 
 
-def _caller_of(claims: Mapping[str, Any]) -> Caller:
+def _presented(claims: Mapping[str, Any]) -> Presented:
     """Raises KeyError, ValueError or TypeError for claims that no `issue` wrote."""
     if claims["typ"] not in get_args(CallerType):
         raise ValueError(claims["typ"])
-    return Caller(
+    caller = Caller(
         id=str(claims["sub"]),
         name=str(claims["email"]),
         type=claims["typ"],
@@ -140,32 +174,8 @@ def _caller_of(claims: Mapping[str, Any]) -> Caller:
         gid=claims["gid"],
         supplementary_gids=tuple(claims["supplementary_gids"]),
     )
-
-
-def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
-    """The signing key kept in a file that only its owner reads."""
-    if not path.exists():
-        _create_key(path)
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError(f"{path} does not hold an RSA key")
-    return key
-
-
-def _create_key(path: Path) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    partial = path.with_suffix(".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(descriptor)
-    partial.rename(path)
+    session = SignedIn(str(claims["sid"]), str(claims["gen"]), claims["aud"] == PASSWORD_CHANGE)
+    return Presented(caller, session, float(claims["exp"]))
 
 
 class _PlainBase64Encoder(json.JSONEncoder):

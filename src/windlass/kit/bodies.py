@@ -60,6 +60,12 @@ def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     return cast(dict[str, Any], _inlined(schema, schema.pop("$defs", {})))
 
 
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
+    """What an operation's OpenAPI entry says of a body that `parse_body` reads."""
+    content = {"application/json": {"schema": body_schema(model)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def field_errors(error: ValidationError) -> list[FieldError]:
     """What pydantic found, as paths the caller wrote and in words the caller understands."""
     return [
@@ -132,6 +138,7 @@ _WANTED_TYPES = {
 }
 _PHRASES = {
     "missing": "is required",
+    "string_pattern_mismatch": "must match {pattern}, not {given}",
     "string_too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters long",
     "greater_than_equal": "must be at least {ge}, not {given}",

@@ -37,6 +37,14 @@ async def raw_body(request: Request) -> bytes:
 RawBody = Annotated[bytes, Depends(raw_body)]
 
 
+def content_type(request: Request) -> str | None:
+    """What the request says its body is."""
+    return request.headers.get("content-type")
+
+
+ContentType = Annotated[str | None, Depends(content_type)]
+
+
 def request_id(request: Request) -> str:
     """What the answer's `X-Request-Id`, the log and the events call this request."""
     return str(request.scope.get("request_id", ""))

@@ -48,7 +48,7 @@ class Field:
 
     column: ColumnElement[Any]
     kind: type = str
-    """`str`, `int`, or `float` for a point in time."""
+    """`str`, `int`, `bool` for a column of 0 and 1, or `float` for a point in time."""
 
 
 def page_of(offset: str | None, limit: str | None) -> Page:
@@ -137,6 +137,8 @@ def _value(name: str, kind: type, text: str) -> Any:
     if "\0" in text:
         raise BadRequest(f"filterBy: {name} is compared with text that has a NUL character")
     try:
+        if kind is bool:
+            return {"true": 1, "false": 0}[text.lower()]
         if kind is int:
             number = int(text)
             if abs(number) >= 2**63:
@@ -144,8 +146,8 @@ def _value(name: str, kind: type, text: str) -> Any:
             # Wider than most columns: a comparison may name a number that no column holds.
             return literal(number, BigInteger)
         return from_wire(text) if kind is float else text
-    except (ValueError, OverflowError):
-        expected = "an integer" if kind is int else "a date and time in ISO 8601"
+    except (KeyError, ValueError, OverflowError):
+        expected = _EXPECTED[kind]
         raise BadRequest(f"filterBy: {name} is compared with {text!r}, not {expected}") from None
 
 
@@ -154,6 +156,11 @@ def contains(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     return func.lower(column).contains(str(value).lower(), autoescape=True)
 
 
+_EXPECTED = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a date and time in ISO 8601",
+}
 _COMPARISONS: Mapping[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
     "==": lambda column, value: column == value,
     "!=": lambda column, value: column != value,

@@ -2,45 +2,50 @@
 
 import base64
 import json
-from pathlib import Path
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.identity.tokens import (
-    LIFETIME_SECONDS,
-    Caller,
-    TokenAuthority,
-    load_or_create_key,
-)
+from tests.identity_keys import FixedKeys
+from windlass.identity.signing_keys import LIFETIME_SECONDS, SigningKey, new_key
+from windlass.identity.tokens import PASSWORD_CHANGE, Caller, SignedIn, TokenAuthority
 from windlass.kit.clock import ManualClock
 from windlass.kit.errors import Unauthorized
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-CALLER = Caller(
-    "u-1", "admin@windlass.local", "user", 1001, ("admins", "Größe >?~"), 1000, 1001, (7, 8)
-)
+KEY = new_key(0.0)
+GROUPS = ("admins", "Größe >?~")
+CALLER = Caller("u-1", "admin@windlass.local", "user", 1001, GROUPS, 1000, 1001, (7, 8))
 
 
 def authority(clock: ManualClock, issuer: str = "windlass:c") -> TokenAuthority:
-    return TokenAuthority(KEY, issuer, clock)
+    return TokenAuthority(FixedKeys(KEY), issuer, clock)
 
 
-def test_a_token_tells_who_asked_for_it() -> None:
+def test_a_token_tells_who_asked_for_it_and_by_what_it_can_be_revoked() -> None:
     made = authority(ManualClock())
-    assert made.verify(made.issue(CALLER)) == CALLER
+    signed_in = SignedIn("session", "generation")
+    presented = made.verify(made.issue(CALLER, signed_in))
+    assert presented.caller == CALLER
+    assert presented.signed_in == signed_in
+
+
+def test_a_token_for_choosing_a_password_says_so_and_is_for_nobody_else() -> None:
+    made = authority(ManualClock())
+    token = made.issue(CALLER, SignedIn("s", "g", must_change_password=True))
+    assert made.verify(token).signed_in.must_change_password
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["aud"] == PASSWORD_CHANGE, "the gateway takes another audience"
 
 
 def test_it_ends_after_its_lifetime_also_when_it_was_seen_before() -> None:
     clock = ManualClock()
     made = authority(clock)
     token = made.issue(CALLER)
-    assert made.verify(token) == CALLER
+    assert made.verify(token).caller == CALLER
     clock.advance(LIFETIME_SECONDS - 1)
-    assert made.verify(token) == CALLER
+    assert made.verify(token).caller == CALLER
     clock.advance(1)
     with pytest.raises(Unauthorized, match="expired"):
         made.verify(token)
@@ -49,13 +54,24 @@ def test_it_ends_after_its_lifetime_also_when_it_was_seen_before() -> None:
 def test_tokens_of_others_are_refused() -> None:
     clock = ManualClock()
     made = authority(clock)
-    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    forged = TokenAuthority(stranger, "windlass:c", clock).issue(CALLER)
-    elsewhere = authority(clock, "windlass:other").issue(CALLER)
-    unsigned = jwt.encode({"iss": "windlass:c", "sub": "x", "exp": 9e9}, "", algorithm="none")
-    modulus = str(KEY.public_key().public_numbers().n)
-    confused = jwt.encode({"iss": "windlass:c", "sub": "x", "exp": 9e9}, modulus, algorithm="HS256")
-    for token in (forged, elsewhere, unsigned, confused, "", "a.b.c", "x" * 5000):
+    good = made.issue(CALLER)
+    claims = jwt.decode(good, options={"verify_signature": False})
+    named = {"kid": KEY.id}
+    modulus = str(KEY.private_key.public_key().public_numbers().n)
+    stranger = SigningKey(KEY.id, new_key(0.0).private_key, 0.0)
+    bad = [
+        TokenAuthority(FixedKeys(stranger), "windlass:c", clock).issue(CALLER),
+        authority(clock, "windlass:other").issue(CALLER),
+        jwt.encode(claims, "", algorithm="none", headers=named),
+        jwt.encode(claims, modulus, algorithm="HS256", headers=named),
+        jwt.encode(claims, KEY.private_key, algorithm="RS256"),
+        jwt.encode({**claims, "aud": "other"}, KEY.private_key, algorithm="RS256", headers=named),
+        jwt.encode({**claims, "typ": "root"}, KEY.private_key, algorithm="RS256", headers=named),
+        "",
+        "a.b.c",
+        "x" * 5000,
+    ]
+    for token in bad:
         with pytest.raises(Unauthorized):
             made.verify(token)
 
@@ -63,7 +79,7 @@ def test_tokens_of_others_are_refused() -> None:
 @given(st.text(max_size=60))
 def test_the_vendors_client_reads_any_name_and_group(name: str) -> None:
     made = authority(ManualClock())
-    token = made.issue(Caller("u-1", name, "user", 1, (name,)))
+    token = made.issue(Caller("u-1", name, "user", 1, (name,)), SignedIn(name, name))
     payload = token.split(".")[1]
     # As runapy does: the standard alphabet, and more padding than needed.
     claims = json.loads(base64.b64decode(payload + "==", validate=False))
@@ -71,11 +87,4 @@ def test_the_vendors_client_reads_any_name_and_group(name: str) -> None:
     assert "_" not in payload
     assert claims["email"] == name
     assert claims["groups"] == [name]
-    assert made.verify(token).name == name
-
-
-def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    path = tmp_path / "key.pem"
-    made = load_or_create_key(path)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert load_or_create_key(path).private_numbers() == made.private_numbers()
+    assert made.verify(token).caller.name == name

@@ -1,0 +1,1 @@
+"""Signing in: credentials in, tokens out."""

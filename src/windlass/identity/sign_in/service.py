@@ -1,0 +1,177 @@
+"""Use cases of signing in and out."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from windlass.audit.origin import made_by
+from windlass.audit.trail import Action, Entity, record
+from windlass.identity.passwords import PasswordWork, is_secret
+from windlass.identity.revocation import revoke_session
+from windlass.identity.sign_in.accounts import Account, client_named, note_sign_in, user_named
+from windlass.identity.sign_in.sessions import Begun, begin, refresh, session_of
+from windlass.identity.throttle import Admission, SignInThrottle, whole_seconds
+from windlass.identity.tokens import Caller, SignedIn, TokenAuthority
+from windlass.kit.clock import Clock
+from windlass.kit.database import Database
+from windlass.kit.errors import TooManyRequests, Unauthorized
+from windlass.kit.ids import new_id
+
+_CLIENTS = "client "
+"""Before a client id, where attempts are counted: a user may have the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What somebody who signed in gets."""
+
+    access_token: str
+    refresh_token: str | None = None
+    must_change_password: bool = False
+
+
+class WrongCredentials(Unauthorized):
+    """Nobody has these credentials, or whoever has them may not sign in."""
+
+    def __init__(self) -> None:
+        super().__init__("The credentials are wrong.")
+
+
+class WrongClient(WrongCredentials):
+    """The same of a client id and its secret."""
+
+
+class SignIn:
+    """Gives tokens for credentials. For one event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        authority: TokenAuthority,
+        passwords: PasswordWork,
+        clock: Clock,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake` is called after tokens were revoked."""
+        self._database = database
+        self._authority = authority
+        self._passwords = passwords
+        self._clock = clock
+        self._wake = wake
+        self._throttle = SignInThrottle(clock)
+
+    async def by_password(self, username: str, password: str, address: str) -> Granted:
+        """Sign in a user. Raises WrongCredentials, TooManyRequests, or Unavailable."""
+        name = username.lower()
+        made_by(name, "user")
+        admission = self._throttle.admit(name, address)
+        _require_admitted(admission)
+        if admission.wait_seconds:
+            await asyncio.sleep(admission.wait_seconds)
+        account = await run_in_threadpool(self._read, user_named, name)
+        kept = None if account is None else account.kept_hash
+        right = await self._passwords.check_for(password, kept, known=admission.known)
+        if account is None or not right:
+            raise WrongCredentials
+        self._throttle.succeeded(name, address)
+        return await run_in_threadpool(self._begin_session, account)
+
+    async def by_secret(self, client_id: str, secret: str, address: str) -> Granted:
+        """Sign in an application, or a user by an access key.
+
+        A right secret is never refused: it is too long to be found by trying.
+        Raises WrongCredentials or TooManyRequests.
+        """
+        made_by(client_id, "app")
+        account = await run_in_threadpool(self._read, client_named, client_id)
+        if is_secret(secret, None if account is None else account.kept_hash) and account:
+            return await run_in_threadpool(self._begin_without_session, account)
+        _require_admitted(self._throttle.admit(_CLIENTS + client_id, address))
+        raise WrongClient
+
+    async def by_refresh_token(self, refresh_token: str) -> Granted:
+        """Go on with a session. Raises WrongCredentials."""
+        return await run_in_threadpool(self._refresh, refresh_token)
+
+    def sign_out(self, token: str) -> None:
+        """End the sign-in that an access token or a refresh token comes from, if it is one."""
+        found = self._session_of(token)
+        if found is None:
+            return
+        session_id, caller = found
+        made_by(caller.name, caller.type, caller.tenant_id)
+
+        def work(connection: Connection) -> None:
+            revoke_session(connection, session_id, self._clock)
+            record(connection, Action.SIGN_OUT, _token_of(caller))
+
+        self._database.write(work)
+        self._wake()
+
+    def _session_of(self, token: str) -> tuple[str, Caller] | None:
+        try:
+            presented = self._authority.verify(token)
+        except Unauthorized:
+            with self._database.read() as connection:
+                return session_of(connection, token)
+        return presented.signed_in.session_id, presented.caller
+
+    def _read(self, find: Callable[[Connection, str], Account | None], name: str) -> Account | None:
+        with self._database.read() as connection:
+            return find(connection, name)
+
+    def _begin_session(self, account: Account) -> Granted:
+        if account.must_change_password:
+            self._database.write(lambda connection: self._note(connection, account))
+            signed_in = SignedIn(new_id(), account.generation, must_change_password=True)
+            return self._granted(account, signed_in, None)
+
+        def work(connection: Connection) -> Begun:
+            self._note(connection, account)
+            return begin(connection, account, self._clock)
+
+        begun = self._database.write(work)
+        return self._granted(account, begun.signed_in, begun.refresh_token)
+
+    def _begin_without_session(self, account: Account) -> Granted:
+        self._database.write(lambda connection: self._note(connection, account))
+        return self._granted(account, SignedIn(new_id(), account.generation), None)
+
+    def _refresh(self, refresh_token: str) -> Granted:
+        def work(connection: Connection) -> tuple[Account, Begun] | None:
+            refreshed = refresh(connection, refresh_token, self._clock)
+            if refreshed is not None:
+                caller = refreshed[0].caller
+                made_by(caller.name, caller.type, caller.tenant_id)
+                record(connection, Action.SIGN_IN, _token_of(caller))
+            return refreshed
+
+        refreshed = self._database.write(work)
+        if refreshed is None:
+            self._wake()
+            raise WrongCredentials
+        account, begun = refreshed
+        return self._granted(account, begun.signed_in, begun.refresh_token)
+
+    def _note(self, connection: Connection, account: Account) -> None:
+        caller = account.caller
+        made_by(caller.name, caller.type, caller.tenant_id)
+        note_sign_in(connection, account, self._clock.now())
+        record(connection, Action.SIGN_IN, _token_of(caller))
+
+    def _granted(self, account: Account, signed_in: SignedIn, refresh_token: str | None) -> Granted:
+        token = self._authority.issue(account.caller, signed_in)
+        return Granted(token, refresh_token, signed_in.must_change_password)
+
+
+def _token_of(caller: Caller) -> Entity:
+    return Entity("token", caller.id, caller.name)
+
+
+def _require_admitted(admission: Admission) -> None:
+    if admission.refused_seconds > 0:
+        seconds = whole_seconds(admission.refused_seconds)
+        raise TooManyRequests(f"Too many wrong sign-ins. Try again in {seconds} seconds.", seconds)
