@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_identity"
-down_revision = "0002_access"
+revision = "0004_identity"
+down_revision = "0003_autoscaling"
 
 
 def upgrade() -> None:
