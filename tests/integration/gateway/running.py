@@ -140,9 +140,13 @@ class RunningGateway:
         headers: Mapping[str, str] | None = None,
         body: bytes | Iterable[bytes] | None = None,
         seconds: float = 20.0,
+        port: int | None = None,
     ) -> Answer:
-        """One request on a connection of its own; `path` goes out as it is."""
-        with self.connection(seconds) as connection:
+        """One request on a connection of its own; `path` goes out as it is.
+
+        It goes to the outer gateway unless another port is given.
+        """
+        with self.connection(seconds, port) as connection:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host or f"127.0.0.1:{self.port}")
             for key, value in (headers or {}).items():
@@ -164,9 +168,12 @@ class RunningGateway:
             )
 
     @contextlib.contextmanager
-    def connection(self, seconds: float = 20.0) -> Iterator[http.client.HTTPConnection]:
+    def connection(
+        self, seconds: float = 20.0, port: int | None = None
+    ) -> Iterator[http.client.HTTPConnection]:
         """A connection to the gateway."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        number = port or self.port
+        connection = http.client.HTTPConnection("127.0.0.1", number, timeout=seconds)
         try:
             yield connection
         finally:

@@ -7,40 +7,10 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
+from tests.integration.gateway.issuer import ISSUER, SIGNED_IN, Issuer, bearer, trust_in
 from tests.integration.gateway.replica import PIECE, Replica
 from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, route
-from windlass.gateway.gateway import Access, Callers, TokenTrust
-
-ISSUER = "https://windlass.test"
-SIGNED_IN = Callers(Access.AUTHENTICATED)
-
-
-class Issuer:
-    """Signs tokens with a key of its own."""
-
-    def __init__(self, key_id: str) -> None:
-        self._key_id = key_id
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    @property
-    def public_key(self) -> dict[str, Any]:
-        """As a JWK."""
-        described = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        return {**described, "kid": self._key_id, "alg": "RS256", "use": "sig"}
-
-    def token(self, **claims: Any) -> str:
-        """Valid, but for what `claims` say; a claim that is None is left out."""
-        all_claims = {"iss": ISSUER, "sub": "someone", "exp": time.time() + 600, **claims}
-        given = {key: value for key, value in all_claims.items() if value is not None}
-        return jwt.encode(given, self._key, "RS256", headers={"kid": self._key_id})
-
-
-def trust_in(*issuers: Issuer) -> TokenTrust:
-    """Trust in these keys."""
-    return TokenTrust(ISSUER, {"keys": [issuer.public_key for issuer in issuers]})
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +33,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterato
     yield running
     running.stop()
     replica.stop()
-
-
-def bearer(token: str) -> dict[str, str]:
-    """The header that carries a token."""
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize("body", [None, b"small", [b"chunked"], b"large" * 10_000])

@@ -66,7 +66,7 @@ class Discovery:
         self._resources: dict[str, dict[str, Resource]] = defaultdict(dict)
         self._subscribers: set[Subscriber] = set()
         self._waiters: dict[ResourceKey, set[asyncio.Future[None]]] = defaultdict(set)
-        self._rejected: set[ResourceKey] = set()
+        self._rejected: dict[ResourceKey, str] = {}
         self.rejections = 0
         self.last_rejection: str | None = None
 
@@ -86,7 +86,7 @@ class Discovery:
         key = ResourceKey(type_url, name)
         current = self._resources[type_url].get(name)
         if current is None or current.version != version or key in self._rejected:
-            self._rejected.discard(key)
+            self._rejected.pop(key, None)
             self._resources[type_url][name] = Resource(version, packed, after_routes)
             self._notify(key)
         return key
@@ -94,7 +94,7 @@ class Discovery:
     def withdraw(self, type_url: str, name: str) -> ResourceKey:
         """Remove a resource, if it is there."""
         key = ResourceKey(type_url, name)
-        self._rejected.discard(key)
+        self._rejected.pop(key, None)
         if self._resources[type_url].pop(name, None) is not None:
             self._notify(key)
         return key
@@ -117,6 +117,8 @@ class Discovery:
         """Wait for as long as it takes. Raises Rejected."""
         for key in keys:
             while not self.is_acknowledged(key):
+                if key in self._rejected:
+                    raise Rejected(key, self._rejected[key])
                 await self.changed(key)
 
     async def changed(self, key: ResourceKey) -> None:
@@ -140,12 +142,18 @@ class Discovery:
     def connect(self, subscriber: Subscriber) -> None:
         """From now on, what counts must have been acknowledged by this Envoy, too."""
         self._subscribers.add(subscriber)
+        self._rejected.clear()
 
     def disconnect(self, subscriber: Subscriber) -> None:
         """An Envoy is gone, and with it all that it had acknowledged."""
         self._subscribers.discard(subscriber)
         for key in list(self._waiters):
             self.look_again(key)
+
+    def acknowledged(self, key: ResourceKey) -> None:
+        """Wake those who wait for a resource that was just acknowledged."""
+        self._rejected.pop(key, None)
+        self.look_again(key)
 
     def look_again_at_all(self, type_url: str) -> None:
         """Wake those who wait for any resource of a type."""
@@ -161,7 +169,7 @@ class Discovery:
 
     def rejected(self, key: ResourceKey, reason: str) -> None:
         """Tell those who wait for this resource that Envoy refuses it."""
-        self._rejected.add(key)
+        self._rejected[key] = reason
         self.rejections += 1
         self.last_rejection = f"{key.name}: {reason}"
         for waiter in self._waiters.pop(key, ()):

@@ -110,7 +110,7 @@ class Subscription:
                 self._acknowledged.pop(key, None)
             elif self._wants(key):
                 self._acknowledged[key] = version
-            self._discovery.look_again(key)
+            self._discovery.acknowledged(key)
 
     def _forget(self, key: ResourceKey) -> None:
         self._subscribed[key.type_url].discard(key.name)
