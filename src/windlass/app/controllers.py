@@ -116,6 +116,7 @@ class Controllers:
             },
             self._clock,
         )
+        engine.keep_spares()
         engine.sweep(self._known_pods, epoch)
         self._give_routes(workloads, around)
         loop.resync()

@@ -35,10 +35,13 @@ from windlass.engines.local.preparation import Preparation
 from windlass.engines.local.users import OwnerUsers, can_change_users
 from windlass.kit.supervision import control
 from windlass.kit.supervision.observation import State, observe
+from windlass.kit.supervision.spares import Spares
 
 _REMOVED = ".removed-"
 _KILL_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+_SPARE_SUPERVISORS = 2
+_LONGEST_REPLICA_ID = 64
 
 
 class LocalEngine:
@@ -83,7 +86,13 @@ class LocalEngine:
         self._node = _node(devices, node_labels or {})
         self._observations = Observations()
         self._starting = threading.Lock()
+        longest_path = len(os.fsencode(self._replicas)) + _LONGEST_REPLICA_ID
+        self._spares = Spares(_SPARE_SUPERVISORS, longest_path)
         self._ports = Ports(self._known_ports())
+
+    def keep_spares(self) -> None:
+        """From now on, have supervisors ready before there are replicas for them."""
+        self._spares.keep()
 
     @property
     def trust_domain_note(self) -> str | None:
@@ -127,7 +136,7 @@ class LocalEngine:
             try:
                 port = self._ports.allocate(spec.replica_id)
                 supervised = self._preparation.prepare(spec, port)
-                control.launch(directory, supervised)
+                control.launch(directory, supervised, self._spares)
             except (OSError, ValueError, NoFreePort, ReplicaCannotStart) as error:
                 self._undo_start(spec.replica_id, directory)
                 if isinstance(error, ReplicaCannotStart):

@@ -2,6 +2,8 @@
 
 With `--lock DESCRIPTOR` it goes to the background and goes on holding the directory's lock, which
 it inherited as that descriptor; without, it takes the lock itself and stays in the foreground.
+`supervisor.py --spare DESCRIPTOR …` starts in the background without a directory, and waits to be
+told one on that socket; what follows makes room for what `ps` shows from then on.
 Exits 1 where the directory has a supervisor already, or was started once and is never restarted.
 """
 
@@ -11,21 +13,29 @@ import sys
 
 def main(arguments: list[str]) -> int:
     """Supervise; return the exit status."""
+    if arguments[0] == "--spare":
+        return _supervise_when_told(int(arguments[1]))
     path = os.path.abspath(arguments[0])
     inherited = int(arguments[2]) if len(arguments) == 3 else None
     if inherited is not None:
         _go_to_background(inherited)
-    # After the fork, so that the launcher waits for nothing but the interpreter's start. At the end
-    # of the path, so that nothing that lies beside the package hides the standard library.
-    sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
+    # After the fork, so that the launcher waits for nothing but the interpreter's start.
+    _find_package()
     from windlass.kit.supervision.program.directory import Directory
-    from windlass.kit.supervision.program.supervise import Supervisor
 
     directory = Directory(path)
     lock = inherited if inherited is not None else directory.take_lock()
     if lock is None:
         print(f"{path} has a supervisor already", file=sys.stderr)
         return 1
+    return _supervise(path, lock)
+
+
+def _supervise(path: str, lock: int) -> int:
+    from windlass.kit.supervision.program.directory import Directory
+    from windlass.kit.supervision.program.supervise import Supervisor
+
+    directory = Directory(path)
     supervisor = Supervisor(directory, lock)
     if directory.was_started() and not supervisor.restarts:
         print(f"{path} was started once, and is never restarted", file=sys.stderr)
@@ -34,8 +44,28 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _go_to_background(lock: int) -> None:
-    os.set_inheritable(lock, False)
+def _supervise_when_told(descriptor: int) -> int:
+    _go_to_background(descriptor)
+    _find_package()
+    # Loaded before it is needed: that is what a spare is for.
+    from windlass.kit.supervision.program import spare, supervise  # noqa: F401
+
+    told = spare.wait_for_directory(descriptor)
+    if told is None:
+        return 0
+    path, lock = told
+    spare.show_arguments([*sys.orig_argv[: -len(sys.argv)], __file__, path, "--lock", str(lock)])
+    return _supervise(path, lock)
+
+
+def _find_package() -> None:
+    """At the end of the path, so that nothing that lies beside the package hides the standard
+    library."""
+    sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
+
+
+def _go_to_background(descriptor: int) -> None:
+    os.set_inheritable(descriptor, False)
     if os.fork():
         os._exit(0)
     os.setsid()

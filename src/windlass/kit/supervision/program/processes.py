@@ -26,6 +26,15 @@ def is_alive(pid: int) -> bool:
     return fields is not None and fields[0] not in ("Z", "X")
 
 
+def argument_bounds() -> tuple[int, int] | None:
+    """Where in memory this process's own arguments begin and end; None where that is not told."""
+    fields = _stat(os.getpid())
+    if fields is None or len(fields) < 47:
+        return None
+    start, end = int(fields[45]), int(fields[46])
+    return (start, end) if 0 < start < end else None
+
+
 def all_pids() -> list[int]:
     """Every process there is."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]

@@ -1,6 +1,8 @@
 """When to probe next, and what the results make of readiness: the rules of Kubernetes."""
 
 _EAGER_PERIOD = 0.05
+_SHORTEST_LISTENING_PERIOD = 0.005
+_LISTENING_PART = 0.02
 
 
 class Thresholds:
@@ -18,6 +20,7 @@ class Thresholds:
         failure_threshold: int,
     ) -> None:
         self.ready = False
+        self._started = started
         self.due = started + initial_delay
         self._period = period
         self._success_threshold = success_threshold
@@ -42,6 +45,17 @@ class Thresholds:
         if self._failures >= self._failure_threshold:
             self.ready = False
         self._schedule(began)
+
+    def nobody_listens(self, now: float) -> None:
+        """What began then found nobody to ask, which costs so little that it is soon tried again.
+
+        Before the first success the next look comes after a fiftieth of the time that has passed,
+        so that readiness is seen nearly when it comes.
+        """
+        self.fail(now)
+        if not self._succeeded_once:
+            soon = max(_SHORTEST_LISTENING_PERIOD, (now - self._started) * _LISTENING_PART)
+            self.due = now + min(soon, _EAGER_PERIOD)
 
     def fail_at_once(self, began: float) -> None:
         """A probe that began then saw what no number of further probes would excuse."""

@@ -92,7 +92,7 @@ class ReadinessWatch:
             self._thresholds.fail_at_once(now)
         elif owner == listening.NOBODY and now >= self._thresholds.due:
             self.message = self._listener.nobody
-            self._thresholds.fail(now)
+            self._thresholds.nobody_listens(now)
         return owner == listening.OWN
 
     def _continue(self, now: float, event: bool) -> None:
