@@ -10,6 +10,7 @@ not need. A listener of its own for one route does the same, without having to f
 from typing import Any
 
 from windlass.gateway.names import (
+    ARRIVAL_HEADER,
     CALLERS_FILTER,
     GATE_CLUSTER,
     HOLD_FILTER,
@@ -20,7 +21,9 @@ from windlass.gateway.names import (
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
+    SLOT_FILTER,
     TOKEN_FILTER,
+    UNREACHED_HEADER,
 )
 
 OUTER = "gateway"
@@ -32,6 +35,8 @@ INNER_STREAM_BYTES = 1_048_576
 """How much of one request may be under way to an inner listener, where it shares a connection. That
 of a connection is unbounded, so that requests that wait never block others."""
 UNBOUNDED_WINDOW = 2**31 - 1
+LONGEST_ANSWER_SECONDS = 3600
+"""Envoy waits no longer for the word of an external processor."""
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _DISCOVERED: dict[str, Any] = {
@@ -131,7 +136,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     """
     manager = {
         **_connection_manager(name),
-        "http_filters": [_token(), _callers(), _hold(), _router()],
+        "http_filters": [_token(), _callers(), _hold(), _slot(), _router()],
         "http2_protocol_options": {
             **_HTTP2,
             "initial_stream_window_size": INNER_STREAM_BYTES,
@@ -139,6 +144,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
         },
         "early_header_mutation_extensions": _early({"append": _header(INNER_HEADER, "yes")}),
         "skip_xff_append": True,
+        "local_reply_config": _local_replies(at_inner=True),
         "request_timeout": f"{limit_seconds:.3f}s",
     }
     return {
@@ -170,7 +176,7 @@ def _connection_manager(name: str) -> dict[str, Any]:
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "server_header_transformation": "PASS_THROUGH",
-        "local_reply_config": _local_replies(),
+        "local_reply_config": _local_replies(at_inner=False),
     }
 
 
@@ -244,32 +250,66 @@ def _callers() -> dict[str, Any]:
 
 
 def _hold() -> dict[str, Any]:
-    longest = f"{LONGEST_SECONDS}s"
     return {
         "name": HOLD_FILTER,
         "typed_config": {
             "@type": f"{_EXTENSIONS}.filters.http.ext_authz.v3.ExtAuthz",
             "transport_api_version": "V3",
             "failure_mode_allow": False,
+            # What was wanted when the request came may be otherwise by now.
+            "clear_route_cache": True,
             "status_on_error": {"code": "ServiceUnavailable"},
             # The gate needs to know whose request it is, not what is in it.
             "allowed_headers": {"patterns": [{"exact": ":authority"}]},
-            "grpc_service": {
-                "envoy_grpc": {"cluster_name": GATE_CLUSTER},
-                "timeout": longest,
-                # Else each check would end with the longest back-off, and be asked again.
-                "initial_metadata": [
-                    {
-                        "key": "x-envoy-upstream-rq-per-try-timeout-ms",
-                        "value": str(LONGEST_SECONDS * 1000),
-                    }
-                ],
-                "retry_policy": {
-                    "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
-                    "num_retries": 100_000,
-                    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
-                },
+            "grpc_service": _patient_gate(),
+        },
+    }
+
+
+def _slot() -> dict[str, Any]:
+    """Asks for a slot where a route wants one. Its stream lives until the answer has ended, since
+    it asks to be told of trailers; and a gate that dies fails nothing that has its slot, since
+    without the metadata that a grant brings no route leads to a replica."""
+    return {
+        "name": SLOT_FILTER,
+        "typed_config": {
+            "@type": f"{_EXTENSIONS}.filters.http.ext_proc.v3.ExternalProcessor",
+            "failure_mode_allow": True,
+            "processing_mode": {
+                "request_header_mode": "SEND",
+                "response_header_mode": "SKIP",
+                "request_body_mode": "NONE",
+                "response_body_mode": "NONE",
+                "request_trailer_mode": "SKIP",
+                "response_trailer_mode": "SEND",
             },
+            "message_timeout": f"{LONGEST_ANSWER_SECONDS}s",
+            # The time that is left to the replica is told in a header of Envoy's.
+            "mutation_rules": {"allow_envoy": True},
+            "forward_rules": {"allowed_headers": {"patterns": [{"exact": ARRIVAL_HEADER}]}},
+            "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
+            "grpc_service": _patient_gate(),
+        },
+    }
+
+
+def _patient_gate() -> dict[str, Any]:
+    """The gate, which is asked again when it dies, for as long as it takes."""
+    longest = f"{LONGEST_SECONDS}s"
+    return {
+        "envoy_grpc": {"cluster_name": GATE_CLUSTER},
+        "timeout": longest,
+        # Else each question would end with the longest back-off, and be asked again.
+        "initial_metadata": [
+            {
+                "key": "x-envoy-upstream-rq-per-try-timeout-ms",
+                "value": str(LONGEST_SECONDS * 1000),
+            }
+        ],
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
+            "num_retries": 100_000,
+            "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
         },
     }
 
@@ -284,22 +324,28 @@ def _router() -> dict[str, Any]:
     }
 
 
-def _local_replies() -> dict[str, Any]:
+def _local_replies(at_inner: bool) -> dict[str, Any]:
     """Every answer of Envoy's own has the shape of the platform's errors; to gRPC clients, which
     are told by `grpc-status` and `grpc-message`, it is the message alone."""
+    no_answer = "The replica did not answer."
     mappers = [
         (_status_is(408), "The request was not answered within its time-out.", 504),
         (_status_is(504), "The request was not answered within its time-out.", None),
         (_flags("NR"), NOT_HERE, None),
-        (_flags("UH", "UF", "UC", "URX"), "The replica did not answer.", 503),
+        (_flags("UH", "UF", "UC", "URX"), no_answer, 503),
         (_status_is(400), "The request is not valid HTTP: %RESPONSE_CODE_DETAILS%", None),
         (_status_is(403), "The token's owner may not call this workload.", None),
     ]
+    # What sent a request to an inner listener takes this for a try that failed.
+    unreached = {"headers_to_add": [_header(UNREACHED_HEADER, "yes")]} if at_inner else {}
+    failed = _flags("UH", "UF")
     whatever = "%LOCAL_REPLY_BODY%"
     return {
         "mappers": [
+            {**_mapper(_both(_is_grpc(), failed), _text(no_answer), 503), **unreached},
             *(_mapper(_both(_is_grpc(), each[0]), _text(each[1]), each[2]) for each in mappers),
             _mapper(_is_grpc(), _text(whatever), None),
+            {**_mapper(failed, _error_shape(no_answer), 503), **unreached},
             *(_mapper(each[0], _error_shape(each[1]), each[2]) for each in mappers),
         ],
         "body_format": _error_shape(whatever),

@@ -15,6 +15,7 @@ ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"
 CALLERS_FILTER = "windlass.callers"
 HOLD_FILTER = "windlass.hold"
+SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"
 
 TOKEN_REQUIREMENT = "signed-in"
@@ -22,6 +23,16 @@ TOKEN_REQUIREMENT = "signed-in"
 
 CLAIMS = "claims"
 """Where the filter of tokens leaves a token's claims for the filter of callers."""
+
+ARRIVAL_HEADER = "x-windlass-arrival"
+"""On the way to an inner listener: when a request arrived, and on which connection."""
+
+UNREACHED_HEADER = "x-windlass-unreached"
+"""In an inner listener's answer, where no byte of the request reached the replica: it is tried
+again. It neither comes from replicas nor reaches clients."""
+
+SLOT = "replica"
+"""In a request's metadata, under the slot filter's name: the address it may go to."""
 
 SERVED = "served"
 """In a route's metadata: some workload is served here."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import WSMsgType, web
+from aiohttp.typedefs import Handler
 
 from windlass.gateway.gateway import Endpoint
 
@@ -30,6 +31,11 @@ class Replica:
         """Requests begun, by path."""
         self.marks: Counter[str] = Counter()
         """Requests begun, by their header `x-mark`."""
+        self.order: list[str] = []
+        """The headers `x-mark` of requests, in the order in which these began."""
+        self.in_flight = 0
+        self.peak = 0
+        """Most requests that were ever here at once."""
         self.abandoned = 0
         """Requests whose client left before the answer."""
         self._released = threading.Event()
@@ -69,7 +75,7 @@ class Replica:
         self._loop.close()
 
     async def _listen(self) -> web.AppRunner:
-        application = web.Application()
+        application = web.Application(middlewares=[self._count])
         handlers: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "/wait": self._wait,
             "/stream": self._stream,
@@ -87,10 +93,21 @@ class Replica:
         self.port = runner.addresses[0][1]
         return runner
 
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A request has ended, for this count, just before its answer's end is sent."""
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            return await handler(request)
+        finally:
+            self.in_flight -= 1
+
     def _begin(self, request: web.Request) -> None:
         self.seen[request.path] += 1
         if mark := request.headers.get("x-mark"):
             self.marks[mark] += 1
+            self.order.append(mark)
 
     async def _echo(self, request: web.Request) -> web.Response:
         self._begin(request)
@@ -121,7 +138,6 @@ class Replica:
         for _ in range(int(request.query["pieces"])):
             await response.write(PIECE)
             await asyncio.sleep(float(request.query["pause"]))
-        await response.write_eof()
         return response
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:

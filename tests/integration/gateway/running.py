@@ -66,8 +66,10 @@ def route(name: str, *endpoints: Endpoint, **fields: Any) -> Route:
 class RunningGateway:
     """A gate and an Envoy in a directory of their own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, workers: int = 2) -> None:
+        """Envoy has so many worker threads."""
         self.directory = directory
+        self._workers = workers
         self.port = free_port()
         self.internal_port = free_port()
         self.client = GateClient(directory)
@@ -93,7 +95,7 @@ class RunningGateway:
                 self.directory,
                 Address("127.0.0.1", self.port),
                 Address("127.0.0.1", self.internal_port),
-                concurrency=2,
+                concurrency=self._workers,
             )
         )
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gate.admin import EnvoyAdmin
+from windlass.gateway.gate.admission import Admission
 from windlass.gateway.gate.control import Control, methods, streams
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import Discovery
 from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.holds import Holds
+from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import Publisher
+from windlass.gateway.gate.recount import Recount
 from windlass.gateway.gate.server import control_server, envoy_server
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.traffic import Traffic
@@ -45,26 +48,30 @@ async def _serve(files: GatewayFiles) -> None:
     discovery = Discovery()
     store = Store(files.snapshot)
     publisher = Publisher(discovery, store, clock)
-    publisher.load()
     demand = Demand(clock)
-    holds = Holds(discovery, publisher.outlook, demand, clock)
     admin = EnvoyAdmin(Path(files.admin_socket.name))
-    drain = Drain(publisher, admin)
+    admission = Admission(publisher, discovery, demand, clock)
+    publisher.load(admission)
+    holds = Holds(discovery, publisher.outlook, demand, clock)
+    drain = Drain(publisher, admin, admission.in_use)
+    recount = Recount(admission, publisher, admin, clock)
     traffic = Traffic(publisher, admin, demand, clock)
     control = Control(discovery, publisher, holds, demand, drain, traffic, store)
+    processing = Processing(admission, clock)
     servers = [
-        envoy_server(Path(files.envoy_socket.name), discovery, holds),
+        envoy_server(Path(files.envoy_socket.name), discovery, holds, processing),
         control_server(Path(files.control_socket.name), methods(control), streams(control)),
     ]
     for server in servers:
         await server.start()
     for socket in (files.envoy_socket, files.control_socket):
         socket.chmod(0o600)
-    sweeping = asyncio.create_task(drain.sweep_forever())
+    tasks = [asyncio.create_task(each) for each in (drain.sweep_forever(), recount.run_forever())]
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await stopped.wait()
-    sweeping.cancel()
+    for task in tasks:
+        task.cancel()
     for server in servers:
         await server.stop(grace=None)
 

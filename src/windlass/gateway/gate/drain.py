@@ -1,11 +1,13 @@
 """Requests in flight, and replicas forgotten once theirs have ended."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
 from windlass.gateway.gate.publisher import Publisher, Superseded
+from windlass.gateway.gate.statistics import written
 from windlass.gateway.gate.store import Record
 from windlass.gateway.gate.ways import cluster_names
 from windlass.gateway.gateway import Endpoint, Route
@@ -18,9 +20,16 @@ SWEEP_SECONDS = 1.0
 class Drain:
     """Counts requests in flight."""
 
-    def __init__(self, publisher: Publisher, admin: EnvoyAdmin) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        admin: EnvoyAdmin,
+        slots_in_use: Callable[[str], Mapping[str, int]],
+    ) -> None:
+        """`slots_in_use` tells how many slots of a workload are held, by address."""
         self._publisher = publisher
         self._admin = admin
+        self._slots_in_use = slots_in_use
 
     async def in_flight(self, workload_id: str) -> Mapping[str, int]:
         """Requests in flight by replica id, of replicas listed or draining.
@@ -33,7 +42,7 @@ class Drain:
         settled = self._publisher.seconds_acknowledged(workload_id)
         if record.draining and settled is not None and settled < SETTLING_SECONDS:
             await asyncio.sleep(SETTLING_SECONDS - settled)
-        counts = await self._admin.in_flight()
+        counts = await self._count([record])
         return {
             each.replica_id: _in_flight(each, record.route, counts)
             for each in (*record.route.endpoints, *record.draining)
@@ -52,7 +61,7 @@ class Drain:
                 continue
 
     async def _sweep(self, records: list[Record]) -> None:
-        counts = await self._admin.in_flight()
+        counts = await self._count(records)
         for record in records:
             ended = {
                 each.replica_id
@@ -61,6 +70,19 @@ class Drain:
             }
             if ended or not record.draining:
                 await self._publisher.drained(record, frozenset(ended))
+
+    async def _count(self, records: Sequence[Record]) -> Mapping[str, Mapping[str, int]]:
+        """Requests in flight, by cluster and address: those that Envoy counts, or those that have a
+        slot, some of which may be on their way."""
+        slots = {
+            name: Counter({written(key): count for key, count in self._slots_in_use(name).items()})
+            for name in (record.route.workload_id for record in records)
+        }
+        counted = await self._admin.in_flight()
+        return {
+            **counted,
+            **{name: held | Counter(counted.get(name, {})) for name, held in slots.items()},
+        }
 
     def _may_forget(self, record: Record) -> bool:
         if not record.draining and not record.removed:
@@ -71,6 +93,6 @@ class Drain:
 
 def _in_flight(endpoint: Endpoint, route: Route, counts: Mapping[str, Mapping[str, int]]) -> int:
     """Requests on a replica, over all its ports."""
-    written = [str(address).replace(":", "_") for address in endpoint.addresses]
+    addresses = [written(str(address)) for address in endpoint.addresses]
     clusters = [counts.get(name, {}) for name in cluster_names(route)]
-    return sum(cluster.get(address, 0) for cluster in clusters for address in written)
+    return sum(cluster.get(address, 0) for cluster in clusters for address in addresses)

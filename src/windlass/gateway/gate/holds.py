@@ -55,6 +55,10 @@ class Outlook:
     has_endpoint: bool = False
     """Whether a replica is wanted in the route, though Envoy may not know it yet."""
     may_pass: bool = False
+    addresses: tuple[str, ...] = ()
+    """Where it may pass to."""
+    concurrency_limit: int = 0
+    """Most requests in flight to one of these; 0 is no limit."""
     limit_seconds: float = LONGEST_SECONDS
     """From a request's arrival to the first byte of its answer."""
     held_limit: int = HELD_AT_ONCE
@@ -99,7 +103,7 @@ class Holds:
         remaining = self._left(outlook, started)
         if outlook.may_pass:
             return remaining
-        self._admit(workload_id, outlook)
+        admit_to_wait(workload_id, outlook, self._demand)
         with self._demand.waiting(workload_id, without_endpoint=not outlook.has_endpoint):
             while not outlook.may_pass:
                 await self._wait(workload_id, outlook, remaining)
@@ -117,32 +121,6 @@ class Holds:
             raise Denied(Denial(504, "No replica became ready within the time-out."))
         return remaining
 
-    def _admit(self, workload_id: str, outlook: Outlook) -> None:
-        """Raises Denied where the request may not even wait."""
-        if outlook.hopeless_because is not None:
-            self._demand.refused(workload_id)
-            raise Denied(Denial(503, outlook.hopeless_because))
-        waiting = self._crowd(workload_id, outlook)
-        if waiting is None:
-            return
-        self._demand.refused(workload_id)
-        raise Denied(
-            Denial(
-                503,
-                f"No replica is ready, and {waiting}.",
-                retry_after_seconds=random.randint(*RETRY_AFTER_SECONDS),
-            )
-        )
-
-    def _crowd(self, workload_id: str, outlook: Outlook) -> str | None:
-        """Who waits, where no more may."""
-        held, in_all = self._demand.held(workload_id), self._demand.held_in_all
-        if held >= outlook.held_limit:
-            return f"{held} requests wait for one already"
-        if in_all >= HELD_IN_ALL:
-            return f"{in_all} requests wait already for one workload or another"
-        return None
-
     async def _wait(self, workload_id: str, outlook: Outlook, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -151,6 +129,39 @@ class Holds:
                 )
         except (TimeoutError, Rejected):
             return
+
+
+def admit_to_wait(workload_id: str, outlook: Outlook, demand: Demand) -> None:
+    """Raises Denied where a request may not even wait."""
+    if outlook.hopeless_because is not None:
+        demand.refused(workload_id)
+        raise Denied(Denial(503, outlook.hopeless_because))
+    waiting = _crowd(workload_id, outlook, demand)
+    if waiting is None:
+        return
+    demand.refused(workload_id)
+    raise Denied(
+        Denial(
+            503,
+            f"No replica is {'free' if outlook.has_endpoint else 'ready'}, and {waiting}.",
+            retry_after_seconds=retry_after_seconds(),
+        )
+    )
+
+
+def retry_after_seconds() -> int:
+    """When somebody who is sent away may try again."""
+    return random.randint(*RETRY_AFTER_SECONDS)
+
+
+def _crowd(workload_id: str, outlook: Outlook, demand: Demand) -> str | None:
+    """Who waits, where no more may."""
+    held, in_all = demand.held(workload_id), demand.held_in_all
+    if held >= outlook.held_limit:
+        return f"{held} requests wait for one already"
+    if in_all >= HELD_IN_ALL:
+        return f"{in_all} requests wait already for one workload or another"
+    return None
 
 
 def _arrival(request: external_auth_pb2.CheckRequest) -> float:

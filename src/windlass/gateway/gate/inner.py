@@ -4,6 +4,7 @@
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
+from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -31,6 +32,7 @@ from windlass.gateway.listener import (
 # Named inside the listener: reading it needs their descriptions loaded.
 _NAMED_INSIDE = (
     ext_authz_pb2.ExtAuthz,
+    ext_proc_pb2.ExternalProcessor,
     header_mutation_pb2.HeaderMutation,
     http_connection_manager_pb2.HttpConnectionManager,
     rbac_pb2.RBAC,

@@ -7,6 +7,7 @@ waits until Envoy has acknowledged the one before.
 import asyncio
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from windlass.gateway.gate import inner
 from windlass.gateway.gate.discovery import (
@@ -47,6 +48,16 @@ class Superseded(Exception):
     """A later change of the same workload took the place of this one."""
 
 
+class Limits(Protocol):
+    """Who lets requests to limited workloads in."""
+
+    def loaded(self, record: Record) -> None:
+        """A workload is known from before: requests may be in flight."""
+
+    def changed(self, before: Record, after: Record) -> None:
+        """A workload is wanted otherwise from now on."""
+
+
 @dataclass(slots=True)
 class _Workload:
     record: Record
@@ -57,8 +68,8 @@ class _Workload:
     clusters: frozenset[str] = frozenset()
     addresses: frozenset[Address] = frozenset()
     """Where Envoy listens for this workload alone."""
-    is_listed: bool = False
-    """Whether an endpoint that takes new requests is published."""
+    listed: frozenset[str] = frozenset()
+    """Serving addresses published as taking new requests."""
     step: "asyncio.Task[None] | None" = None
     """Brings `record` to Envoy; a later change cancels it."""
     saved: Record | None = None
@@ -75,13 +86,16 @@ class Publisher:
         self._store = store
         self._clock = clock
         self._workloads: dict[str, _Workload] = {}
+        self._limits: Limits | None = None
         self._owners: dict[str, str] = {}
 
-    def load(self) -> None:
-        """Publish what was last obeyed, all at once: Envoy may be serving it already.
+    def load(self, limits: Limits) -> None:
+        """Publish what was last obeyed, all at once: Envoy may be serving it already. From now on
+        `limits` is told of what changes.
 
         Needs a running event loop.
         """
+        self._limits = limits
         self._publish_inner(USUAL_LIMIT_SECONDS)
         for record in self._store.load_records():
             workload = _Workload(record, saved=record)
@@ -89,8 +103,9 @@ class Publisher:
             self._publish_endpoints(workload)
             if not record.removed:
                 self._publish_routes(workload)
-            if record.removed or record.draining:
-                # Known to be acknowledged before what drains is looked after.
+            limits.loaded(record)
+            if record.removed or record.draining or record.route.concurrency_limit:
+                # Known to be acknowledged before requests in flight are counted.
                 workload.step = asyncio.create_task(self._bring(workload))
 
     @property
@@ -118,11 +133,14 @@ class Publisher:
             return Outlook(denial=Denial(503, route.unavailable))
         has_endpoint = bool(route.endpoints)
         known = all(self._discovery.is_acknowledged(key) for key in endpoint_keys(route))
+        # What is wanted may not be published yet; or no longer wanted, and not yet withdrawn.
+        addresses = [address for address in _serving(route) if address in workload.listed]
         return Outlook(
             hopeless_because=None if has_endpoint else route.no_replica_because,
             has_endpoint=has_endpoint,
-            # What is wanted may not be published yet; or no longer wanted, and not yet withdrawn.
-            may_pass=has_endpoint and workload.is_listed and known,
+            may_pass=bool(addresses) and known,
+            addresses=tuple(addresses) if known else (),
+            concurrency_limit=route.concurrency_limit,
             limit_seconds=route.request_timeout_seconds,
             held_limit=route.held_limit,
             depends_on=endpoint_keys(route),
@@ -196,8 +214,10 @@ class Publisher:
     async def _change(self, workload: _Workload, record: Record) -> None:
         if workload.step is not None:
             workload.step.cancel()
-        workload.record = record
+        before, workload.record = workload.record, record
         workload.acknowledged_at = None
+        if self._limits is not None:
+            self._limits.changed(before, record)
         step = workload.step = asyncio.create_task(self._bring(workload))
         try:
             # A caller that gives up must not leave a change half made.
@@ -275,7 +295,7 @@ class Publisher:
     def _publish_endpoints(self, workload: _Workload) -> list[ResourceKey]:
         record = workload.record
         route = record.route
-        workload.is_listed = bool(route.endpoints)
+        workload.listed = frozenset(_serving(route))
         workload.clusters |= set(cluster_names(route))
         keys = [
             self._discovery.publish(CLUSTER, name, built) for name, built in clusters(route).items()
@@ -359,6 +379,11 @@ def _in_use(address: Address, reason: str) -> str:
 def endpoint_keys(route: Route) -> tuple[ResourceKey, ...]:
     """What Envoy must have acknowledged to know a workload's endpoints."""
     return tuple(ResourceKey(ENDPOINTS, name) for name in cluster_names(route))
+
+
+def _serving(route: Route) -> list[str]:
+    """Where replicas take requests that may be limited."""
+    return [str(endpoint.addresses[0]) for endpoint in route.endpoints]
 
 
 def _leaving(record: Record, route: Route) -> tuple[Endpoint, ...]:

@@ -8,10 +8,13 @@ described at envoyproxy.io/docs/envoy/v1.40.0/api-v3.
 from collections.abc import Sequence
 
 from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import health_check_pb2
+from envoy.config.core.v3 import base_pb2, health_check_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
+from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
+from envoy.extensions.load_balancing_policies.least_request.v3 import least_request_pb2
+from envoy.extensions.load_balancing_policies.override_host.v3 import override_host_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -28,6 +31,7 @@ from windlass.gateway.gate.packing import (
 from windlass.gateway.gate.ways import Way, cluster_name, cluster_names, ports, ways
 from windlass.gateway.gateway import Access, Address, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import (
+    ARRIVAL_HEADER,
     HOLD_FILTER,
     INNER_HEADER,
     INTERNAL_HEADER,
@@ -36,6 +40,9 @@ from windlass.gateway.names import (
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
+    SLOT,
+    SLOT_FILTER,
+    UNREACHED_HEADER,
     WORKLOAD,
 )
 
@@ -52,6 +59,10 @@ NOT_FOR_REPLICAS = (
 """The last is Envoy's own word for what `x-forwarded-for` says."""
 RETRIED = "connect-failure,refused-stream,reset-before-request"
 """Where no byte of the request reached a replica."""
+TRIES = 4
+SLOT_TRIES = 2
+"""Of a request that has a slot, on the same replica."""
+NO_SLOT = "No slot on a replica could be had."
 SMALL_BODY = "[0-9]{1,4}"
 """The length of a body that is there with its headers, or nearly: less than 10,000 bytes."""
 BODILESS = "GET|HEAD|DELETE|OPTIONS"
@@ -73,9 +84,9 @@ def cluster(name: str, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
         name=name,
         type=cluster_pb2.Cluster.EDS,
         connect_timeout=Duration(seconds=CONNECT_TIMEOUT_SECONDS),
-        lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
         track_cluster_stats=cluster_pb2.TrackClusterStats(per_endpoint_stats=True),
     )
+    built.load_balancing_policy.CopyFrom(_balancing())
     source = built.eds_cluster_config.eds_config
     source.resource_api_version = 2
     source.ads.SetInParent()
@@ -86,6 +97,24 @@ def cluster(name: str, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
     built.circuit_breakers.thresholds.append(no_limits())
     options = protocol_options(protocol, IDLE_CONNECTION_SECONDS)
     built.typed_extension_protocol_options[PROTOCOL_OPTIONS].CopyFrom(packed(options))
+    return built
+
+
+def _balancing() -> cluster_pb2.LoadBalancingPolicy:
+    """Where a request has a slot, there; else to the replica with fewer requests, of two."""
+    override = override_host_pb2.OverrideHost()
+    slot = override.override_host_sources.add().metadata
+    slot.key = SLOT_FILTER
+    slot.path.add(key=SLOT)
+    fewest = least_request_pb2.LeastRequest()
+    override.fallback_policy.policies.append(_policy("least_request", fewest))
+    return cluster_pb2.LoadBalancingPolicy(policies=[_policy("override_host", override)])
+
+
+def _policy(name: str, settings: Message) -> cluster_pb2.LoadBalancingPolicy.Policy:
+    built = cluster_pb2.LoadBalancingPolicy.Policy()
+    built.typed_extension_config.name = f"envoy.load_balancing_policies.{name}"
+    built.typed_extension_config.typed_config.CopyFrom(packed(settings))
     return built
 
 
@@ -166,11 +195,17 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
         built.max_direct_response_body_size_bytes.value = len(route.unavailable.encode()) + 1
         _answer(_add_route(host, []), 503, route.unavailable)
         return built
+    if is_limited(route, way):
+        _lead_to_slot(_add_route(host, [_present(INNER_HEADER)]), route, way)
     at_inner = _add_route(host, [_present(INNER_HEADER)])
-    _lead_to_replicas(at_inner, route, way)
+    if is_limited(route, way):
+        # Whoever has no slot gets here only when there is no gate to give one.
+        _answer(at_inner, 503, NO_SLOT)
+    else:
+        _lead_to_replicas(at_inner, route, way)
     for filter_name, configuration in _inner_filters(route, way).items():
         at_inner.typed_per_filter_config[filter_name].CopyFrom(packed(configuration))
-    if way.callers.access is Access.PUBLIC and not is_held(route):
+    if not _needs_inner(route, way):
         for condition in _complete_soon():
             _lead_to_replicas(_add_route(host, condition), route, way)
     _lead_to_inner(_add_route(host, []), route, way)
@@ -182,9 +217,19 @@ def is_held(route: Route) -> bool:
     return not route.endpoints and route.unavailable is None
 
 
+def is_limited(route: Route, way: Way) -> bool:
+    """Whether each request needs a slot: those to additional ports never do."""
+    return route.concurrency_limit > 0 and way.cluster == route.workload_id
+
+
 def limit_seconds(route: Route) -> float:
     """The time-out of a workload, bounded to what timers hold."""
     return min(route.request_timeout_seconds, LONGEST_SECONDS)
+
+
+def _needs_inner(route: Route, way: Way) -> bool:
+    """Whether no request may go straight to a replica."""
+    return way.callers.access is not Access.PUBLIC or is_held(route) or is_limited(route, way)
 
 
 def _add_route(
@@ -234,17 +279,46 @@ def _lead_to_replicas(built: route_components_pb2.Route, route: Route, way: Way)
     action.retry_policy.CopyFrom(_retries(limit))
 
 
+def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> None:
+    """For requests with a slot, which were on another route when they came."""
+    _lead_to_replicas(built, route, way)
+    slot = built.match.dynamic_metadata.add(filter=SLOT_FILTER)
+    slot.path.add(key=SLOT)
+    slot.value.present_match = True
+    built.request_headers_to_remove.append(ARRIVAL_HEADER)
+    built.response_headers_to_remove.append(UNREACHED_HEADER)
+    policy = built.route.retry_policy
+    policy.num_retries.value = SLOT_TRIES - 1
+    # It may go nowhere else; for a slot elsewhere the whole way is tried again.
+    del policy.retry_host_predicate[:]
+    policy.ClearField("host_selection_retry_max_attempts")
+
+
 def _lead_to_inner(built: route_components_pb2.Route, route: Route, way: Way) -> None:
     action = built.route
     action.cluster = inner_cluster_name(limit_seconds(route), way.protocol)
     action.timeout.SetInParent()
     action.idle_timeout.SetInParent()
     action.retry_policy.retry_on = RETRIED
+    if is_limited(route, way):
+        arrival = "%START_TIME(%s.%9f)% %CONNECTION_ID%"
+        built.request_headers_to_add.append(_header(ARRIVAL_HEADER, arrival))
+        built.response_headers_to_remove.append(UNREACHED_HEADER)
+        action.retry_policy.retry_on += ",retriable-headers"
+        action.retry_policy.retriable_headers.append(_present(UNREACHED_HEADER))
+        action.retry_policy.num_retries.value = TRIES - 1
+
+
+def _header(key: str, value: str) -> base_pb2.HeaderValueOption:
+    return base_pb2.HeaderValueOption(
+        header=base_pb2.HeaderValue(key=key, value=value),
+        append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
 
 
 def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
     policy = route_components_pb2.RetryPolicy(retry_on=RETRIED, host_selection_retry_max_attempts=5)
-    policy.num_retries.value = 3
+    policy.num_retries.value = TRIES - 1
     policy.per_try_timeout.FromMicroseconds(int(limit_seconds * 1e6))
     policy.retry_host_predicate.add(
         name="previous_hosts",
@@ -255,11 +329,16 @@ def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
 
 def _inner_filters(route: Route, way: Way) -> dict[str, Message]:
     hold = ext_authz_pb2.ExtAuthzPerRoute()
-    if is_held(route):
+    if is_held(route) and not is_limited(route, way):
         hold.check_settings.context_extensions[WORKLOAD] = route.workload_id
     else:
         hold.disabled = True
-    return {HOLD_FILTER: hold, **caller_filters(way.callers)}
+    slot = ext_proc_pb2.ExtProcPerRoute()
+    if is_limited(route, way):
+        slot.overrides.grpc_initial_metadata.add(key=WORKLOAD, value=route.workload_id)
+    else:
+        slot.disabled = True
+    return {HOLD_FILTER: hold, SLOT_FILTER: slot, **caller_filters(way.callers)}
 
 
 def _scope(name: str, key: str, configuration: str) -> scoped_route_pb2.ScopedRouteConfiguration:

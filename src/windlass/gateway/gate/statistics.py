@@ -67,14 +67,16 @@ def read_statistics(text: str) -> Mapping[str, ClusterStatistics]:
 
 
 def read_in_flight(text: str) -> Mapping[str, Mapping[str, int]]:
-    """Requests in flight by cluster and address, from Envoy's own text format.
-
-    It writes an address with `_` for every `:`.
-    """
+    """Requests in flight by cluster and address as `written`, from Envoy's own text format."""
     clusters: dict[str, dict[str, int]] = defaultdict(dict)
     for cluster, address, value in _GAUGE.findall(text):
         clusters[cluster][address] = int(value)
     return clusters
+
+
+def written(address: str) -> str:
+    """An address as it is in the names of Envoy's statistics."""
+    return address.replace(":", "_")
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,255 @@
+"""Requests to workloads that limit how many each replica has at once: when each may go, and where.
+
+When the gate is killed, requests in flight go on, and Envoy asks its successor for those that wait.
+The successor grants nothing at a replica until Envoy's own count shows that there is room.
+"""
+
+import asyncio
+import itertools
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from windlass.gateway.gate.demand import Demand
+from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
+from windlass.gateway.gate.holds import Denial, Denied, Outlook, admit_to_wait, retry_after_seconds
+from windlass.gateway.gate.slots import Slots, Ticket
+from windlass.gateway.gate.statistics import written
+from windlass.gateway.gate.store import Record
+from windlass.kit.clock import Clock
+
+LONGEST_WAIT_SECONDS = 3590.0
+"""Envoy waits for no answer longer than an hour."""
+REMEMBERED = 4096
+"""So many ended requests are remembered, for the case that they return from a dead replica."""
+
+
+class Workloads(Protocol):
+    """What is known of workloads."""
+
+    def outlook(self, workload_id: str) -> Outlook:
+        """How things stand for a workload's requests that wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a request arrived, and what tells it apart: both the same when it is asked for again."""
+
+    at: float
+    """Seconds since the epoch."""
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A slot: where the request may go, and how long it may wait for its answer there."""
+
+    address: str
+    remaining_seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """One request, from its arrival to its end."""
+
+    workload_id: str
+    arrival: Arrival
+    started: float
+    """Its arrival, by the monotonic clock."""
+    ticket: Ticket
+    decided: "asyncio.Future[Denial | None]"
+    """Done when it need not wait any more, with None where it has a slot."""
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    slots: Slots = field(default_factory=Slots)
+    visits: dict[Ticket, Visit] = field(default_factory=dict)
+    """Of those who wait."""
+    following: "asyncio.Task[None] | None" = None
+
+
+class Admission:
+    """The queues of all limited workloads. For one event loop."""
+
+    def __init__(
+        self, workloads: Workloads, discovery: Discovery, demand: Demand, clock: Clock
+    ) -> None:
+        self._workloads = workloads
+        self._discovery = discovery
+        self._demand = demand
+        self._clock = clock
+        self._queues: dict[str, _Queue] = {}
+        self._numbers = itertools.count()
+        self._ended: OrderedDict[str, frozenset[str]] = OrderedDict()
+
+    def enter(self, workload_id: str, arrival: Arrival) -> Visit:
+        """Take in a request. It may be decided at once; when it has ended it must `leave`."""
+        waited = max(0.0, self._clock.now() - arrival.at)
+        tried = self._ended.pop(arrival.identity, frozenset())
+        visit = Visit(
+            workload_id,
+            arrival,
+            self._clock.monotonic() - waited,
+            Ticket(arrival.at, next(self._numbers), tried),
+            asyncio.get_running_loop().create_future(),
+        )
+        queue = self._queues.setdefault(workload_id, _Queue())
+        queue.slots.join(visit.ticket)
+        queue.visits[visit.ticket] = visit
+        outlook = self._workloads.outlook(workload_id)
+        self._grant_free(queue, outlook)
+        if not visit.decided.done():
+            self._begin_to_wait(visit, queue, outlook)
+        return visit
+
+    async def decision(self, visit: Visit, ended: "asyncio.Future[Any]") -> Grant | Denial | None:
+        """Wait until a request may go or must not; None once it has `ended` before that."""
+        if not visit.decided.done():
+            await self._wait(visit, ended)
+        if visit.decided.done():
+            return visit.decided.result() or self._grant(visit)
+        if ended.done():
+            return None
+        if self._clock.monotonic() - visit.started >= LONGEST_WAIT_SECONDS:
+            return Denial(503, "The request has waited for an hour.", retry_after_seconds())
+        return Denial(504, "No replica was free within the time-out.")
+
+    def leave(self, visit: Visit) -> None:
+        """Give up a place in the queue, or a slot: the request has ended."""
+        queue = self._queues[visit.workload_id]
+        queue.visits.pop(visit.ticket, None)
+        queue.slots.leave(visit.ticket)
+        if visit.ticket.address is not None:
+            self._remember(visit.arrival.identity, visit.ticket)
+            self.look(visit.workload_id)
+        self._forget_if_unused(visit.workload_id)
+
+    def loaded(self, record: Record) -> None:
+        """A workload is known from before: what an earlier gate granted is not."""
+        if record.route.concurrency_limit:
+            self._expect_uncounted(record)
+
+    def changed(self, before: Record, after: Record) -> None:
+        """A workload is wanted otherwise from now on; where its limit is new, there are requests
+        that never asked for a slot."""
+        if after.route.concurrency_limit and not before.route.concurrency_limit:
+            self._expect_uncounted(before)
+        self.look(after.route.workload_id)
+
+    def uncounted(self) -> list[str]:
+        """Workloads of which requests may be in flight without a slot."""
+        return [key for key, queue in self._queues.items() if queue.slots.uncounted]
+
+    def count(self, workload_id: str, in_flight: Mapping[str, int], settled_before: float) -> None:
+        """Take in how many requests Envoy counts, by address as `written`; `Slots.count` says the
+        rest."""
+        queue = self._queues.get(workload_id)
+        if queue is None:
+            return
+        for address in queue.slots.uncounted:
+            queue.slots.count(address, in_flight.get(written(address), 0), settled_before)
+        self.look(workload_id)
+        self._forget_if_unused(workload_id)
+
+    def look(self, workload_id: str) -> None:
+        """Things stand otherwise: let those go who may, and deny those who must not wait."""
+        queue = self._queues.get(workload_id)
+        if queue is None:
+            return
+        outlook = self._workloads.outlook(workload_id)
+        denial = outlook.denial
+        if outlook.hopeless_because is not None:
+            denial = Denial(503, outlook.hopeless_because)
+        if denial is None:
+            self._grant_free(queue, outlook)
+            return
+        for visit in list(queue.visits.values()):
+            self._decide(queue, visit, denial)
+
+    def in_use(self, workload_id: str) -> Mapping[str, int]:
+        """How many slots are held, by address."""
+        queue = self._queues.get(workload_id)
+        return {} if queue is None else queue.slots.in_use()
+
+    def _expect_uncounted(self, record: Record) -> None:
+        endpoints = (*record.route.endpoints, *record.draining)
+        queue = self._queues.setdefault(record.route.workload_id, _Queue())
+        queue.slots.distrust(str(endpoint.addresses[0]) for endpoint in endpoints)
+
+    def _grant_free(self, queue: _Queue, outlook: Outlook) -> None:
+        queue.slots.limit = outlook.concurrency_limit
+        queue.slots.offer(outlook.addresses)
+        for ticket in queue.slots.grant(self._clock.monotonic()):
+            self._decide(queue, queue.visits[ticket], None)
+
+    def _begin_to_wait(self, visit: Visit, queue: _Queue, outlook: Outlook) -> None:
+        if outlook.denial is not None:
+            self._decide(queue, visit, outlook.denial)
+            return
+        try:
+            admit_to_wait(visit.workload_id, outlook, self._demand)
+        except Denied as denied:
+            self._decide(queue, visit, denied.denial)
+            return
+        if queue.following is None:
+            queue.following = asyncio.create_task(self._follow(visit.workload_id, queue))
+
+    async def _wait(self, visit: Visit, ended: "asyncio.Future[Any]") -> None:
+        has_endpoint = self._workloads.outlook(visit.workload_id).has_endpoint
+        waited = self._clock.monotonic() - visit.started
+        seconds = max(0.0, min(self._remaining_seconds(visit), LONGEST_WAIT_SECONDS - waited))
+        with (
+            suppress(_NotSentOn),
+            self._demand.waiting(visit.workload_id, without_endpoint=not has_endpoint),
+        ):
+            await asyncio.wait(
+                {visit.decided, ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if visit.ticket.address is None:
+                raise _NotSentOn
+
+    async def _follow(self, workload_id: str, queue: _Queue) -> None:
+        """Look again whenever Envoy acknowledges something, for as long as a request waits."""
+        while queue.visits:
+            with suppress(Rejected):
+                depends_on = self._workloads.outlook(workload_id).depends_on
+                await self._discovery.any_changed(
+                    {ResourceKey(ENDPOINTS, workload_id), *depends_on}
+                )
+            self.look(workload_id)
+        queue.following = None
+        self._forget_if_unused(workload_id)
+
+    def _decide(self, queue: _Queue, visit: Visit, denial: Denial | None) -> None:
+        del queue.visits[visit.ticket]
+        if denial is not None:
+            queue.slots.leave(visit.ticket)
+        if not visit.decided.done():
+            visit.decided.set_result(denial)
+
+    def _grant(self, visit: Visit) -> Grant:
+        assert visit.ticket.address is not None
+        return Grant(visit.ticket.address, self._remaining_seconds(visit))
+
+    def _remaining_seconds(self, visit: Visit) -> float:
+        limit = self._workloads.outlook(visit.workload_id).limit_seconds
+        return limit - (self._clock.monotonic() - visit.started)
+
+    def _remember(self, identity: str, ticket: Ticket) -> None:
+        assert ticket.address is not None
+        self._ended[identity] = ticket.tried | {ticket.address}
+        if len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+    def _forget_if_unused(self, workload_id: str) -> None:
+        """A limited workload's queue goes when it is idle: nothing is known in it."""
+        queue = self._queues.get(workload_id)
+        if queue is not None and queue.slots.is_unused and queue.following is None:
+            del self._queues[workload_id]
+
+
+class _NotSentOn(Exception):
+    """A request that waited was denied, or its client left."""

@@ -1,0 +1,47 @@
+"""Requests that are in flight without a slot, where each should have one: counted until none is."""
+
+import asyncio
+
+from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
+from windlass.gateway.gate.admission import Admission
+from windlass.gateway.gate.drain import SETTLING_SECONDS
+from windlass.gateway.gate.publisher import Publisher
+from windlass.kit.clock import Clock
+
+EVERY_SECONDS = 0.05
+GRANT_SETTLES_SECONDS = 1.0
+"""Ample for a request that was granted a slot to be among those that Envoy counts."""
+
+
+class Recount:
+    """Asks Envoy while it matters."""
+
+    def __init__(
+        self, admission: Admission, publisher: Publisher, admin: EnvoyAdmin, clock: Clock
+    ) -> None:
+        self._admission = admission
+        self._publisher = publisher
+        self._admin = admin
+        self._clock = clock
+
+    async def run_forever(self) -> None:
+        """Count, again and again, wherever there may be requests without a slot."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            workload_ids = [each for each in self._admission.uncounted() if self._is_settled(each)]
+            if not workload_ids:
+                continue
+            began = self._clock.monotonic()
+            try:
+                counts = await self._admin.in_flight()
+            except EnvoyUnreachable:
+                continue
+            for workload_id in workload_ids:
+                self._admission.count(
+                    workload_id, counts.get(workload_id, {}), began - GRANT_SETTLES_SECONDS
+                )
+
+    def _is_settled(self, workload_id: str) -> bool:
+        """Whether no request can be on its way any more by what was wanted before."""
+        seconds = self._publisher.seconds_acknowledged(workload_id)
+        return seconds is not None and seconds >= SETTLING_SECONDS
