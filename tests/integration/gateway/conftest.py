@@ -28,6 +28,14 @@ def own_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def wide_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """As `gateway`, with an Envoy of four workers."""
+    running = RunningGateway(tmp_path_factory.mktemp("wide"), workers=4).start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def name() -> str:
     """A workload name that no other test uses."""

@@ -118,9 +118,7 @@ def test_a_replica_that_did_not_let_one_in_is_tried_again_only_where_there_is_no
     slots.leave(third)
     slots.join(Ticket(3.0, 3, frozenset([ONE])))
     slots.join(Ticket(4.0, 4))
-    assert _granted(slots) == [(4, ONE)], (
-        "the later one need not wait for the earlier one's replica"
-    )
+    assert _granted(slots) == [(4, ONE)], "it need not wait for the other's replica"
     slots.offer([ONE])
     slots.limit = 2
     assert _granted(slots) == [(3, ONE)]
@@ -145,7 +143,9 @@ def test_nothing_is_granted_where_requests_may_be_without_a_slot_until_they_are_
 
 def test_never_more_than_the_limit_whatever_happens() -> None:
     chance = random.Random(7)
-    slots, tickets, held = _slots(2, ONE), [], []
+    slots = _slots(2, ONE)
+    tickets: list[Ticket] = []
+    held: list[Ticket] = []
     for number in range(20_000):
         what = chance.randrange(5)
         if what == 0:
