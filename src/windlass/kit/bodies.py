@@ -98,7 +98,7 @@ def _blank(body: Any, location: Sequence[str | int]) -> None:
     *parents, last = location
     for key in parents:
         body = body[key]
-    if last in body or isinstance(last, int):
+    if isinstance(last, int) or last in body:
         body[last] = None
 
 

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 from windlass.kit.errors import BadRequest, FieldError, invalid_fields
 
 DEEPEST_NESTING = 64
+MOST_ENTRIES = 5000
+"""More than any list that is meant has: what is wrong with each would take seconds to say."""
 
 
 def read_json_object(raw: bytes, content_type: str | None = None) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def _whole(digits: str) -> int:
 
 
 def _unstorable(body: Any) -> Iterator[FieldError]:
-    """What is nested too deeply, and text with NUL or half a surrogate pair."""
+    """What is nested too deeply or too long, and text with NUL or half a surrogate pair."""
     pending: list[tuple[str, Any, int]] = [("", body, 0)]
     while pending:
         path, value, depth = pending.pop()
@@ -140,6 +142,11 @@ def _unstorable(body: Any) -> Iterator[FieldError]:
                     continue
                 pending.append((join_path(path, key), member, depth + 1))
         elif isinstance(value, list):
+            if len(value) > MOST_ENTRIES:
+                yield FieldError(
+                    path, f"must have at most {MOST_ENTRIES} entries, not {len(value)}"
+                )
+                continue
             pending.extend(
                 (join_path(path, index), member, depth + 1) for index, member in enumerate(value)
             )

@@ -140,3 +140,8 @@ def test_an_answer_leaves_out_what_is_not_there() -> None:
     )
     assert "deletedAt" not in answer.body()
     assert answer.body()["requestedName"] == "digits"
+
+
+def test_a_command_line_too_long_to_be_split_quickly_is_refused() -> None:
+    assert read(body(args="x" * 65_536)).spec is not None
+    assert problems(body(args="x" * 65_537)) == {"spec.args"}

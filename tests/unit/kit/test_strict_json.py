@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from windlass.kit.errors import BadRequest
-from windlass.kit.strict_json import read_json_object
+from windlass.kit.strict_json import MOST_ENTRIES, read_json_object
 
 
 def refusal(raw: bytes, content_type: str | None = "application/json") -> str:
@@ -105,3 +105,12 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
 )
 def test_reads_what_the_standard_library_writes(body: dict[str, object]) -> None:
     assert read_json_object(json.dumps(body).encode()) == body
+
+
+def test_a_list_longer_than_any_sound_one_is_refused_where_it_is() -> None:
+    body = {"a": {"b": [{}] * (MOST_ENTRIES + 1), "c": [0] * MOST_ENTRIES}}
+    with pytest.raises(
+        BadRequest, match=rf"a\.b: must have at most {MOST_ENTRIES} entries"
+    ) as told:
+        read_json_object(json.dumps(body).encode())
+    assert told.value.details is None

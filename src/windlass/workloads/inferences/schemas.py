@@ -15,7 +15,7 @@ from windlass.workloads.spec.metadata import Annotation, Label
 from windlass.workloads.spec.model import SpecModel
 from windlass.workloads.spec.placement import NodeAffinity, PodAffinity, Toleration
 from windlass.workloads.spec.priority import Preemptibility
-from windlass.workloads.spec.scalars import NonEmpty, Uuid
+from windlass.workloads.spec.scalars import CommandLine, NonEmpty, Uuid
 from windlass.workloads.spec.security import Security
 from windlass.workloads.spec.storage import Storage
 
@@ -45,9 +45,9 @@ class InferenceSpec(SpecModel):
     """The image; `host/…` names a command of the catalogue of this machine. Mandatory."""
     image_pull_policy: ImagePullPolicy | None = None
     image_pull_secrets: list[ImagePullSecret | None] | None = None
-    command: NonEmpty | None = None
+    command: CommandLine | None = None
     """Replaces the image's; split into words as a shell does; only `$(NAME)` is expanded."""
-    args: NonEmpty | None = None
+    args: CommandLine | None = None
     """Replaces the image's; split like `command`."""
     working_dir: NonEmpty | None = None
     """Where the command starts."""

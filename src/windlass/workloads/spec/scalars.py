@@ -48,6 +48,8 @@ def _hostname(value: str) -> str:
 _HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+CommandLine = Annotated[str, Field(min_length=1, max_length=65536)]
+"""Splitting one into words takes a time that grows with the square of its length."""
 UpTo63 = Annotated[str, Field(min_length=1, max_length=63)]
 UnsignedInt32 = Annotated[int, Field(ge=0, le=2**31 - 1)]
 PositiveInt32 = Annotated[int, Field(ge=1, le=2**31 - 1)]
