@@ -48,7 +48,7 @@ _GATE_SECONDS = 1.0
 def create_api(context: Context, database: Database) -> FastAPI:
     """The application of one process."""
     clock = SystemClock()
-    permissions = Permissions(database, clock)
+    permissions = Permissions(database)
     engine = context.engine()
     authority = context.authority(database)
     authenticated = Authentication(authority, database, permissions)

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select
 from windlass.identity.roles import SYSTEM_ADMINISTRATOR
 from windlass.identity.tables import access_rule, access_version
 from windlass.identity.tokens import Caller
-from windlass.kit.database import run_after_commit
 from windlass.kit.errors import Conflict
 
 USER = "user"
@@ -149,23 +148,8 @@ def rules_in_force(connection: Connection, *conditions: ColumnElement[bool]) -> 
 
 
 def access_changed(connection: Connection) -> None:
-    """Have every process forget what callers may do, once this transaction is committed."""
+    """Have every process read anew what callers may do, once this transaction is committed."""
     connection.execute(update(access_version).values(version=access_version.c.version + 1))
-    run_after_commit(connection, changes_here.increase)
-
-
-class _Changes:
-    """Counts the changes that this process has made itself."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def increase(self) -> None:
-        # Of two that happen at once, one may be lost: the number still is another than before.
-        self.count += 1
-
-
-changes_here = _Changes()
 
 
 def _keep_an_administrator(

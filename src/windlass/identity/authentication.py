@@ -49,7 +49,7 @@ class Authentication:
     def _check(self, presented: Presented, request: Request, with_temporary_password: bool) -> None:
         caller = presented.caller
         made_by(caller.name, caller.type, caller.tenant_id)
-        self._revocations.require_valid(presented)
+        self._permissions.saw_version(self._revocations.require_valid(presented))
         if presented.signed_in.must_change_password and not with_temporary_password:
             raise Forbidden(
                 "The password is a temporary one. Choose your own with POST /api/v1/me/password, "

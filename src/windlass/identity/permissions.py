@@ -10,18 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from sqlalchemy import select
-
 from windlass.audit.origin import was_refused
-from windlass.identity.access_rules import changes_here, rules_of
+from windlass.identity.access_rules import rules_of
 from windlass.identity.roles import Action, Permission, ResourceType, resource_kinds, roles
-from windlass.identity.tables import access_version
 from windlass.identity.tokens import Caller
-from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import ApiError, Forbidden
 
-_TRUSTED_SECONDS = 0.25
 _MOST_CACHED = 4096
 
 
@@ -82,17 +77,22 @@ class Grants:
 class Permissions:
     """Answers what callers may do. Thread-safe.
 
-    What a caller may do is read once and kept until access rules change: at once for changes made
-    through this process, after at most a quarter of a second for those made through another.
+    What a caller may do is read once and kept until access rules change. Every request says first
+    which version of the rules it found, in the statement that checks its token: so a change counts
+    for all requests that begin after it, whichever process made it.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
         self._lock = threading.Lock()
-        self._cache: OrderedDict[object, tuple[Grants, tuple[int, int]]] = OrderedDict()
-        self._seen_version = -1
-        self._seen_until = float("-inf")
+        self._cache: OrderedDict[object, tuple[Grants, int]] = OrderedDict()
+        self._version = 0
+
+    def saw_version(self, version: int) -> None:
+        """Say that the rules are at this version, or a newer one."""
+        if version > self._version:
+            with self._lock:
+                self._version = max(self._version, version)
 
     def require(
         self,
@@ -116,10 +116,11 @@ class Permissions:
     def of(self, caller: Caller) -> Grants:
         """All that the caller may do."""
         key = (caller.type, caller.name, caller.groups)
-        version = self._version()
         cached = self._cache.get(key)
-        if cached is not None and cached[1] == version:
+        if cached is not None and cached[1] == self._version:
             return cached[0]
+        # From before the rules are read: what changes meanwhile has another.
+        version = self._version
         with self._database.read() as connection:
             grants = grants_of(rules_of(connection, caller), caller)
         with self._lock:
@@ -127,16 +128,6 @@ class Permissions:
             if len(self._cache) > _MOST_CACHED:
                 self._cache.popitem(last=False)
         return grants
-
-    def _version(self) -> tuple[int, int]:
-        """What changes with every change of access rules."""
-        changed_here = changes_here.count
-        now = self._clock.monotonic()
-        if now >= self._seen_until:
-            with self._database.read() as connection:
-                self._seen_version = connection.execute(_VERSION).scalar_one_or_none() or 0
-            self._seen_until = now + _TRUSTED_SECONDS
-        return self._seen_version, changed_here
 
 
 def refuse(
@@ -182,9 +173,6 @@ def grants_of(rules: Iterable[tuple[int, str]], caller: Caller) -> Grants:
         Scopes(everywhere, above),
         {role_id: frozenset(paths) for role_id, paths in assignable.items()},
     )
-
-
-_VERSION = select(access_version.c.version)
 
 
 def covers(outer: str, inner: str) -> bool:

@@ -8,11 +8,11 @@ lives, so that there are few.
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, exists, insert, select, update
 
 from windlass.control.changes import record_change
 from windlass.identity.signing_keys import GRACE_SECONDS, LIFETIME_SECONDS
-from windlass.identity.tables import access_key, revoked_token, session, user
+from windlass.identity.tables import access_key, access_version, revoked_token, session, user
 from windlass.identity.tokens import Presented
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
@@ -23,9 +23,11 @@ TOKEN_TRUST = "token_trust"
 """The kind of change that tells the controllers to tell the gateway."""
 _ALL = "all"
 
-_FIND = select(revoked_token.c.id).where(
-    revoked_token.c.id.in_([bindparam("session_id"), bindparam("generation")])
+_FIND = select(
+    select(access_version.c.version).scalar_subquery(),
+    exists().where(revoked_token.c.id.in_([bindparam("session_id"), bindparam("generation")])),
 )
+"""One statement, since every request makes it."""
 
 
 class Revocations:
@@ -34,14 +36,18 @@ class Revocations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def require_valid(self, presented: Presented) -> None:
-        """Raises Unauthorized."""
+    def require_valid(self, presented: Presented) -> int:
+        """The version of the access rules, which is to be known before they are asked.
+
+        Raises Unauthorized.
+        """
         signed_in = presented.signed_in
         values = {"session_id": signed_in.session_id, "generation": signed_in.generation}
         with self._database.read() as connection:
-            found = connection.execute(_FIND, values).first()
-        if found is not None:
+            version, is_revoked = connection.execute(_FIND, values).one()
+        if is_revoked:
             raise Unauthorized("The token has been revoked. Sign in again.")
+        return int(version)
 
 
 def revoke_generation(connection: Connection, table: Table, row_id: str, clock: Clock) -> None:

@@ -38,7 +38,6 @@ metadata = MetaData(
 )
 """Every subject's tables are in it."""
 
-_AFTER_COMMIT = "windlass_after_commit"
 _BUSY_TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40}
@@ -105,12 +104,7 @@ class Database:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._engine.begin() as connection:
-                    connection.info.pop(_AFTER_COMMIT, None)
-                    answer = work(connection)
-                    afterwards = connection.info.pop(_AFTER_COMMIT, ())
-                for act in afterwards:
-                    act()
-                return answer
+                    return work(connection)
             except DBAPIError as error:
                 sqlstate = getattr(error.orig, "sqlstate", None)
                 if sqlstate not in _RETRYABLE_SQLSTATES or attempt == _ATTEMPTS:
@@ -122,14 +116,6 @@ class Database:
         engine = create_engine(url, connect_args=arguments, **_POOL, **options)
         event.listen(engine, "connect", _configure_sqlite)
         return engine
-
-
-def run_after_commit(connection: Connection, act: Callable[[], None]) -> None:
-    """Have `act` run once this connection's write is committed, before `Database.write` returns.
-
-    Never where it is rolled back. `act` must be quick and must not fail.
-    """
-    connection.info.setdefault(_AFTER_COMMIT, []).append(act)
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -106,10 +106,10 @@ def test_says_everything_that_is_wrong_at_once() -> None:
 
 def test_a_body_with_very_many_errors_gets_a_short_answer() -> None:
     with pytest.raises(BadRequest) as refused:
-        read(body(environmentVariables=[{"name": 1}] * 10_000))
+        read(body(environmentVariables=[{"name": 1}] * 5_000))
     details = refused.value.details or ""
     assert len(details.splitlines()) == 101
-    assert details.endswith("and 19899 more")
+    assert details.endswith("and 9899 more")
 
 
 def test_a_wrong_value_is_not_also_called_missing() -> None:
@@ -144,4 +144,4 @@ def test_an_answer_leaves_out_what_is_not_there() -> None:
 
 def test_a_command_line_too_long_to_be_split_quickly_is_refused() -> None:
     assert read(body(args="x" * 65_536)).spec is not None
-    assert problems(body(args="x" * 65_537)) == {"spec.args"}
+    assert set(problems(body(args="x" * 65_537))) == {"spec.args"}
