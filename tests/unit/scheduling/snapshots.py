@@ -138,16 +138,6 @@ def busy() -> st.SearchStrategy[Snapshot]:
     return st.integers(0, 2**32).map(lambda seed: Maker(Random(seed)).busy())
 
 
-def without_limits(snapshot: Snapshot) -> Snapshot:
-    """The snapshot with no limit on any queue."""
-    return replace(
-        snapshot,
-        queues=tuple(
-            replace(queue, gpu=replace(queue.gpu, limit=None)) for queue in snapshot.queues
-        ),
-    )
-
-
 def carried_out(snapshot: Snapshot, decided: Plan) -> Snapshot:
     """The snapshot after the plan."""
     places = places_after(snapshot, decided)
