@@ -1,5 +1,6 @@
 """What would happen if the snapshot were different: nothing is changed, only planned."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from windlass.scheduling.decisions import Plan
@@ -66,6 +67,30 @@ def apply(snapshot: Snapshot, changes: Changes) -> Snapshot:
             for workload_id, workload in workloads.items()
             if workload_id not in changes.remove_workloads
         ),
+    )
+
+
+def merged(parts: Iterable[Changes]) -> Changes:
+    """One change that does what these do one after the other; none of them removes anything that
+    an earlier one adds."""
+    workloads: dict[str, Workload] = {}
+    queues: dict[tuple[str, str], Queue] = {}
+    nodes: dict[str, Node] = {}
+    removed = Changes()
+    for part in parts:
+        workloads.update((workload.id, workload) for workload in part.add_workloads)
+        queues.update(((queue.pool, queue.id), queue) for queue in part.add_queues)
+        nodes.update((node.name, node) for node in part.add_nodes)
+        removed = Changes(
+            remove_workloads=removed.remove_workloads | part.remove_workloads,
+            remove_queues=removed.remove_queues | part.remove_queues,
+            remove_nodes=removed.remove_nodes | part.remove_nodes,
+        )
+    return replace(
+        removed,
+        add_workloads=tuple(workloads.values()),
+        add_queues=tuple(queues.values()),
+        add_nodes=tuple(nodes.values()),
     )
 
 

@@ -16,8 +16,7 @@ from tests.unit.scheduling.snapshots import (
     shuffled,
     without_need,
 )
-from windlass.scheduling import Snapshot, carried_out, plan, remedies
-from windlass.scheduling.what_if import apply, served
+from windlass.scheduling import Snapshot, carried_out, plan
 
 EXAMPLES = settings(
     max_examples=150,
@@ -87,16 +86,6 @@ def test_a_plan_carried_out_and_planned_again_is_empty(snapshot: Snapshot) -> No
 @given(busy(), st.lists(st.integers(0, 100), min_size=3, max_size=7))
 def test_the_order_of_the_snapshot_does_not_matter(snapshot: Snapshot, order: list[int]) -> None:
     assert plan(shuffled(snapshot, order)) == plan(snapshot)
-
-
-@EXAMPLES
-@given(busy())
-def test_every_remedy_makes_the_workload_run(snapshot: Snapshot) -> None:
-    decided = plan(snapshot)
-    for pending in decided.pending[:3]:
-        for remedy in remedies(snapshot, pending.workload_id, decided):
-            changed = apply(snapshot, remedy.changes)
-            assert pending.workload_id in served(changed, plan(changed)), remedy
 
 
 @pytest.mark.long

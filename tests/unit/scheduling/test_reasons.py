@@ -1,26 +1,18 @@
 """Why something waits, for whom, and what would help."""
 
-import pytest
-
-from tests.unit.scheduling.building import GIB, node, queue, running, workload
+from tests.unit.scheduling.building import node, queue, running, workload
 from windlass.scheduling import (
     WHOLE_DEVICE,
     Changes,
     ReasonCode,
-    RemedyKind,
     Request,
     Resource,
     Snapshot,
     plan,
-    remedies,
     what_if,
 )
 
 GPU = WHOLE_DEVICE
-
-
-def kinds(snapshot: Snapshot, workload_id: str) -> dict[RemedyKind, str]:
-    return {remedy.kind: remedy.message for remedy in remedies(snapshot, workload_id)}
 
 
 def test_over_the_limit_of_the_project_then_of_the_department() -> None:
@@ -41,7 +33,7 @@ def test_over_the_limit_of_the_project_then_of_the_department() -> None:
     assert reason.queue_id == "d"
 
 
-def test_non_preemptible_over_quota_names_the_holders_and_can_be_preemptible_instead() -> None:
+def test_non_preemptible_over_quota_names_the_holders() -> None:
     queues = (queue("p", 2),)
     holds = running("holds", ("n", 0), ("n", 1), queue="p")
     wants = workload("wants", Request(devices=1), queue="p")
@@ -49,11 +41,6 @@ def test_non_preemptible_over_quota_names_the_holders_and_can_be_preemptible_ins
     reason = plan(snapshot).pending[0].reasons[0]
     assert reason.code is ReasonCode.NON_PREEMPTIBLE_OVER_QUOTA
     assert reason.waits_for == ("holds",)
-    found = kinds(snapshot, "wants")
-    assert RemedyKind.PREEMPTIBLE in found
-    assert found[RemedyKind.RAISE_QUOTA] == (
-        "It would run now with a higher quota: of queue p to 3 GPUs."
-    )
 
 
 def test_a_project_without_a_share_of_the_pool_is_told_so() -> None:
@@ -70,47 +57,6 @@ def test_what_has_no_room_waits_for_the_fewest_that_would_have_to_end() -> None:
     reason = plan(Snapshot(nodes, (one, two, wants))).pending[0].reasons[0]
     assert reason.code is ReasonCode.NO_ROOM
     assert reason.waits_for in (("one",), ("two",))
-
-
-def test_smaller_requests_fewer_pods_other_pools_and_more_nodes_are_offered() -> None:
-    taken = running("taken", ("a", 0))
-    wants = workload("wants", Request(devices=2), pods=2)
-    nodes = (node("a", gpus=3), node("b", gpus=8, pool="other"))
-    found = kinds(Snapshot(nodes, (taken, wants)), "wants")
-    assert found == {
-        RemedyKind.SMALLER_REQUEST: (
-            "It would run now with a smaller GPU request: 1 GPU for each pod."
-        ),
-        RemedyKind.FEWER_TOGETHER: (
-            "1 of its 2 pods could run now, if they need not wait for the others."
-        ),
-        RemedyKind.OTHER_POOL: "It would run now in node pool other.",
-        RemedyKind.MORE_NODES: "It would run with 1 more node like a in node pool default.",
-    }
-
-
-def test_a_raised_limit_says_by_how_much_at_every_level() -> None:
-    queues = (queue("d", 8, limit=2), queue("p", 8, parent="d", limit=2, created_at=1.0))
-    holds = running("holds", ("n", 0), ("n", 1), queue="p")
-    wants = workload("wants", Request(devices=2), queue="p")
-    found = kinds(Snapshot((node("n", gpus=8),), (holds, wants), queues), "wants")
-    assert found[RemedyKind.RAISE_LIMIT] == (
-        "It would run now with a higher limit: of queue p to 4 GPUs, of queue d to 4 GPUs."
-    )
-
-
-def test_smaller_device_memory_is_offered_in_bytes() -> None:
-    half = workload("half", Request(devices=1, device_memory_bytes=50 * GIB))
-    wants = workload("wants", Request(devices=1, device_memory_bytes=40 * GIB), submitted_at=1.0)
-    found = kinds(Snapshot((node("n", gpus=1),), (half, wants)), "wants")
-    assert "20 GiB of GPU memory for each pod" in found[RemedyKind.SMALLER_REQUEST]
-
-
-def test_what_runs_needs_no_remedy_and_an_unknown_workload_is_an_error() -> None:
-    snapshot = Snapshot((node("n", gpus=1),), (workload("runs", Request(devices=1)),))
-    assert remedies(snapshot, "runs") == ()
-    with pytest.raises(KeyError):
-        remedies(snapshot, "unknown")
 
 
 def test_what_if_a_workload_came() -> None:
