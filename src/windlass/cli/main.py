@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from windlass import __version__
-
-_DEFAULT_DATA_DIR = Path("~/.local/share/windlass")
+from windlass.cli import access
+from windlass.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Project, Timeout
 
 app = typer.Typer(
     name="windlass",
@@ -22,25 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-DataDir = Annotated[
-    Path,
-    typer.Option(
-        "--data-dir",
-        envvar="WINDLASS_DATA_DIR",
-        help="The platform's data directory.",
-        metavar="DIR",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Project = Annotated[
-    str | None,
-    typer.Option("--project", "-p", metavar="NAME", help="The project, where names are ambiguous."),
-]
-Timeout = Annotated[
-    float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0.0, help="Wait no longer than this."),
-]
+app.add_typer(access.app, name="access")
 
 
 def main() -> None:
@@ -70,7 +52,7 @@ def up(
     data_dir: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help=f"Where everything is kept. [default: {_DEFAULT_DATA_DIR}]"
+            metavar="DIR", help=f"Where everything is kept. [default: {DEFAULT_DATA_DIR}]"
         ),
     ] = None,
     listen: Annotated[
@@ -142,7 +124,7 @@ def up(
 
 
 @app.command(short_help="End the platform and every replica.")
-def down(data_dir: DataDir = _DEFAULT_DATA_DIR) -> None:
+def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """End the platform and every replica; records stay, and the next up starts them again."""
     from windlass.cli.configuration import settings_of
     from windlass.cli.down import run
@@ -151,7 +133,7 @@ def down(data_dir: DataDir = _DEFAULT_DATA_DIR) -> None:
 
 
 @app.command(short_help="Show the platform itself.")
-def status(data_dir: DataDir = _DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def status(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """Show the platform itself; exit 1 when a part of it is down."""
     from windlass.cli.status import run
 
@@ -160,7 +142,7 @@ def status(data_dir: DataDir = _DEFAULT_DATA_DIR, as_json: AsJson = False) -> No
 
 @app.command(short_help="List workloads.")
 def ls(
-    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     deleted: Annotated[bool, typer.Option("--deleted", help="Those gone within 14 days.")] = False,
     project: Annotated[
         str | None, typer.Option("--project", "-p", metavar="NAME", help="Only of this project.")
@@ -198,7 +180,7 @@ def ls(
 
 @app.command(short_help="Watch what workloads are doing.")
 def top(
-    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Annotated[
         str | None, typer.Option("--project", "-p", metavar="NAME", help="Only of this project.")
     ] = None,
@@ -217,7 +199,7 @@ def top(
 @app.command(short_help="Show one workload, and why it is as it is.")
 def describe(
     name: Annotated[str, typer.Argument(metavar="NAME|ID")],
-    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Project = None,
     events: Annotated[int, typer.Option(metavar="N", min=1, max=500, help="How many events.")] = 15,
     as_json: AsJson = False,
@@ -231,7 +213,7 @@ def describe(
 @app.command(short_help="Print what a replica wrote.")
 def logs(
     name: Annotated[str, typer.Argument(metavar="NAME|ID")],
-    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Project = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it is written.")] = False,
     pod: Annotated[
@@ -251,7 +233,7 @@ def logs(
 @app.command(short_help="End workloads.")
 def delete(
     names: Annotated[list[str], typer.Argument(metavar="NAME|ID…")],
-    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Project = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until they are gone.")] = False,
     timeout: Timeout = None,
@@ -283,7 +265,7 @@ def submit(
             help="YAML or JSON, - for standard input; again for more.",
         ),
     ],
-    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Annotated[
         str | None,
         typer.Option("--project", "-p", metavar="NAME", help="For those that name no projectId."),

@@ -10,6 +10,9 @@ from urllib.parse import quote
 from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
 from windlass.client.connection import Connection, Credentials
 from windlass.client.types import (
+    AccessRule,
+    AccessRuleRequest,
+    AuditRecord,
     Cluster,
     Event,
     Inference,
@@ -18,12 +21,16 @@ from windlass.client.types import (
     OrgUnit,
     Platform,
     Pod,
+    Role,
     Workload,
     WorkloadPage,
 )
 from windlass.kit.clock import Clock
+from windlass.kit.timestamps import to_wire
 
 _PAGE_SIZE = 500
+_MOST_AUDIT_RECORDS = 1000
+_AUTHORIZATION = "/api/v1/authorization"
 _INFERENCES = "/api/v1/workloads/inferences"
 _WORKLOADS = "/api/v1/workloads"
 
@@ -105,6 +112,50 @@ class Client:
     def projects(self) -> Iterator[OrgUnit]:
         """Every project."""
         return self._every("/api/v1/org-unit/projects", "projects", {})
+
+    def roles(self) -> list[Role]:
+        """Every role that can be given."""
+        return cast(list[Role], self._get(f"{_AUTHORIZATION}/roles"))
+
+    def access_rules(self, *, filter_by: Sequence[str] = ()) -> Iterator[AccessRule]:
+        """Every access rule that the caller may see; filters as in `workload_page`."""
+        return self._every_rule(f"{_AUTHORIZATION}/access-rules", filter_by, lambda page: page)
+
+    def own_access_rules(self) -> Iterator[AccessRule]:
+        """Every access rule that holds for the caller."""
+        path = f"{_AUTHORIZATION}/me/access-rules"
+        return self._every_rule(path, (), lambda page: page["accessRules"])
+
+    def create_access_rule(self, request: AccessRuleRequest) -> AccessRule:
+        """Give a subject a role at a scope."""
+        path = f"{_AUTHORIZATION}/access-rules"
+        return cast(AccessRule, self._connection.request("POST", path, body=request))
+
+    def delete_access_rule(self, rule_id: int) -> None:
+        """Take a role away again. Raises NotFound."""
+        self._connection.request("DELETE", f"{_AUTHORIZATION}/access-rules/{rule_id}")
+
+    def audit_log(
+        self, start: float, end: float, *, limit: int = 20, filter_by: Sequence[str] = ()
+    ) -> list[AuditRecord]:
+        """What was done from `start` on and before `end`, in seconds since the epoch: the newest
+        `limit` records, newest first."""
+        found: list[AuditRecord] = []
+        parameters = {
+            "start": to_wire(start),
+            "end": to_wire(end),
+            "sortOrder": "desc",
+            "filterBy": ",".join(filter_by),
+        }
+        while len(found) < limit:
+            wanted = min(_MOST_AUDIT_RECORDS, limit - len(found))
+            page = {"offset": str(len(found)), "numberOfSamples": str(wanted)}
+            given = {name: value for name, value in {**parameters, **page}.items() if value}
+            answer = self._get("/api/v1/audit/log", given)
+            found += answer["audit_logs"]
+            if "next" not in answer:
+                break
+        return found
 
     def create_inference(self, request: InferenceRequest) -> Inference:
         """Ask for an inference workload; it is kept, and not yet running, when this returns."""
@@ -191,6 +242,20 @@ class Client:
 
     def _get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         return self._connection.request("GET", path, parameters=parameters)
+
+    def _every_rule(
+        self, path: str, filter_by: Sequence[str], part: Callable[[Any], Any]
+    ) -> Iterator[AccessRule]:
+        offset = 0
+        while True:
+            parameters = {"offset": str(offset), "limit": str(_PAGE_SIZE)}
+            if filter_by:
+                parameters["filterBy"] = ",".join(filter_by)
+            page = part(self._get(path, parameters))
+            yield from page["accessRules"]
+            offset += page["displayRecords"]
+            if not page["displayRecords"] or offset >= page["totalRecords"]:
+                return
 
     def _every(self, path: str, collection: str, parameters: Mapping[str, str]) -> Iterator[Any]:
         offset = 0

@@ -187,6 +187,7 @@ class Cluster(TypedDict):
     """A cluster."""
 
     uuid: str
+    tenantId: int
     name: str
     version: NotRequired[str | None]
     status: NotRequired[dict[str, Any]]
@@ -243,3 +244,50 @@ class Platform(TypedDict):
     engine: PlatformEngine
     gateway: PlatformGateway
     controllers: PlatformControllers
+
+
+class Role(TypedDict):
+    """A named set of permissions."""
+
+    id: int
+    name: str
+    description: str
+    permissions: list[dict[str, Any]]
+
+
+class AccessRuleRequest(TypedDict):
+    """The body that gives a subject a role at a scope."""
+
+    subjectId: str
+    subjectType: str
+    roleId: int
+    scopeType: str
+    scopeId: str
+
+
+class AccessRule(AccessRuleRequest):
+    """A role that a subject has at a scope."""
+
+    id: int
+    roleName: str
+    scopeName: str
+    createdAt: NotRequired[str]
+    createdBy: NotRequired[str]
+
+
+class AuditRecord(TypedDict):
+    """Something that was done, or refused."""
+
+    id: str
+    timestamp: str
+    subject: str
+    subject_type: Literal["User", "App"]
+    action: str
+    result: Literal["Succeeded", "Failed"]
+    http_status_code: NotRequired[int]
+    entity_type: NotRequired[str]
+    entity_name: NotRequired[str]
+    entity_id: NotRequired[str]
+    source_ip: NotRequired[str]
+    request_id: NotRequired[str]
+    metadata: NotRequired[dict[str, str]]

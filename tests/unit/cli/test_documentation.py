@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -21,14 +22,16 @@ OPTION = re.compile(r"(?<!\S)--?[a-z][a-z-]*")
 
 
 def commands() -> dict[str, set[str]]:
-    """Every command with its options."""
+    """Every command with its options; those of commands below it count as its own."""
     group = get_command(app)
-    found: dict[str, set[str]] = {}
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        options = {name for parameter in command.params for name in parameter.opts}
-        negations = {name for parameter in command.params for name in parameter.secondary_opts}
-        found[name] = options | negations | {"--help", "-h"}
-    return found
+    return {name: options_of(command) for name, command in group.commands.items()}  # type: ignore[attr-defined]
+
+
+def options_of(command: Any) -> set[str]:
+    options = {name for parameter in command.params for name in parameter.opts}
+    negations = {name for parameter in command.params for name in parameter.secondary_opts}
+    below = [options_of(inner) for inner in getattr(command, "commands", {}).values()]
+    return (options | negations | {"--help", "-h"}).union(*below)
 
 
 def typed(page: Path) -> Iterator[tuple[str, list[str]]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from windlass.cli.main import _DEFAULT_DATA_DIR, app
+from windlass.cli.main import app
+from windlass.cli.options import DEFAULT_DATA_DIR as COMMANDS_DATA_DIR
 from windlass.client import DEFAULT_DATA_DIR
 
 HEAVY = {"httpx", "rich", "pydantic", "sqlalchemy", "fastapi", "grpc", "asyncio"}
@@ -60,4 +61,4 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
 
 
 def test_commands_and_clients_agree_on_the_data_directory() -> None:
-    assert _DEFAULT_DATA_DIR == DEFAULT_DATA_DIR
+    assert COMMANDS_DATA_DIR == DEFAULT_DATA_DIR
