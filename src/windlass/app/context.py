@@ -78,8 +78,11 @@ class Context:
 
     def authority(self, database: Database) -> TokenAuthority:
         """Issues and verifies tokens."""
-        issuer = f"windlass:{self.tree.cluster_id}"
-        return TokenAuthority(self.signing_keys(database), issuer, SystemClock())
+        return self.authority_of(self.signing_keys(database))
+
+    def authority_of(self, keys: StoredKeys) -> TokenAuthority:
+        """Issues and verifies tokens with these keys."""
+        return TokenAuthority(keys, f"windlass:{self.tree.cluster_id}", SystemClock())
 
     def kinds(self) -> Kinds:
         """The kinds of workloads there are."""

@@ -8,6 +8,7 @@ import structlog
 
 from windlass.app.context import LEASE, Context
 from windlass.app.maintenance import Maintenance, Task
+from windlass.app.token_trust import TokenTrustReconciler
 from windlass.audit.trail import remove_old_audit_records
 from windlass.control.changes import (
     Change,
@@ -20,7 +21,10 @@ from windlass.control.changes import (
 from windlass.control.lease import DURATION_SECONDS, Holder, Lease
 from windlass.control.loop import ControlLoop, Reconciler
 from windlass.engines.local.local_engine import LocalEngine, obeyed_epoch
-from windlass.gateway.gateway import GatewayUnavailable, TokenTrust
+from windlass.gateway.gateway import GatewayUnavailable
+from windlass.identity.revocation import remove_ended
+from windlass.identity.signing_keys import StoredKeys
+from windlass.identity.trust import TOKEN_TRUST
 from windlass.kit.clock import SteadyClock, SystemClock
 from windlass.kit.database import Database
 from windlass.kit.errors import Unavailable
@@ -41,6 +45,7 @@ _LOOK_SECONDS = 1.0
 _RENEW_SECONDS = DURATION_SECONDS / 4
 _ACQUIRE_SECONDS = 0.1
 _HOUSEKEEPING_SECONDS = 3600.0
+_KEYS_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -109,8 +114,12 @@ class Controllers:
         )
         workloads = WorkloadReconciler(around)
         placement = PlacementReconciler(around)
+        signing_keys = self._context.signing_keys(self._database)
+        authority = self._context.authority_of(signing_keys)
+        trust = TokenTrustReconciler(self._database, authority, gateway, epoch)
         loop = ControlLoop(
             {
+                TOKEN_TRUST: Reconciler(trust.reconcile, trust.list_keys),
                 WORKLOAD: Reconciler(workloads.reconcile, workloads.list_keys),
                 PLACEMENT: Reconciler(placement.reconcile, placement.list_keys),
             },
@@ -118,10 +127,12 @@ class Controllers:
         )
         engine.keep_spares()
         engine.sweep(self._known_pods, epoch)
-        self._give_routes(workloads, around)
+        self._give_routes(workloads, around, trust)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
-        Maintenance(self._tasks(loop, engine), self._clock).start(self._stop, _LOOK_SECONDS)
+        Maintenance(self._tasks(loop, engine, signing_keys), self._clock).start(
+            self._stop, _LOOK_SECONDS
+        )
         WorkloadAutoscaler(around, self._context.autoscaler_times()).run(self._stop)
         self._listen_to_postgresql()
         self._when_ready()
@@ -134,10 +145,13 @@ class Controllers:
         with self._database.read() as connection:
             return store.known_pods(connection)
 
-    def _give_routes(self, workloads: WorkloadReconciler, around: Surroundings) -> None:
+    def _give_routes(
+        self,
+        workloads: WorkloadReconciler,
+        around: Surroundings,
+        trust: TokenTrustReconciler,
+    ) -> None:
         """Make the gateway's routes those that follow from the records, all at once."""
-        authority = self._context.authority(self._database)
-        trust = TokenTrust(authority.issuer, authority.jwks())
         routes = [
             route
             for key in workloads.list_keys()
@@ -145,7 +159,7 @@ class Controllers:
         ]
         while not self._stop.is_set():
             try:
-                refused = around.gateway.replace_all(routes, trust, around.tenure.epoch)
+                refused = around.gateway.replace_all(routes, trust.current(), around.tenure.epoch)
             except GatewayUnavailable as error:
                 _log.warning("the gateway is not there yet", reason=str(error))
                 self._services.ensure()
@@ -176,7 +190,9 @@ class Controllers:
 
         return Task("lease", _RENEW_SECONDS, renew)
 
-    def _tasks(self, loop: ControlLoop, engine: LocalEngine) -> Sequence[Task]:
+    def _tasks(
+        self, loop: ControlLoop, engine: LocalEngine, signing_keys: StoredKeys
+    ) -> Sequence[Task]:
         waker = Waker(self._context.data.wake_up)
 
         def wake_the_lost() -> None:
@@ -190,11 +206,13 @@ class Controllers:
                 self._database, now, self._context.settings.audit_retention_days
             )
             trim_changes(self._database)
+            remove_ended(self._database, now)
 
         return (
             Task("gateway processes", _LOOK_SECONDS, self._services.ensure),
             Task("lost replicas", _LOOK_SECONDS, wake_the_lost),
             Task("resync", RESYNC_SECONDS, loop.resync),
+            Task("signing keys", _KEYS_SECONDS, signing_keys.rotate),
             Task("old records", _HOUSEKEEPING_SECONDS, clean_up),
         )
 

@@ -61,6 +61,10 @@ class GateClient:
         """Answer 404 from now on, held requests included; requests in flight go on."""
         self._call("Remove", {"workload_id": workload_id, "epoch": epoch})
 
+    def trust(self, trust: TokenTrust, epoch: int) -> None:
+        """Let these tokens count from now on, and no others."""
+        self._call("Trust", {"trust": trust_to_json(trust), "epoch": epoch})
+
     def replace_all(
         self, routes: Sequence[Route], trust: TokenTrust, epoch: int
     ) -> Collection[str]:

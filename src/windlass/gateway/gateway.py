@@ -162,6 +162,10 @@ class TokenTrust:
 
     issuer: str
     jwks: Mapping[str, Any]
+    audience: str | None = None
+    """Whom a token must be meant for; None is anyone."""
+    revoked: tuple[str, ...] = ()
+    """Tokens that carry one of these as `sid` or `gen` do not count any more."""
 
 
 class AddressInUse(Exception):
@@ -191,6 +195,9 @@ class Gateway(Protocol):
 
     def remove(self, workload_id: str, epoch: int) -> None:
         """Answer 404 from now on, held requests included; requests in flight go on."""
+
+    def trust(self, trust: TokenTrust, epoch: int) -> None:
+        """Let these tokens count from now on, and no others; streams that run go on."""
 
     def replace_all(
         self, routes: Sequence[Route], trust: TokenTrust, epoch: int

@@ -18,6 +18,8 @@ from windlass.gateway.names import (
     INTERNAL_HEADER,
     LONGEST_SECONDS,
     NOT_HERE,
+    REVOKED_FILTER,
+    REVOKED_POLICY,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
@@ -136,7 +138,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     """
     manager = {
         **_connection_manager(name),
-        "http_filters": [_token(), _callers(), _hold(), _slot(), _router()],
+        "http_filters": [_token(), _revoked(), _callers(), _hold(), _slot(), _router()],
         "http2_protocol_options": {
             **_HTTP2,
             "initial_stream_window_size": INNER_STREAM_BYTES,
@@ -241,6 +243,16 @@ def _token() -> dict[str, Any]:
     }
 
 
+def _revoked() -> dict[str, Any]:
+    return {
+        "name": REVOKED_FILTER,
+        "config_discovery": {
+            "config_source": _DISCOVERED,
+            "type_urls": [f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC"],
+        },
+    }
+
+
 def _callers() -> dict[str, Any]:
     """Lets everybody pass where a route does not say otherwise."""
     return {
@@ -334,6 +346,7 @@ def _local_replies(at_inner: bool) -> dict[str, Any]:
         (_flags("NR"), NOT_HERE, None),
         (_flags("UH", "UF", "UC", "URX"), no_answer, 503),
         (_status_is(400), "The request is not valid HTTP: %RESPONSE_CODE_DETAILS%", None),
+        (_was_revoked(), "The token has been revoked. Sign in again.", 401),
         (_status_is(403), "The token's owner may not call this workload.", None),
     ]
     # What sent a request to an inner listener takes this for a try that failed.
@@ -353,8 +366,24 @@ def _local_replies(at_inner: bool) -> dict[str, Any]:
 
 
 def _mapper(condition: dict[str, Any], body: dict[str, Any], status: int | None) -> dict[str, Any]:
-    mapper = {"filter": condition, "body_format_override": body}
+    mapper: dict[str, Any] = {"filter": condition, "body_format_override": body}
+    if status == 401:
+        mapper["headers_to_add"] = [_header("www-authenticate", 'Bearer error="invalid_token"')]
     return mapper if status is None else {**mapper, "status_code": status}
+
+
+def _was_revoked() -> dict[str, Any]:
+    """Whether the filter of revoked tokens refused: Envoy's details name the policy."""
+    expression = f"response.code_details.endsWith('[{REVOKED_POLICY}]')"
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {
+                "@type": f"{_EXTENSIONS}.access_loggers.filters.cel.v3.ExpressionFilter",
+                "expression": expression,
+            },
+        }
+    }
 
 
 def _both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ INTERNAL_HEADER = "x-windlass-internal"
 
 ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"
+REVOKED_FILTER = "windlass.revoked"
 CALLERS_FILTER = "windlass.callers"
 HOLD_FILTER = "windlass.hold"
 SLOT_FILTER = "windlass.slot"
@@ -33,6 +34,9 @@ again. It neither comes from replicas nor reaches clients."""
 
 SLOT = "replica"
 """In a request's metadata, under the slot filter's name: the address it may go to."""
+
+REVOKED_POLICY = "revoked"
+"""What the filter of revoked tokens refuses by, which tells its refusals from others."""
 
 SERVED = "served"
 """In a route's metadata: some workload is served here."""

@@ -83,12 +83,23 @@ def route_from_json(body: Mapping[str, Any]) -> Route:
 
 def trust_to_json(trust: TokenTrust) -> dict[str, Any]:
     """Trust in words of JSON."""
-    return {"issuer": trust.issuer, "jwks": dict(trust.jwks)}
+    return {
+        "issuer": trust.issuer,
+        "jwks": dict(trust.jwks),
+        "audience": trust.audience,
+        "revoked": list(trust.revoked),
+    }
 
 
 def trust_from_json(body: Mapping[str, Any]) -> TokenTrust:
     """Raises KeyError where a field is missing."""
-    return TokenTrust(issuer=body["issuer"], jwks=body["jwks"])
+    return TokenTrust(
+        issuer=body["issuer"],
+        jwks=body["jwks"],
+        # A snapshot may have been written before there were these.
+        audience=body.get("audience"),
+        revoked=tuple(body.get("revoked", ())),
+    )
 
 
 def traffic_to_json(traffic: TrafficCounters) -> dict[str, Any]:

@@ -10,18 +10,14 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Table, bindparam, delete, exists, insert, select, update
 
-from windlass.control.changes import record_change
 from windlass.identity.signing_keys import GRACE_SECONDS, LIFETIME_SECONDS
 from windlass.identity.tables import access_key, access_version, revoked_token, session, user
 from windlass.identity.tokens import Presented
+from windlass.identity.trust import trust_changed
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import Unauthorized
 from windlass.kit.ids import new_id
-
-TOKEN_TRUST = "token_trust"
-"""The kind of change that tells the controllers to tell the gateway."""
-_ALL = "all"
 
 _FIND = select(
     select(access_version.c.version).scalar_subquery(),
@@ -85,7 +81,7 @@ def revoke(connection: Connection, ids: Iterable[str], clock: Clock) -> None:
     rows = [{"id": each, "expires_at": ends} for each in ids if each not in known]
     if rows:
         connection.execute(insert(revoked_token), rows)
-    record_change(connection, TOKEN_TRUST, _ALL)
+    trust_changed(connection)
 
 
 def revoked_ids(connection: Connection) -> list[str]:
@@ -102,6 +98,6 @@ def remove_ended(database: Database, now: float) -> None:
         connection.execute(delete(session).where(session.c.expires_at <= now))
         ended = delete(revoked_token).where(revoked_token.c.expires_at <= now)
         if connection.execute(ended).rowcount:
-            record_change(connection, TOKEN_TRUST, _ALL)
+            trust_changed(connection)
 
     database.write(work)

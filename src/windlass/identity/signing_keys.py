@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection, delete, insert, select
 
 from windlass.identity.tables import signing_key
+from windlass.identity.trust import trust_changed
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
@@ -123,6 +124,7 @@ class StoredKeys:
             connection.execute(delete(signing_key).where(signing_key.c.id.in_(ended)))
             if added is not None:
                 store_key(connection, added, self._seal)
+            trust_changed(connection)
 
         self._database.write(change)
         self._read()

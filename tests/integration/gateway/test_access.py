@@ -10,7 +10,8 @@ import pytest
 
 from tests.integration.gateway.issuer import ISSUER, SIGNED_IN, Issuer, bearer, trust_in
 from tests.integration.gateway.replica import PIECE, Replica
-from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, route
+from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, eventually, route
+from windlass.gateway.gateway import TokenTrust
 
 
 @pytest.fixture(scope="module")
@@ -125,5 +126,71 @@ def test_keys_change_without_cutting_a_stream(tmp_path: Path, replica: Replica) 
             ]
             assert answers == [401, 200]
             assert response.read() == PIECE * 40
+    finally:
+        running.stop()
+
+
+def revoking(issuer: Issuer, *ids: str) -> TokenTrust:
+    """Trust in the issuer's tokens for `windlass`, but for those that carry one of these."""
+    return TokenTrust(ISSUER, {"keys": [issuer.public_key]}, "windlass", ids)
+
+
+def test_a_revoked_token_is_401_at_once_and_no_stream_is_cut(
+    tmp_path: Path, replica: Replica
+) -> None:
+    issuer = Issuer("key-1")
+    running = RunningGateway(tmp_path).start()
+    try:
+        closed, public = (
+            route("closed", replica.endpoint, callers=SIGNED_IN),
+            route("open", replica.endpoint),
+        )
+        running.client.replace_all([closed, public], revoking(issuer), EPOCH)
+        tokens = {
+            name: bearer(issuer.token(aud="windlass", sid=f"session-{name}", gen=generation))
+            for name, generation in (("a", "g1"), ("b", "g1"), ("c", "g2"))
+        }
+
+        def answers() -> dict[str, int]:
+            return {
+                name: running.request("/team/closed/echo", headers=headers).status
+                for name, headers in tokens.items()
+            }
+
+        assert answers() == {"a": 200, "b": 200, "c": 200}
+        with running.connection() as connection:
+            connection.request(
+                "GET", "/team/closed/stream?pieces=40&pause=0.02", headers=tokens["a"]
+            )
+            response = connection.getresponse()
+            running.client.trust(revoking(issuer, "session-a"), EPOCH)
+            assert answers() == {"a": 401, "b": 200, "c": 200}
+            running.client.trust(revoking(issuer, "other", "g1"), EPOCH)
+            assert answers() == {"a": 401, "b": 401, "c": 200}
+            assert response.read() == PIECE * 40
+        refused = running.request("/team/closed/echo", headers=tokens["a"])
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+        assert refused.json["code"] == 401
+        assert "revoked" in refused.json["message"]
+        assert running.request("/team/open/echo", headers=tokens["a"]).status == 200
+        running.kill_gate()
+        running.start_gate()
+        eventually(lambda: bool(running.client.status()["envoy_connected"]))
+        assert answers() == {"a": 401, "b": 401, "c": 200}, "it is in the gate's snapshot"
+        running.client.trust(revoking(issuer), EPOCH)
+        assert answers() == {"a": 200, "b": 200, "c": 200}
+    finally:
+        running.stop()
+
+
+def test_a_token_for_another_purpose_does_not_count(tmp_path: Path, replica: Replica) -> None:
+    issuer = Issuer("key-1")
+    running = RunningGateway(tmp_path).start()
+    try:
+        closed = route("closed", replica.endpoint, callers=SIGNED_IN)
+        running.client.replace_all([closed], revoking(issuer), EPOCH)
+        for audience in (None, "windlass:password-change"):
+            headers = bearer(issuer.token(aud=audience))
+            assert running.request("/team/closed/echo", headers=headers).status in (401, 403)
     finally:
         running.stop()

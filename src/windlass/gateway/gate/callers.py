@@ -44,6 +44,13 @@ def _principals(callers: Callers) -> Sequence[rbac_pb2.Principal]:
     return [*users, *groups] or [rbac_pb2.Principal(not_id=rbac_pb2.Principal(any=True))]
 
 
+def claims(claim: str, text: str) -> rbac_pb2.Principal:
+    """Whose token has exactly this text for a claim."""
+    value = value_pb2.ValueMatcher()
+    value.string_match.exact = text
+    return _claims(claim, value)
+
+
 def _claims(claim: str, value: value_pb2.ValueMatcher) -> rbac_pb2.Principal:
     matcher = metadata_pb2.MetadataMatcher(filter=TOKEN_METADATA, value=value)
     for key in (CLAIMS, claim):

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from windlass.gateway.gate.demand import Demand
-from windlass.gateway.gate.discovery import FILTER, Discovery
+from windlass.gateway.gate.discovery import FILTER, Discovery, ResourceKey
 from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.publisher import Publisher
+from windlass.gateway.gate.revocations import revocation_filter
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.tokens import NO_TRUST, token_filter
 from windlass.gateway.gate.traffic import Traffic
 from windlass.gateway.gateway import StaleEpoch, TokenTrust
-from windlass.gateway.names import TOKEN_FILTER
+from windlass.gateway.names import REVOKED_FILTER, TOKEN_FILTER
 from windlass.gateway.wire import route_from_json, traffic_to_json, trust_from_json
 
 Json = Mapping[str, Any]
@@ -57,14 +58,18 @@ class Control:
     async def replace_all(self, body: Json) -> Json:
         """`{routes, trust, epoch}`; answers `{address_in_use}`, a list of workload ids."""
         self._obey(body["epoch"])
-        trust = trust_from_json(body["trust"])
-        if trust != self._store.load_trust():
-            self._store.save_trust(trust)
-        filter_key = self._publish_trust(trust)
+        filter_keys = self._trust(trust_from_json(body["trust"]))
         routes = [route_from_json(each) for each in body["routes"]]
         refused = await self._publisher.replace_all(routes)
-        await self._discovery.wait_until_acknowledged([filter_key])
+        await self._discovery.wait_until_acknowledged(filter_keys)
         return {"address_in_use": refused}
+
+    async def trust(self, body: Json) -> Json:
+        """`{trust, epoch}`."""
+        self._obey(body["epoch"])
+        filter_keys = self._trust(trust_from_json(body["trust"]))
+        await self._discovery.wait_until_acknowledged(filter_keys)
+        return {}
 
     async def in_flight(self, body: Json) -> Json:
         """`{workload_id}`; answers a count for each replica id."""
@@ -103,8 +108,16 @@ class Control:
             self._store.save_epoch(epoch)
             self._epoch = epoch
 
-    def _publish_trust(self, trust: TokenTrust) -> Any:
-        return self._discovery.publish(FILTER, TOKEN_FILTER, token_filter(trust))
+    def _trust(self, trust: TokenTrust) -> list[ResourceKey]:
+        if trust != self._store.load_trust():
+            self._store.save_trust(trust)
+        return self._publish_trust(trust)
+
+    def _publish_trust(self, trust: TokenTrust) -> list[ResourceKey]:
+        return [
+            self._discovery.publish(FILTER, TOKEN_FILTER, token_filter(trust)),
+            self._discovery.publish(FILTER, REVOKED_FILTER, revocation_filter(trust)),
+        ]
 
 
 def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
@@ -112,6 +125,7 @@ def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
     return {
         "Put": control.put,
         "Remove": control.remove,
+        "Trust": control.trust,
         "ReplaceAll": control.replace_all,
         "InFlight": control.in_flight,
         "Traffic": control.traffic,

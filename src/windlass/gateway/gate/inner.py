@@ -3,6 +3,7 @@
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
+from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
@@ -31,6 +32,7 @@ from windlass.gateway.listener import (
 
 # Named inside the listener: reading it needs their descriptions loaded.
 _NAMED_INSIDE = (
+    cel_pb2.ExpressionFilter,
     ext_authz_pb2.ExtAuthz,
     ext_proc_pb2.ExternalProcessor,
     header_mutation_pb2.HeaderMutation,

@@ -23,6 +23,8 @@ def token_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
     authentication = config_pb2.JwtAuthentication()
     provider = authentication.providers[TOKEN_REQUIREMENT]
     provider.issuer = trust.issuer
+    if trust.audience is not None:
+        provider.audiences.append(trust.audience)
     provider.require_expiration = True
     provider.clock_skew_seconds = CLOCK_SKEW_SECONDS
     provider.local_jwks.inline_string = json.dumps(_never_empty(trust.jwks), sort_keys=True)

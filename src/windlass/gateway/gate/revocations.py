@@ -1,0 +1,32 @@
+"""Envoy's filter for tokens that were revoked before they end: a list of what they carry.
+
+It stands behind the filter of tokens, which leaves the claims of a valid one for it, and does
+nothing on routes that ask for no token. The policy's name tells its refusals from others, so that
+they are answered with 401 rather than Envoy's 403.
+"""
+
+from envoy.config.core.v3 import extension_pb2
+from envoy.config.rbac.v3 import rbac_pb2
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
+
+from windlass.gateway.gate.callers import claims
+from windlass.gateway.gateway import TokenTrust
+from windlass.gateway.names import REVOKED_FILTER, REVOKED_POLICY
+
+SESSION_CLAIM = "sid"
+GENERATION_CLAIM = "gen"
+
+
+def revocation_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
+    """Refuses tokens whose session or generation is listed."""
+    rules = rbac_pb2.RBAC(action=rbac_pb2.RBAC.DENY)
+    if trust.revoked:
+        policy = rules.policies[REVOKED_POLICY]
+        policy.permissions.add(any=True)
+        for name in trust.revoked:
+            for claim in (SESSION_CLAIM, GENERATION_CLAIM):
+                policy.principals.append(claims(claim, name))
+    built = filter_pb2.RBAC(rules=rules)
+    packed = extension_pb2.TypedExtensionConfig(name=REVOKED_FILTER)
+    packed.typed_config.Pack(built, deterministic=True)
+    return packed
