@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,6 +19,7 @@ class Replica:
     """Serves on a free loopback port, in a thread with a loop of its own.
 
     - `/echo…`: method, path as received, headers, and the body's size, as JSON
+    - `/sleep?seconds=S`: answers after S seconds
     - `/wait`: answers once `release` was called
     - `/stream?pieces=N&pause=S`: N pieces, S seconds apart
     - `/socket`: a WebSocket that echoes
@@ -36,6 +38,8 @@ class Replica:
         self.in_flight = 0
         self.peak = 0
         """Most requests that were ever here at once."""
+        self.spans: list[tuple[float, float]] = []
+        """When each request to `/sleep` began and ended, by the monotonic clock."""
         self.abandoned = 0
         """Requests whose client left before the answer."""
         self._released = threading.Event()
@@ -77,6 +81,7 @@ class Replica:
     async def _listen(self) -> web.AppRunner:
         application = web.Application(middlewares=[self._count])
         handlers: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
+            "/sleep": self._sleep,
             "/wait": self._wait,
             "/stream": self._stream,
             "/socket": self._socket,
@@ -120,6 +125,13 @@ class Replica:
             "size": len(body),
         }
         return web.json_response(answer)
+
+    async def _sleep(self, request: web.Request) -> web.Response:
+        self._begin(request)
+        began = time.monotonic()
+        await asyncio.sleep(float(request.query["seconds"]))
+        self.spans.append((began, time.monotonic()))
+        return web.Response(text=self.name)
 
     async def _wait(self, request: web.Request) -> web.Response:
         self._begin(request)
