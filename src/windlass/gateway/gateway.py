@@ -138,9 +138,10 @@ class TrafficCounters:
     started: int = 0
     """Requests ever sent to a replica."""
     answered: int = 0
-    """Requests whose answer has ended."""
+    """Requests whose answer has ended: of late ones it may be learned only a second later, and of
+    a WebSocket, or where the client left, never."""
     answered_seconds: float = 0.0
-    """How long these took, from being sent to a replica to the end of the answer, all together."""
+    """How long these took, from the end of the request to the end of the answer, all together."""
     outlasting: int = 0
     """Of those answered, how many took longer than a second."""
     in_flight: int = 0

@@ -21,10 +21,12 @@ LONG_SECONDS = 1.0
 """Requests that take longer are counted by their number: `TrafficCounters.outlasting`."""
 SMOOTHING = 0.1
 """How much one reading counts, where readings are noise: about ten are looked at together."""
-JUMP_DEVIATIONS = 3.0
+JUMP_DEVIATIONS = 4.0
 """A difference so many standard deviations large is none of chance."""
-DOUBT_DEVIATIONS = 1.5
-"""A smoothed difference smaller than that is taken for chance."""
+DOUBT_DEVIATIONS = 3.0
+"""A smoothed difference smaller than that is taken for chance, where no long request was seen for
+`UNSEEN_READINGS`."""
+UNSEEN_READINGS = 60
 LEAST_RATE = 0.01
 """Requests a second; a replica that had fewer of late has no latency."""
 
@@ -142,19 +144,27 @@ class _LongRequests:
     """How many of the requests in flight are not accounted for by what short ones took."""
 
     def __init__(self, in_flight: int = 0) -> None:
-        self._smoothed = float(in_flight)
         self._count = float(in_flight)
+        self._difference = 0.0
+        self._smoothed = 0.0
+        self._variance = 0.0
+        """Of `_smoothed`, where that of one reading is 1."""
+        self._short = 0.0
+        """Mean number of short requests in flight, smoothed."""
         self._readings = 0
         self._usual_seconds: float | None = None
         """What a short request takes, as last known for certain."""
+        self._readings_since_seen = UNSEEN_READINGS
 
     def concurrency(self, change: _Change, seconds: float) -> float:
         """Mean number of requests in flight."""
         short = self._short_seconds(change) / seconds
-        self._follow(change.in_flight_after - short, math.sqrt(short))
         # So many at least were there at both readings.
         lasting = max(0, change.in_flight_after - change.started)
-        before, after = self._count, self._without_doubt(math.sqrt(short))
+        seen = bool(lasting or change.outlasting)
+        self._readings_since_seen = 0 if seen else self._readings_since_seen + 1
+        self._follow(change.in_flight_after - short, short)
+        before, after = self._count, self._without_doubt()
         after = min(max(after, lasting), change.in_flight_after)
         ended = change.outlasting + max(0, change.in_flight_before - change.in_flight_after)
         # What was taken for long before, but is gone with none that was long ended, was short.
@@ -164,28 +174,41 @@ class _LongRequests:
         return min(max(mean, lasting), change.in_flight_before + change.started)
 
     def _short_seconds(self, change: _Change) -> float:
-        """What the short ones among the answered took, all together."""
+        """What the short ones among those that ended took, all together.
+
+        How many ended is known to the moment, how long they took only up to the last time that
+        Envoy has put its histograms together, which may be a second ago.
+        """
         short = change.answered - change.outlasting
-        if not change.outlasting:
-            if short:
-                self._usual_seconds = change.answered_seconds / short
-            return change.answered_seconds
-        if not short or self._usual_seconds is None:
-            return 0.0
-        at_most = max(0.0, change.answered_seconds - change.outlasting * LONG_SECONDS)
-        return min(short * self._usual_seconds, at_most)
+        if short and not change.outlasting:
+            self._usual_seconds = change.answered_seconds / short
+        usual = self._usual_seconds
+        if short and change.outlasting:
+            at_most = (change.answered_seconds - change.outlasting * LONG_SECONDS) / short
+            usual = max(0.0, at_most if usual is None else min(usual, at_most))
+        ended = change.in_flight_before + change.started - change.in_flight_after
+        return max(0, ended - change.outlasting) * (usual or 0.0)
 
-    def _follow(self, difference: float, deviation: float) -> None:
+    def _follow(self, difference: float, short: float) -> None:
         self._readings += 1
-        if abs(difference - self._smoothed) > 1 + JUMP_DEVIATIONS * deviation:
-            self._smoothed, self._readings = difference, 1
-            return
         weight = max(SMOOTHING, 1 / self._readings)
+        self._short += weight * (short - self._short)
+        recent = (difference, (difference + self._difference) / 2)
+        self._difference = difference
+        for count, mean in enumerate(recent, start=1):
+            chance = JUMP_DEVIATIONS * math.sqrt(self._short / count)
+            if abs(mean - self._smoothed) > 1 + chance:
+                self._smoothed, self._variance = mean, 1 / count
+                self._short, self._readings = short, count
+                return
         self._smoothed += weight * (difference - self._smoothed)
+        self._variance = (1 - weight) ** 2 * self._variance + weight**2
 
-    def _without_doubt(self, deviation: float) -> float:
-        smoothed_deviation = deviation * math.sqrt(SMOOTHING / (2 - SMOOTHING))
-        return self._smoothed if self._smoothed > DOUBT_DEVIATIONS * smoothed_deviation else 0.0
+    def _without_doubt(self) -> float:
+        if self._readings_since_seen < UNSEEN_READINGS:
+            return max(0.0, self._smoothed)
+        deviation = math.sqrt(self._short * self._variance)
+        return self._smoothed if self._smoothed > DOUBT_DEVIATIONS * deviation else 0.0
 
 
 class _ReplicaMeter:

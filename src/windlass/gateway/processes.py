@@ -15,6 +15,9 @@ from windlass.gateway.listener import internal_listener, outer_listener
 from windlass.gateway.names import GATE_CLUSTER
 
 RECONNECT_SECONDS = 0.1
+HISTOGRAM_SECONDS = 1
+"""How often Envoy's workers hand in what they have counted of latencies; other counters are always
+up to date."""
 LONG_MILLISECONDS = 1000
 """Requests that take longer are counted on their own."""
 _DISCOVERED = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
@@ -80,9 +83,7 @@ def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[
             ],
             "clusters": [_gate_cluster(files)],
         },
-        # Else histograms would be put together at moments of Envoy's own, and what is read of them
-        # would belong to another second than the counters beside.
-        "stats_flush_on_admin": True,
+        "stats_flush_interval": f"{HISTOGRAM_SECONDS}s",
         "stats_config": _statistics(),
     }
 

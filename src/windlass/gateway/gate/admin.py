@@ -14,12 +14,8 @@ from windlass.gateway.gate.statistics import (
 )
 
 _LIMIT_SECONDS = 5.0
-_MERGING_SECONDS = 0.02
-"""Ample for Envoy's workers to hand in what they have counted."""
 _IN_FLIGHT = f"/stats?type=Gauges&filter={quote(GAUGES)}"
 _STATISTICS = f"/stats?format=prometheus&usedonly&filter={quote(WANTED)}"
-_MERGE = "/stats?type=TextReadouts"
-"""Nothing to write, but histograms are put together whenever statistics are asked for."""
 
 
 class EnvoyUnreachable(Exception):
@@ -46,8 +42,6 @@ class EnvoyAdmin:
 
     async def statistics(self) -> Mapping[str, ClusterStatistics]:
         """Everything that is counted of clusters."""
-        await self._get(_MERGE)
-        await asyncio.sleep(_MERGING_SECONDS)
         return read_statistics(await self._get(_STATISTICS))
 
     async def _read_in_flight(self) -> Mapping[str, Mapping[str, int]]:
