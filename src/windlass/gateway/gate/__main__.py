@@ -19,6 +19,7 @@ from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.recount import Recount
+from windlass.gateway.gate.room import Room
 from windlass.gateway.gate.server import control_server, envoy_server
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.traffic import Traffic
@@ -48,7 +49,7 @@ async def _serve(files: GatewayFiles) -> None:
     discovery = Discovery()
     store = Store(files.snapshot)
     publisher = Publisher(discovery, store, clock)
-    demand = Demand(clock)
+    demand = Demand(clock, Room.of_this_machine())
     admin = EnvoyAdmin(Path(files.admin_socket.name))
     admission = Admission(publisher, discovery, demand, clock)
     publisher.load(admission)

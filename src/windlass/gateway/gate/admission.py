@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
 from windlass.gateway.gate.holds import Denial, Denied, Outlook, admit_to_wait, retry_after_seconds
+from windlass.gateway.gate.room import REQUEST_BYTES
 from windlass.gateway.gate.slots import Slots, Ticket
 from windlass.gateway.gate.statistics import written
 from windlass.gateway.gate.store import Record
@@ -40,6 +41,8 @@ class Arrival:
     at: float
     """Seconds since the epoch."""
     identity: str
+    size: int = REQUEST_BYTES
+    """What it takes of memory while it waits, `room.held_bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ class Admission:
             self._decide(queue, visit, outlook.denial)
             return
         try:
-            admit_to_wait(visit.workload_id, outlook, self._demand)
+            admit_to_wait(visit.workload_id, outlook, self._demand, visit.arrival.size)
         except Denied as denied:
             self._decide(queue, visit, denied.denial)
             return
@@ -203,7 +206,9 @@ class Admission:
         seconds = max(0.0, min(self._remaining_seconds(visit), LONGEST_WAIT_SECONDS - waited))
         with (
             suppress(_NotSentOn),
-            self._demand.waiting(visit.workload_id, without_endpoint=not has_endpoint),
+            self._demand.waiting(
+                visit.workload_id, without_endpoint=not has_endpoint, size=visit.arrival.size
+            ),
         ):
             await asyncio.wait(
                 {visit.decided, ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from windlass.gateway.gate.room import REQUEST_BYTES, Room
 from windlass.kit.clock import Clock
 
 TELLING_SECONDS = 0.1
@@ -26,30 +27,32 @@ class Waiting:
 class Demand:
     """How many requests of each workload wait, and have waited. For one event loop."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, room: Room | None = None) -> None:
+        self.room = room or Room()
         self._clock = clock
         self._workloads: dict[str, Waiting] = {}
         self._watchers: set[_Watcher] = set()
-        self._held_in_all = 0
 
     @contextmanager
-    def waiting(self, workload_id: str, *, without_endpoint: bool) -> Iterator[None]:
+    def waiting(
+        self, workload_id: str, *, without_endpoint: bool, size: int = REQUEST_BYTES
+    ) -> Iterator[None]:
         """Count one request for as long as it waits; tell watchers if nobody could take it.
+        `size` is what it takes of memory, `room.held_bytes`.
 
         Left without an exception, the request is sent on; else it was denied, or its client left.
         """
         waiting = self._counted(workload_id)
         waiting.held += 1
         waiting.asked += 1
-        self._held_in_all += 1
         if without_endpoint:
             self._tell(workload_id, waiting)
         try:
-            yield
+            with self.room.taken(size):
+                yield
             waiting.released += 1
         finally:
             self._counted(workload_id).held -= 1
-            self._held_in_all -= 1
 
     def refused(self, workload_id: str) -> None:
         """Count one request that was refused for want of a replica, without waiting."""
@@ -61,11 +64,6 @@ class Demand:
         """How many wait now."""
         waiting = self._workloads.get(workload_id)
         return 0 if waiting is None else waiting.held
-
-    @property
-    def held_in_all(self) -> int:
-        """How many wait now, of whatever workload."""
-        return self._held_in_all
 
     def all_held(self) -> dict[str, int]:
         """How many wait now, by workload; those with none left out."""

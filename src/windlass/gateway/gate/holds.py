@@ -16,14 +16,13 @@ from google.rpc import code_pb2
 
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
+from windlass.gateway.gate.room import held_bytes
 from windlass.gateway.gateway import HELD_AT_ONCE
 from windlass.gateway.names import LONGEST_SECONDS, WORKLOAD
 from windlass.kit.clock import Clock
 
 REMAINING_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms"
 """Tells Envoy's router how long the replica may take to its first byte."""
-HELD_IN_ALL = 20_000
-"""How many requests of all workloads may wait: each takes memory of Envoy and of the gate."""
 RETRY_AFTER_SECONDS = (1, 5)
 """Who is sent away tries again after a while, and not all at the same moment."""
 
@@ -88,14 +87,15 @@ class Holds:
         """Answer when the request may go on, or must not wait any longer."""
         workload_id = request.attributes.context_extensions.get(WORKLOAD, "")
         try:
-            remaining = await self._remaining(workload_id, _arrival(request))
+            size = held_bytes(request.attributes.request.http.headers)
+            remaining = await self._remaining(workload_id, _arrival(request), size)
         except Denied as denied:
             self.answered["denied"] += 1
             return _denied(denied.denial)
         self.answered["passed"] += 1
         return _passed(remaining)
 
-    async def _remaining(self, workload_id: str, arrived_at: float) -> float:
+    async def _remaining(self, workload_id: str, arrived_at: float, size: int) -> float:
         """What is left of the time-out once the request may go on. Raises Denied."""
         waited = min(max(0.0, self._clock.now() - arrived_at), LONGEST_SECONDS)
         started = self._clock.monotonic() - waited
@@ -103,8 +103,10 @@ class Holds:
         remaining = self._left(outlook, started)
         if outlook.may_pass:
             return remaining
-        admit_to_wait(workload_id, outlook, self._demand)
-        with self._demand.waiting(workload_id, without_endpoint=not outlook.has_endpoint):
+        admit_to_wait(workload_id, outlook, self._demand, size)
+        with self._demand.waiting(
+            workload_id, without_endpoint=not outlook.has_endpoint, size=size
+        ):
             while not outlook.may_pass:
                 await self._wait(workload_id, outlook, remaining)
                 outlook = self._outlook(workload_id)
@@ -131,12 +133,12 @@ class Holds:
             return
 
 
-def admit_to_wait(workload_id: str, outlook: Outlook, demand: Demand) -> None:
-    """Raises Denied where a request may not even wait."""
+def admit_to_wait(workload_id: str, outlook: Outlook, demand: Demand, size: int) -> None:
+    """Raises Denied where a request that takes so much may not even wait."""
     if outlook.hopeless_because is not None:
         demand.refused(workload_id)
         raise Denied(Denial(503, outlook.hopeless_because))
-    waiting = _crowd(workload_id, outlook, demand)
+    waiting = _crowd(workload_id, outlook, demand, size)
     if waiting is None:
         return
     demand.refused(workload_id)
@@ -154,13 +156,13 @@ def retry_after_seconds() -> int:
     return random.randint(*RETRY_AFTER_SECONDS)
 
 
-def _crowd(workload_id: str, outlook: Outlook, demand: Demand) -> str | None:
+def _crowd(workload_id: str, outlook: Outlook, demand: Demand, size: int) -> str | None:
     """Who waits, where no more may."""
-    held, in_all = demand.held(workload_id), demand.held_in_all
+    held = demand.held(workload_id)
     if held >= outlook.held_limit:
         return f"{held} requests wait for one already"
-    if in_all >= HELD_IN_ALL:
-        return f"{in_all} requests wait already for one workload or another"
+    if not demand.room.has(size):
+        return f"{demand.room.requests} requests wait already for one workload or another"
     return None
 
 

@@ -15,6 +15,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2
 from windlass.gateway.gate.admission import Admission, Arrival, Grant
 from windlass.gateway.gate.holds import REMAINING_HEADER, Denial
 from windlass.gateway.gate.resources import SLOT_TRIES
+from windlass.gateway.gate.room import held_bytes
 from windlass.gateway.names import ARRIVAL_HEADER, SLOT, SLOT_FILTER
 from windlass.kit.clock import Clock
 
@@ -64,11 +65,13 @@ class Processing:
             self._admission.leave(visit)
 
     def _arrival(self, request: Any) -> Arrival:
-        for header in request.request_headers.headers.headers:
-            if header.key == ARRIVAL_HEADER:
-                identity = header.raw_value.decode()
-                return Arrival(float(identity.split()[0]), identity)
-        return Arrival(self._clock.now(), "")
+        received = request.request_headers.headers.headers
+        headers = {header.key: header.raw_value.decode() for header in received}
+        size = held_bytes(headers)
+        identity = headers.get(ARRIVAL_HEADER)
+        if identity is None:
+            return Arrival(self._clock.now(), "", size)
+        return Arrival(float(identity.split()[0]), identity, size)
 
 
 def _granted(grant: Grant) -> Any:

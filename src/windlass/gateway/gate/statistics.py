@@ -10,9 +10,14 @@ WANTED = r"rq_(active|time|total)$"
 GAUGES = r"endpoint\..*\.rq_active$"
 """Picks what `read_in_flight` reads."""
 
-_CLUSTER = re.compile(r'\{envoy_cluster_name="([^"]*)"\} (\d+)')
-_ENDPOINT = re.compile(r'\{envoy_cluster_name="([^"]*)",envoy_endpoint_address="([^"]*)"\} (\d+)')
-_HISTOGRAM = re.compile(r'_(bucket|sum|count)\{envoy_cluster_name="([^"]*)"(?:,le="1000")?\} (\S+)')
+_CLUSTER = re.compile(r'="([^"]*)"} (\d+)\n')
+_ENDPOINT = re.compile(r'="([^"]*)",envoy_endpoint_address="([^"]*)"} (\d+)\n')
+_HISTOGRAM = re.compile(
+    r'_bucket{envoy_cluster_name="([^"]*)",le="1000"} (\d+)\n'
+    r".*\n"  # le="+Inf"
+    r"[^ ]*_sum{[^ ]* (\S+)\n"
+    r"[^ ]*_count{[^ ]* (\d+)\n"
+)
 _GAUGE = re.compile(r"^cluster\.(.*?)\.endpoint\.(.*)\.rq_active: (\d+)$", re.MULTILINE)
 
 
@@ -86,14 +91,8 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _read_histograms(block: str, clusters: Mapping[str, ClusterStatistics]) -> None:
-    within_a_second: dict[str, int] = {}
-    for kind, cluster, value in _HISTOGRAM.findall(block):
+    for cluster, within_a_second, milliseconds, count in _HISTOGRAM.findall(block):
         statistics = clusters[cluster]
-        if kind == "bucket":
-            within_a_second[cluster] = int(value)
-        elif kind == "sum":
-            statistics.answered_seconds = float(value) / 1e3
-        else:
-            statistics.answered = int(value)
-    for cluster, count in within_a_second.items():
-        clusters[cluster].outlasting = clusters[cluster].answered - count
+        statistics.answered = int(count)
+        statistics.answered_seconds = float(milliseconds) / 1e3
+        statistics.outlasting = statistics.answered - int(within_a_second)
