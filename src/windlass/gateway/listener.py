@@ -32,8 +32,10 @@ from windlass.gateway.names import (
 OUTER = "gateway"
 INTERNAL = "internal"
 HEADERS_SECONDS = 60
-BUFFER_BYTES = 65_536
-"""At each step of a request's way: what a body that waits takes of memory is a few times that."""
+BUFFER_BYTES = 262_144
+"""A body that is larger cannot be sent once more, to another replica."""
+INNER_BUFFER_BYTES = 65_536
+"""On the way to an inner listener, where a smaller one is as fast, and those who wait take less."""
 CONCURRENT_STREAMS = 1000
 INNER_STREAM_BYTES = 131_072
 """How much of one request may be under way to an inner listener, where it shares a connection. That

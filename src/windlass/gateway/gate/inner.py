@@ -24,7 +24,7 @@ from windlass.gateway.gate.packing import (
 from windlass.gateway.gate.ways import listener_name
 from windlass.gateway.gateway import Address, ReplicaProtocol
 from windlass.gateway.listener import (
-    BUFFER_BYTES,
+    INNER_BUFFER_BYTES,
     INNER_STREAM_BYTES,
     UNBOUNDED_WINDOW,
     address_listener,
@@ -91,7 +91,7 @@ def _cluster(limit_seconds: float, protocol: ReplicaProtocol) -> cluster_pb2.Clu
         name=name, type=cluster_pb2.Cluster.STATIC, connect_timeout=Duration(seconds=1)
     )
     built.circuit_breakers.thresholds.append(no_limits())
-    built.per_connection_buffer_limit_bytes.value = BUFFER_BYTES
+    built.per_connection_buffer_limit_bytes.value = INNER_BUFFER_BYTES
     built.load_assignment.cluster_name = name
     endpoint = built.load_assignment.endpoints.add().lb_endpoints.add().endpoint
     endpoint.address.pipe.path = f"{inner_name(limit_seconds)}.sock"
