@@ -25,6 +25,7 @@ from windlass.identity.tokens import Caller, CallerType
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
+from windlass.org.nodes import register_nodes
 from windlass.settings import Address, Settings
 from windlass.workloads.tables import workload
 
@@ -157,6 +158,8 @@ def serving(root: Path, database_url: str) -> Iterator[Api]:
     context = Context(
         settings, data, database_url, foundation, catalogue, address, gateway, internal, time.time()
     )
+    cluster_id, nodes = foundation.tree.cluster_id, context.engine().nodes()
+    database.write(lambda c: register_nodes(c, cluster_id, nodes, time.time()))
     application = Observed(create_api(context, database))
     client = httpx.Client(base_url=context.api_url, timeout=60.0)
     with _answering(application, listener), client:

@@ -1,5 +1,6 @@
 """Random requests made from the served description: whatever is sent, the answer is described."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,11 +85,27 @@ def operations(api: Api) -> Iterator[APIOperation]:
 
 
 def existing(api: Api, operation: Any) -> dict[str, str]:
-    """Parameters of the path that lead to something."""
-    known = {
-        "workload_id": api.create("random", useGivenNameAsPrefix=True)["workloadId"],
-        "cluster_id": api.context.tree.cluster_id,
-        "department_id": api.context.tree.department_id,
-        "project_id": api.context.tree.project_id,
-    }
-    return {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
+    """Parameters of the path that lead to something, of this operation's own: it may remove it."""
+    path = operation.path
+    made: dict[str, str] = {}
+    if "{workload_id}" in path:
+        made["workload_id"] = api.create("random", useGivenNameAsPrefix=True)["workloadId"]
+    for name, collection, body in (
+        ("cluster_id", "clusters", {}),
+        ("department_id", "org-unit/departments", {"resources": []}),
+        ("project_id", "org-unit/projects", {"resources": []}),
+        ("node_pool_id", "node-pools", {"labelKey": "random"}),
+    ):
+        if f"{{{name}}}" in path:
+            made[name] = add(api, collection, body)
+    return made
+
+
+def add(api: Api, collection: str, body: dict[str, Any]) -> str:
+    """The id of something new."""
+    name = f"random-{uuid.uuid4().hex[:12]}"
+    fields = {"name": name, "clusterId": api.context.tree.cluster_id, "labelValue": name, **body}
+    answer = api.ask("POST", f"/api/v1/{collection}", json=fields)
+    assert answer.status_code == 201, answer.text
+    shown = answer.json()
+    return str(shown.get("uuid") or shown["id"])

@@ -29,7 +29,6 @@ FIELDS = (
 )
 PUBLISHED_FIELDS_WITHOUT_MEASURE = (
     "completedAt",
-    "nodepool",
     "distributedFramework",
     "allocatedGPU",
     "idleGpus",

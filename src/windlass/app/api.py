@@ -32,15 +32,22 @@ from windlass.kit.database import Database
 from windlass.kit.errors import ApiError
 from windlass.kit.http import error_responses
 from windlass.org import routes as org_routes
-from windlass.org.service import Organisation
+from windlass.org.access import Access
+from windlass.org.surroundings import Surroundings as OrganisationSurroundings
 from windlass.org.tables import cluster
+from windlass.workloads import properties as workload_properties
 from windlass.workloads import routes as workload_routes
 from windlass.workloads.access import WorkloadAccess
 from windlass.workloads.inferences import routes as inference_routes
+from windlass.workloads.inferences.desired import DEFAULT_CATEGORY
+from windlass.workloads.inferences.service import TYPE as INFERENCE
 from windlass.workloads.inferences.service import Inferences
 from windlass.workloads.live import LiveTraffic
+from windlass.workloads.occupancy import WorkloadOccupancy
+from windlass.workloads.properties import WorkloadType
 from windlass.workloads.queries import WorkloadQueries
 
+_WORKLOAD_TYPES = (WorkloadType(INFERENCE, "run.ai", DEFAULT_CATEGORY),)
 # Whoever looks at the platform must not wait long for a gate that is down.
 _GATE_SECONDS = 1.0
 
@@ -79,7 +86,15 @@ def create_api(context: Context, database: Database) -> FastAPI:
     rules = AccessRules(database, permissions, TreeOfScopes(), clock)
     api.include_router(access_routes.router(rules, permissions, authenticated))
     api.include_router(audit_routes.router(_audit_log(database), _tenant_of(authenticated)))
-    api.include_router(org_routes.router(Organisation(database), authenticated, clock))
+    organisation = OrganisationSurroundings(
+        database,
+        clock,
+        Access(permissions),
+        WorkloadOccupancy(context.kinds(), clock),
+        waker.wake,
+    )
+    api.include_router(org_routes.router(organisation, authenticated))
+    api.include_router(workload_properties.router(_WORKLOAD_TYPES, authenticated))
     serve_openapi(api)
     return api
 

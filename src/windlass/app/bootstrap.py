@@ -14,7 +14,7 @@ from windlass.identity.signing_keys import require_first_key
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.sealing import Seal, load_or_create_seal
-from windlass.org.service import FirstTree, create_first_tree, first_tree
+from windlass.org.first_tree import FirstTree, create_first_tree, first_tree
 
 _DATA_DIRECTORY = "data_directory"
 _CREDENTIALS = ("username", "password", "client_id", "client_secret")

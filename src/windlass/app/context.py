@@ -15,7 +15,7 @@ from windlass.identity.signing_keys import StoredKeys
 from windlass.identity.tokens import TokenAuthority
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
-from windlass.org.service import FirstTree
+from windlass.org.first_tree import FirstTree
 from windlass.settings import Address, Settings
 from windlass.workloads.inferences.desired import desired_of_stored
 from windlass.workloads.inferences.service import TYPE as INFERENCE
@@ -109,9 +109,9 @@ class Context:
             "pid": pid,
             **self.foundation.administrator,
             "cluster_id": tree.cluster_id,
-            "department_id": tree.department_id,
-            "project_id": tree.project_id,
-            "project_name": tree.project_name,
+            "department_id": tree.department_id or None,
+            "project_id": tree.project_id or None,
+            "project_name": tree.project_name or None,
             "domain": self.settings.domain,
         }
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 import structlog
+from sqlalchemy import Connection
 
 from windlass.app.context import LEASE, Context
 from windlass.app.maintenance import Maintenance, Task
@@ -18,7 +19,7 @@ from windlass.control.changes import (
     listen_to_postgresql,
     trim_changes,
 )
-from windlass.control.lease import DURATION_SECONDS, Holder, Lease
+from windlass.control.lease import DURATION_SECONDS, Holder, Lease, require_epoch
 from windlass.control.loop import ControlLoop, Reconciler
 from windlass.engines.local.local_engine import LocalEngine, obeyed_epoch
 from windlass.gateway.gateway import GatewayUnavailable
@@ -28,11 +29,16 @@ from windlass.identity.trust import TOKEN_TRUST
 from windlass.kit.clock import SteadyClock, SystemClock
 from windlass.kit.database import Database
 from windlass.kit.errors import Unavailable
+from windlass.org.nodes import register_nodes
+from windlass.org.reconcile import OrganisationReconciler
+from windlass.org.surroundings import ORGANISATION
 from windlass.workloads import store
 from windlass.workloads.autoscale import WorkloadAutoscaler
 from windlass.workloads.housekeeping import remove_old_records
+from windlass.workloads.occupancy import WorkloadOccupancy
 from windlass.workloads.placement import PlacementReconciler
 from windlass.workloads.reconcile import (
+    EVERYTHING,
     PLACEMENT,
     WORKLOAD,
     Surroundings,
@@ -108,6 +114,7 @@ class Controllers:
             kinds=self._context.kinds(),
             tenure=Tenure(LEASE, epoch),
             domain=self._context.settings.domain,
+            cluster_id=self._context.tree.cluster_id,
             clock=SteadyClock(self._clock),
             wall_clock=self._clock,
             wake=lambda kind, key: loop.wake(Change(kind, key)),
@@ -117,14 +124,23 @@ class Controllers:
         signing_keys = self._context.signing_keys(self._database)
         authority = self._context.authority_of(signing_keys)
         trust = TokenTrustReconciler(self._database, authority, gateway, epoch)
+        organisation = OrganisationReconciler(
+            self._database,
+            WorkloadOccupancy(self._context.kinds(), self._clock),
+            self._clock,
+            (LEASE, epoch),
+            replan=lambda: loop.wake(Change(PLACEMENT, EVERYTHING)),
+        )
         loop = ControlLoop(
             {
                 TOKEN_TRUST: Reconciler(trust.reconcile, trust.list_keys),
                 WORKLOAD: Reconciler(workloads.reconcile, workloads.list_keys),
                 PLACEMENT: Reconciler(placement.reconcile, placement.list_keys),
+                ORGANISATION: Reconciler(organisation.reconcile, organisation.list_keys),
             },
             self._clock,
         )
+        self._register_nodes(engine, epoch)
         engine.keep_spares()
         engine.sweep(self._known_pods, epoch)
         self._give_routes(workloads, around, trust)
@@ -140,6 +156,16 @@ class Controllers:
             self._look(wake_ups.wait(_LOOK_SECONDS), feed, loop)
         loop.stop()
         wake_ups.close()
+
+    def _register_nodes(self, engine: LocalEngine, epoch: int) -> None:
+        cluster_id = self._context.tree.cluster_id
+        nodes, now = engine.nodes(), self._clock.now()
+
+        def register(connection: Connection) -> None:
+            require_epoch(connection, LEASE, epoch)
+            register_nodes(connection, cluster_id, nodes, now)
+
+        self._database.write(register)
 
     def _known_pods(self) -> set[str]:
         with self._database.read() as connection:

@@ -24,14 +24,27 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Taint:
+    """Keeps replicas off a node unless their workload tolerates it, in Kubernetes' words."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+    """`NoSchedule`, `NoExecute`, or `PreferNoSchedule`, which keeps nothing off."""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
-    """One machine replicas can run on."""
+    """One machine replicas can run on, or one that is only declared."""
 
     name: str
     cpu_millicores: int
     memory_bytes: int
     devices: tuple[Device, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    simulated: bool = False
+    """Declared for a trial: there is nothing that could run a replica."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from windlass.kit.errors import FieldError, invalid_fields
-from windlass.kit.strict_json import join_path, json_kind, read_json_object
+from windlass.kit.strict_json import join_path, json_kind, read_json_list, read_json_object
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -21,6 +21,17 @@ def parse_body(model: type[Model], raw: bytes, content_type: str | None = None) 
     """
     body = read_json_object(raw, content_type)
     parsed, errors = validate(model, body)
+    if parsed is None:
+        raise invalid_fields(errors)
+    return parsed
+
+
+def parse_list_body(model: type[Model], raw: bytes, content_type: str | None = None) -> Model:
+    """The same for a body that is a list; `model` is a root model.
+
+    Raises BadRequest that names every field that is wrong.
+    """
+    parsed, errors = validate(model, read_json_list(raw, content_type))
     if parsed is None:
         raise invalid_fields(errors)
     return parsed

@@ -3,9 +3,11 @@
 `filterBy` is a comma-joined list of `field<operator>value`; all of them must hold.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, func, literal
@@ -48,7 +50,18 @@ class Field:
 
     column: ColumnElement[Any]
     kind: type = str
-    """`str`, `int`, `bool` for a column of 0 and 1, or `float` for a point in time."""
+    """`str`, `int`, `bool` for a column of 0 and 1, `Decimal` for any number, or `float` for a
+    point in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition of a `filterBy`."""
+
+    field: str
+    operator: str
+    value: Any
+    kind: type
 
 
 def page_of(offset: str | None, limit: str | None) -> Page:
@@ -116,6 +129,21 @@ def _integer(name: str, text: str | None, default: int, minimum: int, maximum: i
 
 
 def _condition(entry: str, fields: Mapping[str, Field]) -> ColumnElement[bool]:
+    filter_ = parse_filter(entry, {name: field.kind for name, field in fields.items()})
+    value = filter_.value
+    if filter_.kind is int:
+        # Wider than most columns: a comparison may name a number that no column holds.
+        value = literal(value, BigInteger)
+    elif filter_.kind is bool:
+        value = int(value)
+    return _COMPARISONS[filter_.operator](fields[filter_.field].column, value)
+
+
+def parse_filter(entry: str, kinds: Mapping[str, type]) -> Filter:
+    """One entry of a `filterBy`; `kinds` are the fields there are, as in `Field.kind`.
+
+    Raises BadRequest.
+    """
     match = _FILTER.fullmatch(entry)
     if match is None:
         raise BadRequest(
@@ -123,32 +151,57 @@ def _condition(entry: str, fields: Mapping[str, Field]) -> ColumnElement[bool]:
             f"operators are {' '.join(_OPERATORS)}"
         )
     name, operator, text = match["field"], match["operator"], match["value"]
-    if name not in fields:
+    if name not in kinds:
         raise BadRequest(
-            f"filterBy: there is no field {name!r}; fields are {', '.join(sorted(fields))}"
+            f"filterBy: there is no field {name!r}; fields are {', '.join(sorted(kinds))}"
         )
-    field = fields[name]
-    if field.kind is not str and operator not in _ORDERED_OPERATORS:
+    kind = kinds[name]
+    if kind is not str and operator not in _ORDERED_OPERATORS:
         raise BadRequest(f"filterBy: {name} can only be compared by {' '.join(_ORDERED_OPERATORS)}")
-    return _COMPARISONS[operator](field.column, _value(name, field.kind, text))
+    return Filter(name, operator, _value(name, kind, text), kind)
 
 
 def _value(name: str, kind: type, text: str) -> Any:
     if "\0" in text:
         raise BadRequest(f"filterBy: {name} is compared with text that has a NUL character")
     try:
-        if kind is bool:
-            return {"true": 1, "false": 0}[text.lower()]
-        if kind is int:
-            number = int(text)
-            if abs(number) >= 2**63:
-                raise ValueError
-            # Wider than most columns: a comparison may name a number that no column holds.
-            return literal(number, BigInteger)
-        return from_wire(text) if kind is float else text
+        return _READ.get(kind, str)(text)
     except (KeyError, ValueError, OverflowError):
-        expected = _EXPECTED[kind]
-        raise BadRequest(f"filterBy: {name} is compared with {text!r}, not {expected}") from None
+        raise BadRequest(
+            f"filterBy: {name} is compared with {text!r}, not {_EXPECTED[kind]}"
+        ) from None
+
+
+def _read_integer(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 2**63:
+        raise ValueError
+    return number
+
+
+def _read_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _read_boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_READ: Mapping[type, Callable[[str], Any]] = {
+    int: _read_integer,
+    float: from_wire,
+    Decimal: _read_number,
+    bool: _read_boolean,
+}
+_EXPECTED: Mapping[type, str] = {
+    int: "an integer",
+    float: "a date and time in ISO 8601",
+    Decimal: "a number",
+    bool: "true or false",
+}
 
 
 def contains(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:

@@ -23,12 +23,17 @@ def read_json_object(raw: bytes, content_type: str | None = None) -> dict[str, A
 
     Raises BadRequest for anything else, with the line and column where that is known.
     """
-    _require_json(content_type)
-    body = _parse(_decode(raw))
+    body = _read(raw, content_type)
     if not isinstance(body, dict):
         raise BadRequest(f"The body must be a JSON object, not {json_kind(body)}.")
-    if errors := list(_unstorable(body)):
-        raise invalid_fields(errors)
+    return body
+
+
+def read_json_list(raw: bytes, content_type: str | None = None) -> list[Any]:
+    """The same for a JSON list."""
+    body = _read(raw, content_type)
+    if not isinstance(body, list):
+        raise BadRequest(f"The body must be a JSON list, not {json_kind(body)}.")
     return body
 
 
@@ -57,6 +62,14 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 _MOST_DIGITS = 400
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _read(raw: bytes, content_type: str | None) -> Any:
+    _require_json(content_type)
+    body = _parse(_decode(raw))
+    if errors := list(_unstorable(body)):
+        raise invalid_fields(errors)
+    return body
 
 
 def _require_json(content_type: str | None) -> None:
@@ -134,7 +147,7 @@ def _unstorable(body: Any) -> Iterator[FieldError]:
             raise _too_deep()
         if isinstance(value, str):
             if problem := _text_problem(value):
-                yield FieldError(path, problem)
+                yield FieldError(path or "body", problem)
         elif isinstance(value, dict):
             for key, member in value.items():
                 if problem := _text_problem(key):

@@ -117,6 +117,13 @@ def units_above(unit: Unit) -> list[str]:
     return ["".join(f"/{part}" for part in ids[:length]) for length in range(len(ids) + 1)]
 
 
+def ids_at(level: ScopeType, paths: Iterable[str]) -> list[Any]:
+    """The ids of the units of one level that these paths lead to, as the tables keep them."""
+    depth = _LEVELS.index(level) + 1
+    ids = [path.split("/")[-1] for path in paths if path.count("/") == depth]
+    return ids if level is ScopeType.CLUSTER else [int(text) for text in ids]
+
+
 def _ids(unit: Unit) -> list[str]:
     levels = (unit.tenant_id, unit.cluster_id, unit.department_id, unit.project_id)
     return [str(part) for part in levels if part is not None]

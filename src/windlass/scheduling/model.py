@@ -252,6 +252,8 @@ class Queue:
     gpu: Quota = Quota()
     cpu: Quota = Quota()
     memory: Quota = Quota()
+    name: str = ""
+    """What messages call it, such as `project research`; `queue` and its id unless given."""
 
 
 class PlacementStrategy(StrEnum):

@@ -59,6 +59,11 @@ class QueueState:
         """The queue's id."""
         return self.queue.id
 
+    @property
+    def name(self) -> str:
+        """What messages call the queue."""
+        return self.queue.name or f"queue {self.queue.id}"
+
     def line(self) -> "list[QueueState]":
         """The queue and all above it, itself first."""
         line, state = [], self

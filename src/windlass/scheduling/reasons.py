@@ -77,7 +77,7 @@ class Explainer:
         resource = SHARED_RESOURCES[index]
         limit, held = int(state.limit[index]), state.allocated[index]
         message = (
-            f"Asks for {describe(resource, asked)}, but the limit of queue {state.id} is "
+            f"Asks for {describe(resource, asked)}, but the limit of {state.name} is "
             f"{describe(resource, limit)}, of which {describe(resource, held)} are in use."
         )
         return PendingReason(
@@ -97,8 +97,8 @@ class Explainer:
         resource = SHARED_RESOURCES[index]
         quota, held = int(state.deserved[index]), state.non_preemptible[index]
         message = (
-            f"Asks for {describe(resource, asked)} as non-preemptible work, but the quota of queue "
-            f"{state.id} is {describe(resource, quota)}, of which {describe(resource, held)} are "
+            f"Asks for {describe(resource, asked)} as non-preemptible work, but the quota of "
+            f"{state.name} is {describe(resource, quota)}, of which {describe(resource, held)} are "
             "held by non-preemptible work. Preemptible work may go over quota."
         )
         return PendingReason(

@@ -2,12 +2,25 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from windlass.engines.engine import ReplicaTemplate
 from windlass.gateway.gateway import Callers
-from windlass.scheduling import Request
+from windlass.scheduling import LabelTerm, PodAffinity, Request, Toleration
 from windlass.workloads.scaling import Scaling
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Which nodes a workload's replicas may run on."""
+
+    node_pools: tuple[str, ...] = ()
+    """By name, in order of preference; empty for its project's default."""
+    node_labels: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: tuple[LabelTerm, ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    pod_affinity: PodAffinity | None = None
 
 
 class DesiredWorkload(Protocol):
@@ -24,6 +37,10 @@ class DesiredWorkload(Protocol):
     @property
     def scaling(self) -> Scaling:
         """How many replicas, and what moves their number."""
+
+    @property
+    def constraints(self) -> Constraints:
+        """Which nodes its replicas may run on."""
 
     @property
     def callers(self) -> Callers:

@@ -1,6 +1,7 @@
 """Gives waiting pods a place: one plan over everything, committed before anything starts."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -9,6 +10,7 @@ from windlass import scheduling
 from windlass.control.changes import record_change
 from windlass.control.lease import require_epoch
 from windlass.engines.engine import DeviceShare, Node
+from windlass.org.queues import PROJECT_QUEUE, Queues, load_queues, project_queue
 from windlass.workloads import store
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.reconcile import EVERYTHING, WORKLOAD, Surroundings
@@ -30,19 +32,25 @@ class PlacementReconciler:
         """Place what fits, and say of the rest why it waits."""
         with self._around.database.read() as connection:
             rows = _living_pods(connection)
-        if not any(row.state == PodState.PENDING.value for row in rows):
-            return None
+            if not any(row.state == PodState.PENDING.value for row in rows):
+                return None
+            projects = {row.project_id for row in rows}
+            queues = load_queues(connection, self._around.cluster_id, projects)
         nodes = self._around.engine.nodes()
+        real = [node for node in nodes if not node.simulated]
         snapshot = scheduling.Snapshot(
-            nodes=tuple(_node(node) for node in nodes),
-            workloads=tuple(self._workloads(rows, nodes)),
+            nodes=tuple(_node(node, queues) for node in real),
+            workloads=tuple(self._workloads(rows, real, queues)),
+            queues=queues.queues,
+            settings=queues.settings,
         )
         plan = scheduling.plan(snapshot)
-        self._commit(rows, plan)
+        simulated = [_node(node, queues) for node in nodes if node.simulated]
+        self._commit(rows, plan, snapshot, only_simulated(snapshot, plan, simulated))
         return None
 
     def _workloads(
-        self, rows: Sequence[Row[Any]], nodes: Sequence[Node]
+        self, rows: Sequence[Row[Any]], nodes: Sequence[Node], queues: Queues
     ) -> Iterable[scheduling.Workload]:
         grouped: dict[str, list[Row[Any]]] = {}
         for row in rows:
@@ -52,6 +60,7 @@ class PlacementReconciler:
             desired = self._around.kinds.desired(first.type, first.revision_id, first.spec)
             # Those that have a place count first towards the minimum.
             members.sort(key=lambda row: (row.node_name is None, row.ordinal))
+            wanted = desired.constraints
             yield scheduling.Workload(
                 id=workload_id,
                 pods=tuple(
@@ -63,15 +72,31 @@ class PlacementReconciler:
                 min_members=min(max(1, desired.scaling.minimum), len(members)),
                 priority=first.priority,
                 submitted_at=first.workload_created_at,
+                queue=project_queue(first.project_id),
+                pools=wanted.node_pools or queues.default_pools[first.project_id],
+                node_labels=wanted.node_labels,
+                node_affinity=wanted.node_affinity,
+                tolerations=wanted.tolerations,
+                pod_affinity=wanted.pod_affinity,
             )
 
-    def _commit(self, rows: Sequence[Row[Any]], plan: scheduling.Plan) -> None:
+    def _commit(
+        self,
+        rows: Sequence[Row[Any]],
+        plan: scheduling.Plan,
+        snapshot: scheduling.Snapshot,
+        only_simulated: Mapping[str, str],
+    ) -> None:
         now = self._around.clock.now()
         told_at = self._around.wall_clock.now()
         by_id = {row.id: row for row in rows}
         # What is about to end may make room.
         certain = not any(row.stop_requested_at or _is_deleted(row) for row in rows)
-        reasons = {item.workload_id: _reasons(item, certain=certain) for item in plan.pending}
+        pool_of_node = {node.name: node.pool for node in snapshot.nodes}
+        reasons = {
+            item.workload_id: _reasons(item, only_simulated.get(item.workload_id), certain=certain)
+            for item in plan.pending
+        }
         known = {row.workload_id: row.pending_reasons for row in rows}
         news = {key: value for key, value in reasons.items() if value != known.get(key)}
         if not plan.placements and not news:
@@ -80,7 +105,7 @@ class PlacementReconciler:
         def save(connection: Connection) -> None:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
             for pod_id, placement in plan.placements.items():
-                _place(connection, pod_id, placement, now)
+                _place(connection, pod_id, placement, pool_of_node[placement.node], now)
             for workload_id, events in _scheduled_events(by_id, plan).items():
                 store.add_events(connection, workload_id, events, told_at)
                 record_change(connection, WORKLOAD, workload_id)
@@ -110,6 +135,7 @@ def _living_pods(connection: Connection) -> Sequence[Any]:
             workload.c.type,
             workload.c.revision_id,
             workload.c.spec,
+            workload.c.project_id,
             workload.c.priority,
             workload.c.pending_reasons,
             workload.c.created_at.label("workload_created_at"),
@@ -124,7 +150,24 @@ def _living_pods(connection: Connection) -> Sequence[Any]:
     return connection.execute(query).all()
 
 
-def _node(node: Node) -> scheduling.Node:
+def only_simulated(
+    snapshot: scheduling.Snapshot, plan: scheduling.Plan, nodes: Sequence[scheduling.Node]
+) -> Mapping[str, str]:
+    """Which workloads wait that would have a place on simulated `nodes`, each with one of them."""
+    if not nodes or not plan.pending:
+        return {}
+    names = {node.name for node in nodes}
+    tried = scheduling.plan(replace(snapshot, nodes=(*snapshot.nodes, *nodes)))
+    found: dict[str, str] = {}
+    for item in plan.pending:
+        places = [tried.placements.get(pod_id) for pod_id in item.pod_ids]
+        there = [place.node for place in places if place is not None and place.node in names]
+        if there and None not in places:
+            found[item.workload_id] = there[0]
+    return found
+
+
+def _node(node: Node, queues: Queues) -> scheduling.Node:
     return scheduling.Node(
         name=node.name,
         cpu_millicores=node.cpu_millicores,
@@ -133,7 +176,12 @@ def _node(node: Node) -> scheduling.Node:
             scheduling.Device(id=device.id, memory_bytes=device.memory_bytes)
             for device in node.devices
         ),
+        pool=queues.pool_of(node.labels),
         labels=dict(node.labels),
+        taints=tuple(
+            scheduling.Taint(taint.key, taint.value, scheduling.TaintEffect(taint.effect))
+            for taint in node.taints
+        ),
     )
 
 
@@ -155,7 +203,11 @@ def _placement(row: Row[Any], nodes: Sequence[Node]) -> scheduling.Placement | N
 
 
 def _place(
-    connection: Connection, pod_id: str, placement: scheduling.Placement, now: float
+    connection: Connection,
+    pod_id: str,
+    placement: scheduling.Placement,
+    node_pool: str,
+    now: float,
 ) -> None:
     shares = [
         DeviceShare(share.device_id, share.portion / scheduling.WHOLE_DEVICE, share.memory_bytes)
@@ -167,6 +219,7 @@ def _place(
         .values(
             state=PodState.PLACED.value,
             node_name=placement.node,
+            node_pool=node_pool,
             devices=store.stored_devices(shares),
             placed_at=now,
             updated_at=now,
@@ -196,13 +249,29 @@ def _is_deleted(row: Row[Any]) -> bool:
     return bool(row.desired_phase == DesiredPhase.DELETED.value)
 
 
-def _reasons(item: scheduling.PendingWorkload, *, certain: bool) -> list[dict[str, Any]]:
-    return [
+def _reasons(
+    item: scheduling.PendingWorkload, simulated: str | None, *, certain: bool
+) -> list[dict[str, Any]]:
+    reasons: list[dict[str, Any]] = [
         {
             "nodePool": reason.pool,
             "reason": str(reason.code),
             "message": reason.message,
             "certain": certain,
+            **_unit_of(reason.queue_id),
         }
         for reason in item.reasons
     ]
+    if simulated is not None:
+        reasons[0]["message"] += (
+            f" It would have a place on node {simulated}, which is only simulated: no replica can"
+            " run there."
+        )
+    return reasons
+
+
+def _unit_of(queue_id: str | None) -> dict[str, str]:
+    """Whose quota or limit is in the way."""
+    if queue_id is None:
+        return {}
+    return {"orgType": "PROJECT" if queue_id.startswith(PROJECT_QUEUE) else "DEPARTMENT"}

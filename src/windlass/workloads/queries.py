@@ -17,6 +17,18 @@ from windlass.workloads.tables import event, pod, workload
 
 DELETED_KEPT_SECONDS = 14 * 24 * 3600.0
 
+_CURRENT_POOL = (
+    select(pod.c.node_pool)
+    .where(
+        pod.c.workload_id == workload.c.id,
+        pod.c.exited_at.is_(None),
+        pod.c.node_pool.is_not(None),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+"""All pods of a workload are in one node pool."""
+
 WORKLOAD_FIELDS = {
     "type": Field(workload.c.type),
     "name": Field(workload.c.name),
@@ -33,12 +45,12 @@ WORKLOAD_FIELDS = {
     "category": Field(workload.c.category),
     "priority": Field(workload.c.priority, int),
     "priorityClassName": Field(workload.c.priority_class),
+    "nodepool": Field(_CURRENT_POOL),
 }
 """By which workloads can be filtered and sorted."""
 
 _UNSUPPORTED_FIELDS = {
     "completedAt",
-    "nodepool",
     "distributedFramework",
     "allocatedGPU",
     "idleGpus",
@@ -148,6 +160,10 @@ def _workloads() -> Select[Any]:
             workload,
             project.c.name.label("project_name"),
             department.c.name.label("department_name"),
+            func.coalesce(project.c.default_node_pools, department.c.default_node_pools).label(
+                "default_node_pools"
+            ),
+            _CURRENT_POOL.label("node_pool"),
         )
         .join(project, project.c.id == workload.c.project_id)
         .join(department, department.c.id == workload.c.department_id)

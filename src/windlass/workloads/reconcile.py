@@ -70,6 +70,8 @@ class Surroundings:
     kinds: Kinds
     tenure: Tenure
     domain: str
+    cluster_id: str
+    """The one whose nodes the engine has."""
     clock: Clock
     """Steady: decisions about how long something lasts go by it."""
     wall_clock: Clock

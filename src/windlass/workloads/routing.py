@@ -1,7 +1,7 @@
 """The gateway's route of a workload. Pure."""
 
 from windlass.gateway.gateway import Endpoint, Route
-from windlass.org.service import namespace_of
+from windlass.org.names import namespace_of
 from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.lifecycle import Decision
 from windlass.workloads.records import Pod, WorkloadRecord

@@ -97,6 +97,7 @@ pod = Table(
     Column("state", String, nullable=False),
     Column("not_before", Double),
     Column("node_name", String),
+    Column("node_pool", String),
     Column("devices", JSON),
     Column("placed_at", Double),
     Column("stop_requested_at", Double),

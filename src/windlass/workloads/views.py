@@ -8,14 +8,14 @@ from sqlalchemy import Row
 
 from windlass.kit.quantities import format_quantity, parse_quantity
 from windlass.kit.timestamps import optional_to_wire, to_wire
-from windlass.org.service import namespace_of
+from windlass.org.names import namespace_of
+from windlass.org.tree import FIRST_NAME
+from windlass.scheduling import Toleration
 from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.phases import Phase
 from windlass.workloads.records import PodState
 from windlass.workloads.routing import urls_of
 from windlass.workloads.store import devices_of
-
-NODE_POOL = "default"
 
 _POD_PHASES = {
     PodState.PENDING: "Pending",
@@ -63,8 +63,8 @@ def workload_view(
             "min": desired.scaling.minimum,
             "max": desired.scaling.maximum,
         },
-        "requestedNodePools": [NODE_POOL],
-        "currentNodePools": [NODE_POOL] if row.running_pods else [],
+        "requestedNodePools": _requested_pools(row, desired),
+        "currentNodePools": [row.node_pool] if row.node_pool else [],
         "podsRequestedResources": request,
         "workloadRequestedResources": _times(request, row.wanted_replicas),
         "images": [row.image],
@@ -91,6 +91,7 @@ def detail_view(row: Row[Any], view: dict[str, Any]) -> dict[str, Any]:
                 "phaseReason": reason["reason"],
                 "reason": reason["reason"],
                 "userMessage": reason["message"],
+                **({"orgType": reason["orgType"]} if "orgType" in reason else {}),
             }
             for reason in row.pending_reasons or []
         ]
@@ -113,8 +114,8 @@ def pod_view(item: Row[Any], owner: Row[Any], desired: DesiredWorkload) -> dict[
         "projectName": owner.project_name,
         "priorityClassName": owner.priority_class,
         "nodeName": item.node_name,
-        "currentNodePool": NODE_POOL if item.node_name else None,
-        "requestedNodePools": [NODE_POOL],
+        "currentNodePool": item.node_pool,
+        "requestedNodePools": _requested_pools(owner, desired),
         "createdAt": to_wire(item.created_at),
         "updatedAt": to_wire(item.updated_at),
         "completedAt": optional_to_wire(item.exited_at),
@@ -131,7 +132,7 @@ def pod_view(item: Row[Any], owner: Row[Any], desired: DesiredWorkload) -> dict[
         ],
         "requestedResources": requested_resources(desired),
         "allocatedResources": {"gpu": sum(share.portion for share in devices)},
-        "tolerations": [],
+        "tolerations": [_toleration_view(item) for item in desired.constraints.tolerations],
         "ordinal": item.ordinal,
         "ready": item.ready,
         "port": item.port,
@@ -184,6 +185,19 @@ def requested_resources(desired: DesiredWorkload) -> dict[str, Any]:
             "limit": _quantity(limits.memory_bytes_limit),
         },
         "extendedResources": [],
+    }
+
+
+def _requested_pools(row: Row[Any], desired: DesiredWorkload) -> list[str]:
+    return list(desired.constraints.node_pools or row.default_node_pools or [FIRST_NAME])
+
+
+def _toleration_view(item: Toleration) -> dict[str, Any]:
+    return {
+        "key": item.key,
+        "operator": item.operator.value,
+        "value": item.value,
+        "effect": "Any" if item.effect is None else item.effect.value,
     }
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.types import String
 
 from windlass.kit.clock import ManualClock
 from windlass.kit.database import Database
+from windlass.org.first_tree import create_first_tree
 from windlass.org.scopes import (
     SYSTEM,
     ScopeColumns,
@@ -18,7 +19,6 @@ from windlass.org.scopes import (
     units_above,
     within,
 )
-from windlass.org.service import create_first_tree
 from windlass.org.tables import cluster, department, project
 
 OTHER_DEPARTMENT = 9

@@ -17,10 +17,12 @@ from windlass.workloads.inferences.serving import (
     ServingPort,
     callers_of,
 )
+from windlass.workloads.kind import Constraints
 from windlass.workloads.scaling import Scaling
 from windlass.workloads.spec.compute import limits_of, request_of
 from windlass.workloads.spec.container import probe_of, words_of
 from windlass.workloads.spec.environment import environment_of
+from windlass.workloads.spec.placement import constraints_of
 from windlass.workloads.spec.priority import CATEGORIES, PRIORITY_CLASSES, is_preemptible
 
 DEFAULT_CATEGORY = "Deploy"
@@ -34,6 +36,7 @@ class DesiredInference:
     request: Request
     scaling: Scaling
     callers: Callers
+    constraints: Constraints
     request_timeout_seconds: int
     initialization_timeout_seconds: int
     category: str
@@ -52,6 +55,13 @@ def desired_of(spec: InferenceSpec) -> DesiredInference:
         request=request_of(spec.compute),
         scaling=scaling_of(spec),
         callers=callers_of(spec.serving_port or ServingPort()),
+        constraints=constraints_of(
+            spec.node_pools,
+            spec.node_type,
+            spec.node_affinity_required,
+            spec.pod_affinity,
+            spec.tolerations,
+        ),
         request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
         initialization_timeout_seconds=(
             times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS

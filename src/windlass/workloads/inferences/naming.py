@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from windlass.kit.errors import FieldError
 from windlass.kit.ids import random_suffix
-from windlass.org.service import namespace_of
+from windlass.org.names import namespace_of
 
 LONGEST_DNS_LABEL = 63
 SUFFIX_LENGTH = 5

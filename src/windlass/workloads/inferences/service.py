@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from windlass.audit.origin import concerns
@@ -20,9 +20,10 @@ from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
 from windlass.kit.ids import new_id
 from windlass.kit.timestamps import optional_to_wire, to_wire
-from windlass.org.service import ProjectRecord, find_project
+from windlass.org.tree import ProjectRecord, find_project, require_open_project
 from windlass.workloads import store
-from windlass.workloads.access import scope_of, unknown
+from windlass.workloads.access import unknown
+from windlass.workloads.deletion import request_deletion
 from windlass.workloads.field_support import EngineKind
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
@@ -88,7 +89,8 @@ class Inferences:
         now = self.clock.now()
 
         def request(connection: Connection) -> bool:
-            return _request_deletion(connection, workload_id.lower(), event, now)
+            kind = ResourceType.INFERENCES
+            return request_deletion(connection, workload_id.lower(), kind, event, now)
 
         if not self.database.write(request):
             raise unknown(workload_id)
@@ -164,6 +166,7 @@ class _Rows:
 
     def insert(self, event: NewEvent, connection: Connection) -> None:
         workload_id = str(self.workload["id"])
+        require_open_project(connection, int(self.owner.id))
         connection.execute(insert(workload).values(**self.workload))
         connection.execute(insert(revision).values(**self.revision))
         store.add_events(connection, workload_id, [event], self.workload["created_at"])
@@ -219,41 +222,6 @@ def _rows(
         },
         owner,
     )
-
-
-def _request_deletion(
-    connection: Connection, workload_id: str, event: NewEvent, now: float
-) -> bool:
-    row = connection.execute(
-        select(workload)
-        .where(
-            workload.c.id == workload_id,
-            workload.c.type == TYPE,
-            workload.c.deleted_at.is_(None),
-        )
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        return False
-    if row.desired_phase != DesiredPhase.DELETED.value:
-        connection.execute(
-            update(workload)
-            .where(workload.c.id == workload_id)
-            .values(
-                desired_phase=DesiredPhase.DELETED.value,
-                phase=Phase.DELETING.value,
-                phase_reason=None,
-                phase_message="",
-                phase_updated_at=now,
-                delete_requested_at=now,
-                updated_at=now,
-            )
-        )
-        store.add_events(connection, workload_id, [event], now)
-    entity = Entity(ResourceType.INFERENCES.value, workload_id, row.name, scope_of(row))
-    record(connection, Deed.DELETE, entity)
-    record_change(connection, WORKLOAD, workload_id)
-    return True
 
 
 def _entity(workload_id: str, name: str, owner: ProjectRecord) -> Entity:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from windlass import scheduling
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.metadata import QUALIFIED_NAME, is_qualified_name
+from windlass.kit.labels import QUALIFIED_NAME, is_qualified_name
+from windlass.workloads.kind import Constraints
 from windlass.workloads.spec.model import Item, SpecModel, given
 from windlass.workloads.spec.scalars import NonEmpty, PositiveInt64
 
@@ -52,6 +54,31 @@ class Toleration(Item):
     seconds: PositiveInt64 | None = None
 
 
+NODE_TYPE_LABEL = "run.ai/type"
+"""The label by which nodes are of a type."""
+
+
+def constraints_of(
+    node_pools: list[str] | None,
+    node_type: str | None,
+    affinity: NodeAffinity | None,
+    pod_affinity: PodAffinity | None,
+    tolerations: list[Toleration | None] | None,
+) -> Constraints:
+    """The same in the scheduler's words. They must be some in which nothing is found wrong."""
+    together = None
+    if pod_affinity is not None and pod_affinity.type is not None:
+        kind = scheduling.AffinityType(pod_affinity.type)
+        together = scheduling.PodAffinity(kind, pod_affinity.key or "")
+    return Constraints(
+        node_pools=tuple(node_pools or ()),
+        node_labels={} if node_type is None else {NODE_TYPE_LABEL: node_type},
+        node_affinity=_terms(affinity),
+        tolerations=tuple(_toleration(item) for _, item in given(tolerations)),
+        pod_affinity=together,
+    )
+
+
 def affinity_errors(affinity: NodeAffinity | None, path: str) -> Iterator[FieldError]:
     """Operators with the wrong number or kind of values."""
     if affinity is None:
@@ -79,6 +106,26 @@ def toleration_errors(
             yield FieldError(f"{entry}.value", "must be left out where operator is Exists")
         if toleration.seconds is not None and toleration.effect != "NoExecute":
             yield FieldError(f"{entry}.seconds", "belongs to effect NoExecute only")
+
+
+def _terms(affinity: NodeAffinity | None) -> tuple[scheduling.LabelTerm, ...]:
+    if affinity is None:
+        return ()
+    return tuple(
+        tuple(_rule(expression) for _, expression in given(term.match_expressions))
+        for _, term in given(affinity.node_selector_terms)
+    )
+
+
+def _rule(expression: MatchExpression) -> scheduling.LabelRule:
+    operator = scheduling.LabelOperator(expression.operator or "Exists")
+    return scheduling.LabelRule(expression.key or "", operator, frozenset(expression.values or ()))
+
+
+def _toleration(item: Toleration) -> scheduling.Toleration:
+    effect = None if item.effect in (None, "Any") else scheduling.TaintEffect(item.effect)
+    operator = scheduling.TolerationOperator(item.operator or "Equal")
+    return scheduling.Toleration(item.key or "", operator, item.value or "", effect)
 
 
 def _values_problem(operator: MatchOperator | None, values: list[str]) -> str | None:

@@ -1,0 +1,66 @@
+"""Resources of departments and projects in and out of the store."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, insert, select
+
+from windlass.org.resources import Resources, Share
+
+
+def load_resources(
+    connection: Connection, table: Table, unit_ids: Collection[int]
+) -> dict[int, dict[int, Resources]]:
+    """What these units may have, by unit and node pool; `table` is `department_resources` or
+    `project_resources`. What nobody has said about a unit in a pool is not there."""
+    query = select(table).where(table.c.unit_id.in_(unit_ids))
+    found: dict[int, dict[int, Resources]] = {unit_id: {} for unit_id in unit_ids}
+    for row in connection.execute(query):
+        found[row.unit_id][row.node_pool_id] = _resources(row)
+    return found
+
+
+def load_pool_resources(
+    connection: Connection, table: Table, node_pool_id: int
+) -> dict[int, Resources]:
+    """What all units of a kind may have in one node pool, by unit."""
+    query = select(table).where(table.c.node_pool_id == node_pool_id)
+    return {row.unit_id: _resources(row) for row in connection.execute(query)}
+
+
+def save_resources(
+    connection: Connection, table: Table, unit_id: int, resources: Mapping[int, Resources]
+) -> None:
+    """Say what a unit may have in these node pools."""
+    pools = list(resources)
+    connection.execute(
+        delete(table).where(table.c.unit_id == unit_id, table.c.node_pool_id.in_(pools))
+    )
+    rows = [
+        {"unit_id": unit_id, "node_pool_id": pool, **_values(resources[pool])} for pool in pools
+    ]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _resources(row: Row[Any]) -> Resources:
+    return Resources(
+        gpu=Share(row.gpu_deserved, row.gpu_limit, row.gpu_weight),
+        cpu=Share(row.cpu_deserved, row.cpu_limit, row.cpu_weight),
+        memory=Share(row.memory_deserved, row.memory_limit, row.memory_weight),
+        memory_units=row.memory_units,
+        rank=row.priority,
+    )
+
+
+def _values(resources: Resources) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "memory_units": resources.memory_units,
+        "priority": resources.rank,
+    }
+    for name in ("gpu", "cpu", "memory"):
+        share: Share = getattr(resources, name)
+        values[f"{name}_deserved"] = share.deserved
+        values[f"{name}_limit"] = share.limit
+        values[f"{name}_weight"] = share.weight
+    return values
