@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.podman import Podman, PodmanMissing
 from tools.postgresql import PostgresqlMissing, PostgresqlServer
 from tools.suite_results import DATABASE_PROPERTY, ResultsCollector
 from windlass.app.schema import bring_up_to_date
@@ -30,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # Whoever starts the tests in the background has interrupts ignored, and all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Nor do tests depend on what container engine the machine has: they bring their own.
+    os.environ["WINDLASS_CONTAINER_ENGINE"] = "none"
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(ResultsCollector(config.getoption("--results")))
 
@@ -53,6 +56,19 @@ def postgresql_url(
     request.node.user_properties.append((DATABASE_PROPERTY, "postgresql"))
     with temporary_database(postgresql_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[Podman]:
+    """A Podman of this run's own, with its images; tests that need it are skipped without it."""
+    try:
+        started = Podman()
+    except PodmanMissing as missing:
+        pytest.skip(f"Podman: {missing}")
+    started.import_shell()
+    started.import_canary()
+    yield started
+    started.stop()
 
 
 @contextmanager

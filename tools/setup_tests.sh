@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the tests need beyond Windlass: their packages, two versions of the vendor's client, each in
-# a folder of its own, and, where this is root, PostgreSQL. Does nothing that is already done.
+# a folder of its own, and, where this is root, PostgreSQL, Podman and a registry. Does nothing that
+# is already done.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,11 @@ main() {
     for lock in requirements/runapy-*.lock; do
         install_beside "$(basename "$lock" .lock)" "$lock"
     done
-    if [ "$(id -u)" = 0 ] && ! postgresql_is_there; then install_postgresql; fi
+    if [ "$(id -u)" = 0 ] && ! postgresql_is_there; then install PostgreSQL postgresql; fi
+    if [ "$(id -u)" = 0 ] && ! podman_is_there; then
+        install "Podman and a registry" podman runc netavark aardvark-dns iptables busybox-static \
+            docker-registry
+    fi
 }
 
 # Into .cache/NAME, which tests put on the path of the processes that need it.
@@ -28,15 +33,24 @@ postgresql_is_there() {
     command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1
 }
 
-install_postgresql() {
+podman_is_there() {
+    command -v podman >/dev/null && command -v runc >/dev/null && [ -x /bin/busybox ] &&
+        command -v docker-registry >/dev/null
+}
+
+# The first word says what, the others are Debian's packages.
+install() {
+    what=$1
+    shift
     if ! command -v apt-get >/dev/null; then
-        say "PostgreSQL is not installed, and there is no apt-get to install it with"
+        say "$what is not installed, and there is no apt-get to install it with"
         return
     fi
-    say "installing PostgreSQL with apt-get"
+    say "installing $what with apt-get"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+    # Services that packages would start belong to the machine, not to its tests.
+    apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "$@" >/dev/null
 }
 
 say() { echo "setup: $*"; }

@@ -60,7 +60,7 @@ def main() -> None:
         ready.set()
     port = options.listen_on or int(os.environ["PORT"])
     Handler.ready_delay = options.slow_ready
-    server = Server(("127.0.0.1", port), Handler)
+    server = Server((options.host, port), Handler)
     if options.certificate is not None:
         encrypt(server, options.certificate)
     server.serve_forever()
@@ -71,6 +71,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A replica for tests.")
     parser.add_argument("--exit-at-start", type=int, metavar="CODE", help="exit before listening")
     parser.add_argument("--delay-listen", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
     parser.add_argument("--listen-on", type=int, metavar="PORT", help="instead of $PORT")
     parser.add_argument("--not-ready", action="store_true", help="until /set-ready?value=true")
     parser.add_argument("--slow-ready", type=float, default=0, metavar="SECONDS")

@@ -62,6 +62,14 @@ class Settings(BaseSettings):
     node_labels: list[str] = []
     join: Path | None = None
     worker_threads: int = 8
+    container_engine: str = "auto"
+    container_runtime: str | None = None
+    container_network: str | None = None
+    container_ulimits: list[str] = []
+    container_pids_limit: int | None = None
+    registry_auth: Path | None = None
+    docker_host: Annotated[str, Field(validation_alias="DOCKER_HOST")] = ""
+    xdg_runtime_dir: Annotated[str, Field(validation_alias="XDG_RUNTIME_DIR")] = ""
     audit_retention_days: float = Field(default=90.0, gt=0)
     autoscaler_stable_window_seconds: Annotated[int, Field(ge=6, le=3600)] = 60
     autoscaler_panic_window_percentage: Annotated[float, Field(ge=1, le=100)] = 10.0
@@ -71,7 +79,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:
-        for name in ("data_dir", "host_images", "join"):
+        for name in ("data_dir", "host_images", "join", "registry_auth"):
             path = getattr(self, name)
             if path is not None:
                 setattr(self, name, path.expanduser().absolute())

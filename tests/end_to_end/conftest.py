@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.platforms import ROOT, Platform, running
+from tools.podman import Podman
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,13 @@ def platform(scratch_root: Path) -> Iterator[Platform]:
         host_images=images,
         environment=environment,
     )
+
+
+@pytest.fixture(scope="session")
+def container_platform(scratch_root: Path, podman: Podman) -> Iterator[Platform]:
+    """One platform with containers that tests share, as they share `platform`."""
+    options = (*podman.options, "--container-pids-limit", "300", "--simulate-gpus", "4xH100-80GB")
+    yield from running(scratch_root / "containers", *options)
 
 
 @pytest.fixture

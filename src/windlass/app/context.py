@@ -2,14 +2,17 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from windlass.app.bootstrap import Foundation
 from windlass.app.data_directory import DataDirectory
 from windlass.app.services import Services
-from windlass.engines.local.catalogue import Catalogue, CatalogueInvalid
+from windlass.engines.local.containers.registry_auth import check_credentials
+from windlass.engines.local.containers.settings import ContainerSettings, Ulimit, usual_places
 from windlass.engines.local.gpus import parse_simulated_gpus
 from windlass.engines.local.local_engine import LocalEngine
+from windlass.engines.local.processes.catalogue import Catalogue, CatalogueInvalid
 from windlass.gateway.client import GateClient
 from windlass.identity.signing_keys import StoredKeys
 from windlass.identity.tokens import TokenAuthority
@@ -116,6 +119,24 @@ class Context:
         }
 
 
+def container_settings(settings: Settings) -> ContainerSettings:
+    """What was said about containers. Raises ValueError for what makes no sense."""
+    environment = {"DOCKER_HOST": settings.docker_host, "XDG_RUNTIME_DIR": settings.xdg_runtime_dir}
+    read = ContainerSettings(
+        engine=settings.container_engine,
+        usual_places=usual_places(environment, Path.home(), is_root=os.geteuid() == 0),
+        runtime=settings.container_runtime,
+        network=settings.container_network,
+        ulimits=tuple(Ulimit.parse(text) for text in settings.container_ulimits),
+        pids_limit=settings.container_pids_limit,
+        registry_auth=settings.registry_auth,
+    )
+    read.check()
+    if read.registry_auth is not None:
+        check_credentials(read.registry_auth)
+    return read
+
+
 def make_engine(settings: Settings, data: DataDirectory, catalogue: Catalogue) -> LocalEngine:
     """The engine of this machine. Raises ValueError for settings that make no sense."""
     simulated = parse_simulated_gpus(settings.simulate_gpus) if settings.simulate_gpus else ()
@@ -126,6 +147,7 @@ def make_engine(settings: Settings, data: DataDirectory, catalogue: Catalogue) -
         simulated_gpus=simulated,
         node_labels=settings.labels,
         notify=data.wake_up,
+        containers=container_settings(settings),
     )
 
 

@@ -21,6 +21,7 @@ from windlass.control.changes import (
 )
 from windlass.control.lease import DURATION_SECONDS, Holder, Lease, require_epoch
 from windlass.control.loop import ControlLoop, Reconciler
+from windlass.engines.engine import StaleEpoch
 from windlass.engines.local.local_engine import LocalEngine, obeyed_epoch
 from windlass.gateway.gateway import GatewayUnavailable
 from windlass.identity.revocation import remove_ended
@@ -146,9 +147,8 @@ class Controllers:
         self._give_routes(workloads, around, trust)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
-        Maintenance(self._tasks(loop, engine, signing_keys), self._clock).start(
-            self._stop, _LOOK_SECONDS
-        )
+        tasks = self._tasks(loop, engine, signing_keys, epoch)
+        Maintenance(tasks, self._clock).start(self._stop, _LOOK_SECONDS)
         WorkloadAutoscaler(around, self._context.autoscaler_times()).run(self._stop)
         self._listen_to_postgresql()
         self._when_ready()
@@ -217,13 +217,17 @@ class Controllers:
         return Task("lease", _RENEW_SECONDS, renew)
 
     def _tasks(
-        self, loop: ControlLoop, engine: LocalEngine, signing_keys: StoredKeys
+        self, loop: ControlLoop, engine: LocalEngine, signing_keys: StoredKeys, epoch: int
     ) -> Sequence[Task]:
         waker = Waker(self._context.data.wake_up)
 
         def wake_the_lost() -> None:
             for replica_id in engine.lost():
                 waker.wake(replica_id)
+
+        def tidy() -> None:
+            with contextlib.suppress(StaleEpoch):
+                engine.tidy(epoch)
 
         def clean_up() -> None:
             now = self._clock.now()
@@ -239,6 +243,7 @@ class Controllers:
             Task("lost replicas", _LOOK_SECONDS, wake_the_lost),
             Task("resync", RESYNC_SECONDS, loop.resync),
             Task("signing keys", _KEYS_SECONDS, signing_keys.rotate),
+            Task("left containers", RESYNC_SECONDS, tidy),
             Task("old records", _HOUSEKEEPING_SECONDS, clean_up),
         )
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from windlass.app.context import make_engine
 from windlass.app.data_directory import DataDirectory
 from windlass.app.services import Services
-from windlass.engines.local.catalogue import Catalogue
+from windlass.engines.local.processes.catalogue import Catalogue
 from windlass.settings import Settings
 
 _CONTROL_PLANE_SECONDS = 15.0

@@ -13,6 +13,9 @@ class BadOption(ClientError):
     """An option or environment variable has a wrong value."""
 
 
+_REPEATED = ("node_labels", "container_ulimits")
+
+
 def settings_of(given: Mapping[str, Any]) -> "Settings":
     """The settings: options that were given, else the environment, else the defaults.
 
@@ -35,5 +38,5 @@ def settings_of(given: Mapping[str, Any]) -> "Settings":
 
 def _option(location: tuple[int | str, ...]) -> str:
     name = str(location[0]) if location else "settings"
-    option = "--" + name.removesuffix("s" if name == "node_labels" else "").replace("_", "-")
+    option = "--" + (name.removesuffix("s") if name in _REPEATED else name).replace("_", "-")
     return f"{option} (WINDLASS_{name.upper()})"

@@ -96,6 +96,33 @@ def up(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A label of this machine; may be given again."),
     ] = None,
+    container_engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Docker's or Podman's socket: unix:///PATH, auto or none. [default: auto]",
+        ),
+    ] = None,
+    container_runtime: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Docker's runtime of every container.")
+    ] = None,
+    container_network: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The network of every container: bridge, host, …"),
+    ] = None,
+    container_ulimit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SOFT:HARD", help="A limit of every container; may be given again."
+        ),
+    ] = None,
+    container_pids_limit: Annotated[
+        int | None, typer.Option(metavar="N", help="How many processes a container may have.")
+    ] = None,
+    registry_auth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Registries' credentials, as Docker's config.json."),
+    ] = None,
     join: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Share that data directory with its control plane."),
@@ -118,6 +145,12 @@ def up(
         "host_images": host_images,
         "simulate_gpus": simulate_gpus,
         "node_labels": node_label,
+        "container_engine": container_engine,
+        "container_runtime": container_runtime,
+        "container_network": container_network,
+        "container_ulimits": container_ulimit,
+        "container_pids_limit": container_pids_limit,
+        "registry_auth": registry_auth,
         "join": join,
     }
     run(settings_of(given))

@@ -100,6 +100,34 @@ class Limits:
     memory_bytes_limit: int | None = None
 
 
+class PullPolicy(StrEnum):
+    """When an image is pulled, as in Kubernetes."""
+
+    ALWAYS = "Always"
+    """Once for each revision, whatever is there."""
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerOptions:
+    """What only a container can honour; each default is what the image and its engine say."""
+
+    pull_policy: PullPolicy | None = None
+    """None: `Always` for a tag that moves, else `IfNotPresent`."""
+    large_shared_memory: bool = False
+    create_home: bool = False
+    """Whether it gets an empty HOME of its own that its user may write."""
+    user: int | None = None
+    group: int | None = None
+    supplemental_groups: tuple[int, ...] = ()
+    run_as_non_root: bool = False
+    capabilities: tuple[str, ...] = ()
+    """Given to it beside those that its engine gives to every container."""
+    read_only_root: bool = False
+    unconfined_seccomp: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaTemplate:
     """What to run: the same for every replica of one revision."""
@@ -115,6 +143,9 @@ class ReplicaTemplate:
     limits: Limits = field(default_factory=Limits)
     additional_ports: tuple[int, ...] = ()
     """Further ports that replicas listen on, as declared. A process is given each as `PORT_<n>`."""
+    device_count: int = 0
+    """How many GPUs each replica is given, whole or in part."""
+    container: ContainerOptions = field(default_factory=ContainerOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +159,48 @@ class ReplicaSpec:
     platform_environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the platform (`RUNAI_…`); the template's win over them."""
     devices: tuple[DeviceShare, ...] = ()
+    host_name: str | None = None
+    """What a container of its own calls itself."""
+    image: "PinnedImage | None" = None
+    """What its template's image was when the revision's first replica started."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedImage:
+    """One image, whatever becomes of its name."""
+
+    id: str
+    """As its engine knows it: `sha256:…`."""
+    digest: str | None = None
+    """Where it can be pulled again: `repository@sha256:…`."""
+
+
+class ImageState(StrEnum):
+    """Whether replicas can be started from an image."""
+
+    PRESENT = "present"
+    PULLING = "pulling"
+    FAILED = "failed"
+    """It is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStatus:
+    """Where the image of a revision stands."""
+
+    state: ImageState
+    pinned: PinnedImage | None = None
+    """Once it is present; None for an image that is not pulled at all."""
+    reason: str = ""
+    """One word, such as `Pulling` or `ImageNotFound`."""
+    message: str = ""
+    """What is happening, how far it is, or what went wrong and what would help."""
+    progress: float | None = None
+    """From 0 to 1, where the size is known."""
+    pulled: bool = False
+    """Whether it was pulled for this."""
+    attempt: int = 0
+    """Which attempt to pull it this is, or was."""
 
 
 class ReplicaState(StrEnum):
@@ -184,6 +257,8 @@ class ReplicaObservation:
     exit: ReplicaExit | None = None
     notes: tuple[str, ...] = ()
     """What a user should know, once: how limits are enforced, what is not enforced."""
+    engine_message: str | None = None
+    """Why nothing can be asked about it for now, although it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +289,14 @@ class Engine(Protocol):
 
     def refusals(self, template: ReplicaTemplate, owner: str) -> Sequence[Refusal]:
         """Why the template could not run here; empty when it could."""
+
+    def image(
+        self, template: ReplicaTemplate, revision_id: str, pinned: PinnedImage | None
+    ) -> ImageStatus:
+        """Where the image of a revision stands; one that is not there is pulled, in the background.
+
+        Ask again until it is present. `pinned` is what it was when the revision first started.
+        """
 
     def start(self, spec: ReplicaSpec, epoch: int) -> None:
         """Start a replica, unless this id was ever started.

@@ -25,6 +25,16 @@ class EngineKind(StrEnum):
     KUBERNETES = "kubernetes"
 
 
+HOST_IMAGES = "host/"
+"""What names of images begin with that run as processes of this machine."""
+
+
+def engine_kind(image: object) -> EngineKind:
+    """Where this machine runs an image; where none is named, nothing is known but the least."""
+    is_ordinary = isinstance(image, str) and not image.startswith(HOST_IMAGES)
+    return EngineKind.CONTAINER if is_ordinary else EngineKind.PROCESS
+
+
 class Treatment(StrEnum):
     """What becomes of a field."""
 
@@ -115,7 +125,9 @@ def load_field_table(package: str, file_name: str) -> FieldTable:
 
 def _facts(path: str, entry: Mapping[str, Any], common: Mapping[EngineKind, Support]) -> FieldFacts:
     own = {kind: _support(entry[kind]) for kind in EngineKind if kind in entry}
-    return FieldFacts(path, entry.get("neutral"), {**common, **own})
+    # Most of what a process honours or cannot, a container does for the same reasons.
+    as_process = {EngineKind.CONTAINER: own[EngineKind.PROCESS]}
+    return FieldFacts(path, entry.get("neutral"), {**common, **as_process, **own})
 
 
 def _support(entry: Mapping[str, Any]) -> Support:

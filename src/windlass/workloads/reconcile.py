@@ -15,6 +15,7 @@ from windlass.control.lease import require_epoch
 from windlass.engines.engine import (
     Engine,
     ExitReason,
+    ImageStatus,
     ReplicaCannotStart,
     ReplicaExit,
     ReplicaRefused,
@@ -25,6 +26,14 @@ from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
 from windlass.workloads import store
+from windlass.workloads.images import (
+    Told,
+    hold_back,
+    image_events,
+    needs_image,
+    told_of,
+    with_image,
+)
 from windlass.workloads.kind import DesiredWorkload, Kinds
 from windlass.workloads.lifecycle import DRAIN_SECONDS, STOP_GRACE_SECONDS, Decision, decide
 from windlass.workloads.phases import DesiredPhase
@@ -37,7 +46,7 @@ from windlass.workloads.records import (
     merge_observation,
 )
 from windlass.workloads.routing import route_of
-from windlass.workloads.status import status_columns, status_of
+from windlass.workloads.status import engine_events, status_columns, status_of
 
 WORKLOAD = "workload"
 PLACEMENT = "placement"
@@ -48,6 +57,7 @@ _ENDED_PODS_KEPT = 10
 _DRAIN_POLL_SECONDS = 0.1
 _STOP_POLL_SECONDS = 1.0
 _GATEWAY_RETRY_SECONDS = 0.3
+_LONGEST_HOST_NAME = 63
 
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +96,8 @@ class _Observed:
     state: WorkloadState
     events: tuple[NewEvent, ...]
     just_ended: frozenset[str]
+    image: ImageStatus | None = None
+    """Where its image stands; None where nothing is about to be started."""
 
 
 class WorkloadReconciler:
@@ -94,6 +106,7 @@ class WorkloadReconciler:
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
         self._acknowledged: dict[str, Route] = {}
+        self._told_of_images: dict[str, Told] = {}
 
     def list_keys(self) -> Sequence[str]:
         """Every workload that is not gone."""
@@ -117,6 +130,7 @@ class WorkloadReconciler:
         if observed is None:
             self._acknowledged.pop(workload_id, None)
             return None
+        observed = self._look_at_image(observed)
         decision = self._decide(observed)
         record = observed.state.record
         routed = self._apply_route(record, decision)
@@ -130,7 +144,7 @@ class WorkloadReconciler:
             return None
         self._prune(observed.state.ended)
         again = [decision.look_again_seconds, None if routed else _GATEWAY_RETRY_SECONDS]
-        again += [self._start(record, pod) for pod in decision.start]
+        again += [self._start(record, pod, observed.image) for pod in decision.start]
         again += [self._stop(pod, decision, routed=routed) for pod in decision.alive]
         return min((seconds for seconds in again if seconds is not None), default=None)
 
@@ -152,11 +166,30 @@ class WorkloadReconciler:
         state = replace(before, alive=tuple(alive), ended=tuple(ended) + before.ended)
         return _Observed(before, state, tuple(events), frozenset(pod.id for pod in ended))
 
+    def _look_at_image(self, observed: _Observed) -> _Observed:
+        """Have the image of what is about to be started brought here, and say how far it is."""
+        record = observed.state.record
+        if not needs_image(observed.state):
+            self._told_of_images.pop(record.id, None)
+            return observed
+        template = self._desired(record).template
+        image = self._around.engine.image(template, record.revision_id, record.image)
+        events = image_events(image, self._told_of_images.get(record.id))
+        if (told := told_of(image)) is not None:
+            self._told_of_images[record.id] = told
+        return replace(
+            observed,
+            state=with_image(observed.state, image),
+            events=(*observed.events, *events),
+            image=image,
+        )
+
     def _decide(self, observed: _Observed) -> Decision:
         record = observed.state.record
         timeout = self._desired(record).initialization_timeout_seconds
         now = self._around.clock.now()
-        return decide(observed.state, now, timeout, new_id, self._leaving_places(observed))
+        decision = decide(observed.state, now, timeout, new_id, self._leaving_places(observed))
+        return hold_back(decision, observed.image)
 
     def _leaving_places(self, observed: _Observed) -> frozenset[str]:
         """The pods that just ended whose place is still there to be taken over."""
@@ -207,8 +240,9 @@ class WorkloadReconciler:
         before = {pod.id: pod for pod in observed.before.alive}
         newly_ended = [pod for pod in observed.state.ended if pod.id in observed.just_ended]
         pods = [*decision.alive, *decision.ended, *newly_ended]
-        events = observed.events + decision.events
-        changed = values or events or any(before.get(pod.id) != pod for pod in pods)
+        events = (*observed.events, *decision.events, *engine_events(record, status))
+        image = observed.image.pinned if observed.image and record.image is None else None
+        changed = values or events or image or any(before.get(pod.id) != pod for pod in pods)
         if not changed:
             return
 
@@ -218,6 +252,8 @@ class WorkloadReconciler:
             if values:
                 store.save_decided(connection, record.id, values, told_at, record.desired_phase)
             store.add_events(connection, record.id, events, told_at)
+            if image is not None:
+                store.save_image(connection, record.revision_id, image)
 
         self._around.database.write(save)
 
@@ -226,13 +262,15 @@ class WorkloadReconciler:
         if waiting or observed.just_ended or decision.ended:
             self._around.wake(PLACEMENT, EVERYTHING)
 
-    def _start(self, record: WorkloadRecord, pod: Pod) -> float | None:
+    def _start(self, record: WorkloadRecord, pod: Pod, image: ImageStatus | None) -> float | None:
         spec = ReplicaSpec(
             replica_id=pod.id,
             owner=record.project_id,
             template=self._desired(record).template,
             platform_environment=_platform_environment(record, pod),
             devices=pod.devices,
+            host_name=f"{record.name}-{pod.ordinal}"[:_LONGEST_HOST_NAME],
+            image=record.image or (image.pinned if image is not None else None),
         )
         try:
             self._around.engine.start(spec, self._around.tenure.epoch)

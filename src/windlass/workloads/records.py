@@ -8,6 +8,7 @@ from typing import Any
 from windlass.engines.engine import (
     DeviceShare,
     ExitReason,
+    PinnedImage,
     ReplicaExit,
     ReplicaObservation,
     ReplicaState,
@@ -51,6 +52,10 @@ class Pod:
     exit: ReplicaExit | None = None
     unready_because: str | None = field(default=None, compare=False)
     """What its last probe saw; not on record, and no change in itself."""
+    unready_reason: str | None = field(default=None, compare=False)
+    """The same in one word, where it waits for something that has a name."""
+    engine_message: str | None = field(default=None, compare=False)
+    """Why its engine cannot be asked about it for now; not on record either."""
 
     @property
     def is_alive(self) -> bool:
@@ -98,6 +103,8 @@ class WorkloadRecord:
     """Why pods of it have no place."""
     is_out_of_room: bool = False
     """They have none, and nothing is about to free one."""
+    image: PinnedImage | None = None
+    """What its revision runs; None until its first replica is started, and for a process."""
     running_pods: int = 0
 
 
@@ -154,6 +161,7 @@ def merge_observation(
         first_ready_at=pod.first_ready_at or seen.first_ready_at,
         last_ready_at=now if pod.ready or seen.ready else pod.last_ready_at,
         unready_because=None if seen.ready else seen.readiness_message,
+        engine_message=seen.engine_message,
     )
     return merged, _change_events(pod, merged, seen)
 
@@ -171,7 +179,7 @@ def _change_events(before: Pod, after: Pod, seen: ReplicaObservation) -> list[Ne
         events.append(
             NewEvent(
                 "Started",
-                f"Replica {after.ordinal} started as process {seen.pid}.",
+                _started(after, seen),
                 False,
                 after.id,
             )
@@ -185,6 +193,12 @@ def _change_events(before: Pod, after: Pod, seen: ReplicaObservation) -> list[Ne
             NewEvent("Unready", f"Replica {after.ordinal} is not ready: {reason}.", True, after.id)
         )
     return events
+
+
+def _started(pod: Pod, seen: ReplicaObservation) -> str:
+    # The first process of a container may be out of sight, as in a virtual machine.
+    process = f" as process {seen.pid}" if seen.pid is not None else ""
+    return f"Replica {pod.ordinal} started{process}."
 
 
 def _exit_event(pod: Pod, end: ReplicaExit) -> NewEvent:

@@ -6,8 +6,10 @@ from typing import Any
 
 from windlass.workloads.lifecycle import Decision
 from windlass.workloads.phases import Facts, Phase, phase_of
-from windlass.workloads.records import Pod, WorkloadRecord
+from windlass.workloads.records import NewEvent, Pod, WorkloadRecord
 from windlass.workloads.restarts import failed_starts
+
+ENGINE_LOST = "ContainerEngineLost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ def status_of(
     return Status(phase, reason, message, facts.ready)
 
 
+def engine_events(record: WorkloadRecord, status: Status) -> Sequence[NewEvent]:
+    """That the engine of its replicas was lost, or found again."""
+    was_lost, is_lost = record.phase_reason == ENGINE_LOST, status.reason == ENGINE_LOST
+    if is_lost and not was_lost:
+        return (NewEvent(ENGINE_LOST, status.message, True),)
+    if was_lost and not is_lost:
+        return (NewEvent("ContainerEngineFound", "The container engine answers again."),)
+    return ()
+
+
 def status_columns(record: WorkloadRecord, status: Status, now: float) -> Mapping[str, Any]:
     """The columns to change, none when it stands where it stood."""
     values: dict[str, Any] = {}
@@ -79,7 +91,7 @@ def _explanation(
         return None, _scaling_up(record, current)
     if phase is Phase.DELETING:
         return None, _deleting(decision.alive)
-    return None, ""
+    return _without_engine(current)
 
 
 def _unready(
@@ -98,7 +110,15 @@ def _unready(
     reasons = [
         f" Replica {pod.ordinal}: {pod.unready_because}." for pod in current if pod.unready_because
     ]
-    return None, "".join([counted, *reasons[:1]])
+    named = next((pod.unready_reason for pod in current if pod.unready_reason), None)
+    return named, "".join([counted, *reasons[:1]])
+
+
+def _without_engine(current: Sequence[Pod]) -> tuple[str | None, str]:
+    for pod in current:
+        if pod.engine_message is not None:
+            return ENGINE_LOST, f"Replicas go on, but {pod.engine_message}."
+    return None, ""
 
 
 def _is_unhealthy(pod: Pod) -> bool:

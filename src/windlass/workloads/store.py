@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Update, delete, insert, select, update
 
-from windlass.engines.engine import DeviceShare, ExitReason, ReplicaExit
+from windlass.engines.engine import DeviceShare, ExitReason, PinnedImage, ReplicaExit
 from windlass.kit.ids import new_id
 from windlass.org.tables import project
 from windlass.workloads.phases import DesiredPhase
@@ -17,18 +17,20 @@ from windlass.workloads.records import (
     WorkloadRecord,
     WorkloadState,
 )
-from windlass.workloads.tables import event, pod, workload
+from windlass.workloads.tables import event, pod, revision, workload
 
 # More than are kept of each replica.
 _ENDED_PODS_READ = 40
 # Events written together are listed in the order in which they happened.
 _APART_SECONDS = 1e-5
+_OF_REVISION = (revision.c.image_id, revision.c.image_digest)
 
 
 def load_state(connection: Connection, workload_id: str) -> WorkloadState | None:
     """A workload with its living and latest ended pods; None when there is none, or it is gone."""
     row = connection.execute(
-        select(workload, project.c.name.label("project_name"))
+        select(workload, *_OF_REVISION, project.c.name.label("project_name"))
+        .join(revision, revision.c.id == workload.c.revision_id)
         .join(project, project.c.id == workload.c.project_id)
         .where(workload.c.id == workload_id, workload.c.deleted_at.is_(None))
     ).one_or_none()
@@ -108,6 +110,25 @@ def save_decided(
 
 def _change(workload_id: str, values: Mapping[str, Any], now: float) -> Update:
     return update(workload).where(workload.c.id == workload_id).values(updated_at=now, **values)
+
+
+def save_image(connection: Connection, revision_id: str, image: PinnedImage) -> None:
+    """Pin a revision to an image, unless it is pinned already."""
+    connection.execute(
+        update(revision)
+        .where(revision.c.id == revision_id, revision.c.image_id.is_(None))
+        .values(image_id=image.id, image_digest=image.digest)
+    )
+
+
+def images_in_use(connection: Connection) -> set[str]:
+    """Ids, digests and names of the images that workloads which are not gone run from, or will."""
+    rows = connection.execute(
+        select(workload.c.image, revision.c.image_id, revision.c.image_digest)
+        .join(revision, revision.c.workload_id == workload.c.id)
+        .where(workload.c.deleted_at.is_(None))
+    ).all()
+    return {name for row in rows for name in row if name is not None}
 
 
 def remove_pods(connection: Connection, pod_ids: Sequence[str]) -> None:
@@ -191,6 +212,7 @@ def _record(row: Row[Any]) -> WorkloadRecord:
         failure_message=row.failure_message,
         pending_message=_pending_message(row.pending_reasons),
         is_out_of_room=_is_certain(row.pending_reasons),
+        image=PinnedImage(row.image_id, row.image_digest) if row.image_id else None,
         running_pods=row.running_pods,
     )
 

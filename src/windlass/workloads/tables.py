@@ -82,6 +82,8 @@ revision = Table(
     Column("spec", JSON, nullable=False),
     Column("replicas", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("image_id", String),
+    Column("image_digest", String),
 )
 Index("uq_revision_number", revision.c.workload_id, revision.c.number, unique=True)
 

@@ -21,8 +21,8 @@ from windlass.engines.engine import (
     ReplicaState,
     ReplicaTemplate,
 )
-from windlass.engines.local.catalogue import Catalogue
 from windlass.engines.local.local_engine import LocalEngine
+from windlass.engines.local.processes.catalogue import Catalogue
 
 DEADLINE = 20.0
 EPOCH = 1

@@ -18,8 +18,8 @@ from tests.integration.local_engine.conftest import (
 )
 from windlass.engines.engine import ReplicaSpec, ReplicaState, ReplicaTemplate, StaleEpoch
 from windlass.engines.local import ports
-from windlass.engines.local.catalogue import Catalogue
 from windlass.engines.local.local_engine import LocalEngine
+from windlass.engines.local.processes.catalogue import Catalogue
 from windlass.kit.supervision.program.directory import Directory
 
 SLEEP = "import time; time.sleep(600)"

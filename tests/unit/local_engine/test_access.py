@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from windlass.engines.local.access import denied_entering, denied_execution, denied_reading
+from windlass.engines.local.processes.access import (
+    denied_entering,
+    denied_execution,
+    denied_reading,
+)
 
 STRANGER = 2_099_999_999
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.engines.local.catalogue import Catalogue, CatalogueInvalid, Entry, RunAs
+from windlass.engines.local.processes.catalogue import Catalogue, CatalogueInvalid, Entry, RunAs
 
 
 @pytest.fixture

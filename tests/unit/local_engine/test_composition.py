@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from windlass.engines.engine import EnvironmentVariable, ReplicaTemplate
-from windlass.engines.local.catalogue import Entry
-from windlass.engines.local.composition import Surroundings, compose
+from windlass.engines.local.processes.catalogue import Entry
+from windlass.engines.local.processes.composition import Surroundings, compose
 
 AROUND = Surroundings(
     search_path="/usr/bin:/bin",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from windlass.engines.engine import Limits
-from windlass.engines.local.control_groups import ControlGroups, find_control_groups
+from windlass.engines.local.processes.control_groups import ControlGroups, find_control_groups
 
 LIMITS = Limits(
     cpu_millicores_request=250,

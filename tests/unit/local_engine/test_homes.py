@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.engines.local.homes import Homes
+from windlass.engines.local.processes.homes import Homes
 
 USER = 2_147_000_000
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from windlass.engines.engine import Device, DeviceShare
-from windlass.engines.local import mps
-from windlass.engines.local.notes import device_notes
+from windlass.engines.local.processes import mps
+from windlass.engines.local.processes.notes import device_notes
 
 GIB = 1024**3
 

@@ -11,11 +11,11 @@ from windlass.engines.local.ports import NoFreePort, Ports
 
 def test_a_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "_LAST", ports._FIRST + 20)
-    allocator = Ports({"old": ports._FIRST})
+    allocator = Ports({"old": [ports._FIRST]})
     with ThreadPoolExecutor(8) as threads:
-        given = list(threads.map(allocator.allocate, [str(n) for n in range(10)]))
-    assert len(set(given)) == 10
-    assert ports._FIRST not in given
+        given = list(threads.map(lambda n: allocator.allocate(str(n), 2), range(5)))
+    assert len({port for ports_of_one in given for port in ports_of_one}) == 10
+    assert all(ports._FIRST not in ports_of_one for ports_of_one in given)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
@@ -36,11 +36,11 @@ def test_a_released_port_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ports, "_FIRST", port)
     monkeypatch.setattr(ports, "_LAST", port)
     allocator = Ports({})
-    assert allocator.allocate("a") == port
+    assert allocator.allocate("a") == (port,)
     with pytest.raises(NoFreePort):
         allocator.allocate("b")
     allocator.release("a")
-    assert allocator.allocate("b") == port
+    assert allocator.allocate("b") == (port,)
 
 
 def test_outgoing_connections_do_not_take_replicas_ports() -> None:

@@ -12,8 +12,8 @@ from windlass.engines.engine import (
     Probe,
     ReplicaTemplate,
 )
-from windlass.engines.local.catalogue import Catalogue
 from windlass.engines.local.local_engine import LocalEngine
+from windlass.engines.local.processes.catalogue import Catalogue
 
 CATALOGUE = """
 host/fixed: {command: [sh, -c, "true"]}

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from windlass.engines.local.users import OwnerUsers
+from windlass.engines.local.processes.users import OwnerUsers
 
 
 def test_an_owner_keeps_its_id_over_restarts(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The engine that runs replicas as supervised processes of this machine."""
+"""The engine that runs replicas on this machine: as processes, or in containers by their image."""
 
 import contextlib
 import hashlib
@@ -14,8 +14,11 @@ import psutil
 
 from windlass.engines.engine import (
     Device,
+    ImageState,
+    ImageStatus,
     Limits,
     Node,
+    PinnedImage,
     Refusal,
     ReplicaCannotStart,
     ReplicaObservation,
@@ -23,19 +26,29 @@ from windlass.engines.engine import (
     ReplicaState,
     ReplicaTemplate,
 )
-from windlass.engines.local.catalogue import Catalogue
-from windlass.engines.local.control_groups import ControlGroups, find_control_groups
+from windlass.engines.local.containers.container_engine import (
+    ContainerEngine,
+    EngineRefuses,
+    EngineUnreachable,
+)
+from windlass.engines.local.containers.images import Images
+from windlass.engines.local.containers.runtime import ContainerRuntime
+from windlass.engines.local.containers.settings import ContainerSettings
 from windlass.engines.local.fence import Fence
 from windlass.engines.local.gpus import discover_gpus
-from windlass.engines.local.homes import SHARED_ROOT, Homes
-from windlass.engines.local.notes import limit_notes
-from windlass.engines.local.observations import Observations
+from windlass.engines.local.observations import Observations, ports_of
 from windlass.engines.local.ports import NoFreePort, Ports
-from windlass.engines.local.preparation import Preparation
-from windlass.engines.local.users import OwnerUsers, can_change_users
+from windlass.engines.local.processes.catalogue import PREFIX, Catalogue
+from windlass.engines.local.processes.control_groups import ControlGroups, find_control_groups
+from windlass.engines.local.processes.homes import SHARED_ROOT, Homes
+from windlass.engines.local.processes.notes import limit_notes
+from windlass.engines.local.processes.preparation import Preparation
+from windlass.engines.local.processes.users import OwnerUsers, can_change_users
 from windlass.kit.supervision import control
 from windlass.kit.supervision.observation import State, observe
+from windlass.kit.supervision.program.directory import Directory
 from windlass.kit.supervision.spares import Spares
+from windlass.kit.supervision.specification import Specification
 
 _REMOVED = ".removed-"
 _KILL_SECONDS = 10.0
@@ -45,7 +58,9 @@ _LONGEST_REPLICA_ID = 64
 
 
 class LocalEngine:
-    """An `Engine` of processes on this machine, all of whose traces are in the data directory.
+    """An `Engine` of this machine. Images named `host/…` run as processes, others in containers.
+
+    All of a replica's traces are in the data directory, and its container has its id as its name.
 
     Several may share a data directory: the fence lets only one of them act.
     """
@@ -60,6 +75,7 @@ class LocalEngine:
         node_labels: Mapping[str, str] | None = None,
         notify: str | None = None,
         shared_root: Path = SHARED_ROOT,
+        containers: ContainerSettings | None = None,
     ) -> None:
         """Adopt what runs there.
 
@@ -84,6 +100,18 @@ class LocalEngine:
             notify=notify,
         )
         self._node = _node(devices, node_labels or {})
+        settings = containers or ContainerSettings()
+        self.container_engine = ContainerEngine(settings.sockets)
+        self.images = Images(self.container_engine, settings.registry_auth, data / "pulled.json")
+        self._containers = ContainerRuntime(
+            engine=self.container_engine,
+            images=self.images,
+            settings=settings,
+            platform=name,
+            devices=devices,
+            machine_memory_bytes=self._node.memory_bytes,
+            notify=notify,
+        )
         self._observations = Observations()
         self._starting = threading.Lock()
         longest_path = len(os.fsencode(self._replicas)) + _LONGEST_REPLICA_ID
@@ -121,7 +149,18 @@ class LocalEngine:
 
     def refusals(self, template: ReplicaTemplate, owner: str) -> Sequence[Refusal]:
         """Why the template could not run here; empty when it could."""
-        return self._preparation.refusals(template, owner)
+        if _runs_as_process(template):
+            return self._preparation.refusals(template, owner)
+        host_images = ", ".join(sorted(self._preparation.catalogue.entries()))
+        return self._containers.refusals(template, host_images)
+
+    def image(
+        self, template: ReplicaTemplate, revision_id: str, pinned: PinnedImage | None
+    ) -> ImageStatus:
+        """Where the image of a revision stands; one that is not there is pulled."""
+        if _runs_as_process(template):
+            return ImageStatus(ImageState.PRESENT)
+        return self._containers.image(template, revision_id, pinned)
 
     def start(self, spec: ReplicaSpec, epoch: int) -> None:
         """Start a replica, unless this id was ever started.
@@ -134,9 +173,7 @@ class LocalEngine:
             if before is not None and before.state is not State.PREPARED:
                 return
             try:
-                port = self._ports.allocate(spec.replica_id)
-                supervised = self._preparation.prepare(spec, port)
-                control.launch(directory, supervised, self._spares)
+                control.launch(directory, self._prepare(spec), self._spares)
             except (OSError, ValueError, NoFreePort, ReplicaCannotStart) as error:
                 self._undo_start(spec.replica_id, directory)
                 if isinstance(error, ReplicaCannotStart):
@@ -189,11 +226,24 @@ class LocalEngine:
         """
         with self._fence.action(epoch):
             self._remove_remains()
+            with contextlib.suppress(EngineUnreachable, EngineRefuses):
+                self._tidy_containers()
             there = self._traces()
             unknown = sorted(there - set(known()))
             for replica_id in unknown:
                 self._forget(replica_id)
             return unknown
+
+    def tidy(self, epoch: int) -> Sequence[str]:
+        """Remove containers that were left while their engine did not answer; their replicas' ids.
+
+        Raises StaleEpoch.
+        """
+        if self.container_engine.last_known is None:
+            return ()
+        with self._fence.action(epoch), contextlib.suppress(EngineUnreachable, EngineRefuses):
+            return self._tidy_containers()
+        return ()
 
     def stop_everything(self, grace_seconds: float) -> None:
         """Stop every replica, and wait until all are gone; for when the platform is shut down.
@@ -213,6 +263,22 @@ class LocalEngine:
             if self._preparation.groups is not None:
                 self._preparation.groups.remove(directory.name)
 
+    def _prepare(self, spec: ReplicaSpec) -> Specification:
+        """Raises ReplicaCannotStart, NoFreePort or OSError."""
+        template = spec.template
+        is_process = _runs_as_process(template)
+        runtime = self._preparation if is_process else self._containers
+        declared = runtime.declared_ports(template)
+        given = self._ports.allocate(spec.replica_id, len(declared))
+        return runtime.prepare(spec, dict(zip(declared, given, strict=True)))
+
+    def _tidy_containers(self) -> Sequence[str]:
+        """Nobody supervises a container whose directory is gone, or has a free lock."""
+        return self._containers.tidy(self._is_supervised)
+
+    def _is_supervised(self, replica_id: str) -> bool:
+        return Directory(str(self._directory(replica_id))).lock_is_held()
+
     def _directory(self, replica_id: str) -> Path:
         if not replica_id or "/" in replica_id or replica_id.startswith("."):
             raise ValueError(f"{replica_id!r} is not the id of a replica")
@@ -222,9 +288,9 @@ class LocalEngine:
         with os.scandir(self._replicas) as entries:
             return [self._replicas / entry.name for entry in entries if entry.name[0] != "."]
 
-    def _known_ports(self) -> dict[str, int]:
+    def _known_ports(self) -> dict[str, Collection[int]]:
         seen = ((directory.name, observe(directory)) for directory in self._directories())
-        return {name: found.port for name, found in seen if found and found.port is not None}
+        return {name: ports_of(found.labels).values() for name, found in seen if found}
 
     def _runs(self, directory: Path) -> bool:
         replica = self._observations.of(directory)
@@ -264,6 +330,10 @@ def obeyed_epoch(data_directory: Path) -> int:
 
 def _fence(data_directory: Path) -> Fence:
     return Fence(data_directory / "engine.epoch")
+
+
+def _runs_as_process(template: ReplicaTemplate) -> bool:
+    return template.image.startswith(PREFIX)
 
 
 def _node(devices: Sequence[Device], labels: Mapping[str, str]) -> Node:

@@ -1,6 +1,8 @@
 """What supervisors report, in the words of the engine."""
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from windlass.engines.engine import ExitReason, ReplicaExit, ReplicaObservation, ReplicaState
@@ -11,6 +13,10 @@ from windlass.kit.supervision.program.directory import Directory
 HOST = "127.0.0.1"
 NOTES = "notes"
 """The label that carries a replica's notes, one a line."""
+PORTS = "ports"
+"""The label that carries where each declared port is reached, as JSON."""
+IN_CONTAINER = "container"
+"""The label of what runs in a container; its value says nothing."""
 _LOG_LOST = "part of the log was lost, because it could not be written: {}"
 _STATES = {
     State.STARTING: ReplicaState.STARTING,
@@ -75,23 +81,41 @@ def _still_holds(replica: ReplicaObservation, directory: Path) -> bool:
     return replica.state is ReplicaState.EXITED or Directory(str(directory)).lock_is_held()
 
 
+def ports_of(labels: Mapping[str, str]) -> dict[int, int]:
+    """Where each declared port of a replica is reached."""
+    return {int(declared): port for declared, port in json.loads(labels.get(PORTS, "{}")).items()}
+
+
 def _translated(observed: Observation) -> ReplicaObservation:
     notes = [line for line in observed.labels.get(NOTES, "").split("\n") if line]
     if observed.log_error is not None:
         notes.append(_LOG_LOST.format(observed.log_error))
     return ReplicaObservation(
         replica_id=observed.id,
-        state=_STATES[observed.state],
+        state=_state(observed),
         ready=observed.ready,
         host=HOST,
         port=observed.port,
+        additional_ports={
+            declared: port
+            for declared, port in ports_of(observed.labels).items()
+            if port != observed.port
+        },
         pid=observed.pid,
         started_at=observed.started_at,
         first_ready_at=observed.first_ready_at,
         readiness_message=observed.readiness_message,
         exit=_exit(observed.exit) if observed.exit else None,
         notes=tuple(notes),
+        engine_message=observed.engine_message,
     )
+
+
+def _state(observed: Observation) -> ReplicaState:
+    if observed.state is State.LOST and IN_CONTAINER in observed.labels:
+        # As long as its engine has not ended it, another must not be started in its place.
+        return ReplicaState.RUNNING
+    return _STATES[observed.state]
 
 
 def _exit(end: Exit) -> ReplicaExit:

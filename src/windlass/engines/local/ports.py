@@ -4,7 +4,7 @@ import errno
 import random
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 _FIRST, _LAST = 20_000, 32_767
 """Below the ports that Linux gives to outgoing connections by default, any of which could else take
@@ -17,25 +17,31 @@ class NoFreePort(Exception):
 
 
 class Ports:
-    """Which replica has which port. Safe to use from several threads."""
+    """Which replica has which ports. Safe to use from several threads."""
 
-    def __init__(self, taken: Mapping[str, int]) -> None:
+    def __init__(self, taken: Mapping[str, Collection[int]]) -> None:
         self._lock = threading.Lock()
-        self._taken = dict(taken)
+        self._taken = {replica_id: tuple(ports) for replica_id, ports in taken.items()}
 
-    def allocate(self, replica_id: str) -> int:
-        """A port that no replica has and nobody listens on. Raises NoFreePort.
+    def allocate(self, replica_id: str, count: int = 1) -> tuple[int, ...]:
+        """Ports that no replica has and nobody listens on. Raises NoFreePort.
 
         Chosen at random, so that two platforms on one machine rarely choose alike.
         """
         with self._lock:
-            used = set(self._taken.values())
-            for _ in range(_ATTEMPTS):
+            used = {port for ports in self._taken.values() for port in ports}
+            found: list[int] = []
+            for _ in range(_ATTEMPTS * count):
+                if len(found) == count:
+                    break
                 port = random.randint(_FIRST, _LAST)
                 if port not in used and _is_free(port):
-                    self._taken[replica_id] = port
-                    return port
-        raise NoFreePort(f"no free port found from {_FIRST} to {_LAST}")
+                    found.append(port)
+                    used.add(port)
+            if len(found) < count:
+                raise NoFreePort(f"no free port found from {_FIRST} to {_LAST}")
+            self._taken[replica_id] = tuple(found)
+            return self._taken[replica_id]
 
     def release(self, replica_id: str) -> None:
         """The replica is gone."""

@@ -34,6 +34,8 @@ class Probe:
 
     path: str | None = "/"
     """None: it is enough that the process listens."""
+    port: int | None = None
+    """None: the one that requests go to."""
     scheme: str = "HTTP"
     """`HTTP` or `HTTPS`."""
     initial_delay_seconds: float = 0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.engines.engine import ReplicaTemplate
+from windlass.engines.engine import ContainerOptions, ReplicaTemplate
 from windlass.gateway.gateway import Callers
 from windlass.scheduling import Request
 from windlass.workloads.inferences.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
@@ -20,10 +20,11 @@ from windlass.workloads.inferences.serving import (
 from windlass.workloads.kind import Constraints
 from windlass.workloads.scaling import Scaling
 from windlass.workloads.spec.compute import limits_of, request_of
-from windlass.workloads.spec.container import probe_of, words_of
+from windlass.workloads.spec.container import probe_of, pull_policy_of, words_of
 from windlass.workloads.spec.environment import environment_of
 from windlass.workloads.spec.placement import constraints_of
 from windlass.workloads.spec.priority import CATEGORIES, PRIORITY_CLASSES, is_preemptible
+from windlass.workloads.spec.security import Security, groups_of
 
 DEFAULT_CATEGORY = "Deploy"
 
@@ -93,6 +94,25 @@ def template_of(spec: InferenceSpec) -> ReplicaTemplate:
         probe=probe_of(spec.probes, port),
         limits=limits_of(spec.compute),
         additional_ports=_additional_ports(spec),
+        device_count=request_of(spec.compute).devices,
+        container=container_options_of(spec),
+    )
+
+
+def container_options_of(spec: InferenceSpec) -> ContainerOptions:
+    """What only a container honours; the defaults where it runs as a process."""
+    security = spec.security or Security()
+    return ContainerOptions(
+        pull_policy=pull_policy_of(spec.image_pull_policy),
+        large_shared_memory=bool(spec.compute and spec.compute.large_shm_request),
+        create_home=bool(spec.create_home_dir),
+        user=security.run_as_uid,
+        group=security.run_as_gid,
+        supplemental_groups=groups_of(security),
+        run_as_non_root=bool(security.run_as_non_root),
+        capabilities=tuple(security.capabilities or ()),
+        read_only_root=bool(security.read_only_root_filesystem),
+        unconfined_seccomp=security.seccomp_profile_type == "Unconfined",
     )
 
 

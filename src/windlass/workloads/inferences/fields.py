@@ -36,6 +36,23 @@ def _without_effect(spec: InferenceSpec) -> Iterator[str]:
 
 
 def _process_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
+    yield from _machine_conditions(spec)
+    yield from _probe_conditions(spec)
+
+
+def _container_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
+    yield from _machine_conditions(spec)
+    security = spec.security
+    if security is None or security.uid_gid_source != "fromTheImage":
+        return
+    for field, value in (("runAsUid", security.run_as_uid), ("runAsGid", security.run_as_gid)):
+        if value is not None:
+            yield FieldError(
+                f"spec.security.{field}", "needs uidGidSource to be custom, not fromTheImage"
+            )
+
+
+def _machine_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
     scaling = spec.autoscaling
     if scaling is not None and scaling.maximum > MOST_PROCESSES:
         field = "minReplicas" if scaling.max_replicas is None else "maxReplicas"
@@ -43,6 +60,9 @@ def _process_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
             f"spec.autoscaling.{field}",
             f"must be at most {MOST_PROCESSES}, not {scaling.maximum}: this is one machine",
         )
+
+
+def _probe_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
     probed = _probed_port(spec)
     serving = spec.serving_port.container if spec.serving_port else None
     if probed is not None and serving is not None and probed != serving:
@@ -65,4 +85,5 @@ def _probed_port(spec: InferenceSpec) -> int | None:
 
 _CONDITIONS: Mapping[EngineKind, Callable[[InferenceSpec], Iterator[FieldError]]] = {
     EngineKind.PROCESS: _process_conditions,
+    EngineKind.CONTAINER: _container_conditions,
 }

@@ -7,16 +7,16 @@ from typing import Any
 from windlass.kit.bodies import validate_soundest
 from windlass.kit.errors import FieldError, invalid_fields
 from windlass.kit.strict_json import read_json_object
-from windlass.workloads.field_support import EngineKind
+from windlass.workloads.field_support import EngineKind, engine_kind
 from windlass.workloads.inferences.fields import refused_fields
 from windlass.workloads.inferences.rules import creation_errors
 from windlass.workloads.inferences.schemas import InferenceCreationRequest
 
 
 def read_creation(
-    raw: bytes, content_type: str | None, engine: EngineKind
+    raw: bytes, content_type: str | None, engine: EngineKind | None = None
 ) -> InferenceCreationRequest:
-    """The body of a creation that is to run on `engine`.
+    """The body of a creation that is to run on `engine`; None is what its image asks for.
 
     Raises BadRequest that names every field that is wrong or cannot be honoured. What only the
     store knows is not checked: the project, the cluster, and whether the name is free and fits.
@@ -26,7 +26,8 @@ def read_creation(
     wrong = {error.path for error in errors}
     sound = creation or _with_stand_ins(body, wrong)
     if sound is not None:
-        further = [*creation_errors(sound), *refused_fields(sound, engine)]
+        runs_on = engine or engine_kind(sound.spec.image if sound.spec else None)
+        further = [*creation_errors(sound), *refused_fields(sound, runs_on)]
         errors += _elsewhere(further, wrong)
     if creation is None or errors:
         raise invalid_fields(errors)

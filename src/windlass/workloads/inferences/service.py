@@ -24,7 +24,6 @@ from windlass.org.tree import ProjectRecord, find_project, require_open_project
 from windlass.workloads import store
 from windlass.workloads.access import unknown
 from windlass.workloads.deletion import request_deletion
-from windlass.workloads.field_support import EngineKind
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
 from windlass.workloads.inferences.reading import read_creation
@@ -61,7 +60,7 @@ class Inferences:
 
         Raises BadRequest, NotFound of its project, Forbidden, Conflict when the name is taken.
         """
-        body = read_creation(raw, content_type, EngineKind.PROCESS)
+        body = read_creation(raw, content_type)
         concerns(body.name)
         owner = self._project(body, caller)
         desired = desired_of(body.spec or InferenceSpec())

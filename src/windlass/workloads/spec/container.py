@@ -132,6 +132,11 @@ def probe_of(probes: Probes | None, container_port: int) -> engine.Probe | None:
     )
 
 
+def pull_policy_of(policy: ImagePullPolicy | None) -> engine.PullPolicy | None:
+    """When the image is pulled, in the engine's words."""
+    return None if policy is None else engine.PullPolicy(policy)
+
+
 _LONGEST_IMAGE_NAME = 4096
 
 

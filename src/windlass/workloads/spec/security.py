@@ -75,6 +75,11 @@ def security_errors(security: Security, path: str) -> Iterator[FieldError]:
         )
 
 
+def groups_of(security: Security) -> tuple[int, ...]:
+    """The supplemental groups of checked security settings."""
+    return tuple(int(group) for group in (security.supplemental_groups or "").split(",") if group)
+
+
 _LARGEST_ID = 2**31 - 1
 """As in Kubernetes."""
 _GROUPS = re.compile(r"\d{1,10}( *, *\d{1,10})*", re.ASCII)

@@ -11,6 +11,7 @@ class ProbeInstructions:
     def __init__(self, source: str) -> None:
         content = json.loads(source)
         self.path: str | None = content["path"]
+        self.port: int | None = content.get("port")
         self.secure: bool = content["scheme"] == "HTTPS"
         self.initial_delay: float = content["initial_delay_seconds"]
         self.period: float = content["period_seconds"]

@@ -79,7 +79,9 @@ class ReadinessWatch:
         if self._probe is None or self._probe.path is None:
             self._succeed()
             return
-        self._attempt = http_get(self._port, self._probe.path, self._probe.secure)
+        self._attempt = http_get(
+            self._probe.port or self._port, self._probe.path, self._probe.secure
+        )
         self._continue(now, True)
 
     def _look(self, now: float, pids: list[int]) -> bool:

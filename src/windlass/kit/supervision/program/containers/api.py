@@ -10,9 +10,11 @@ import select
 import socket
 import time
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from windlass.kit.supervision.program.containers.activity import NEVER, Waiting
+
+Result = TypeVar("Result")
 
 _CHUNK = 65536
 _RETRY = 0.02
@@ -65,16 +67,17 @@ def stream(
     take: Callable[[bytes], object],
     body: object = None,
     deadline: float = NEVER,
+    headers: str = "",
 ) -> Generator[Waiting, None, int]:
     """One request whose answer is handed to `take` as it comes; returns its status.
 
-    Raises Unreachable.
+    `headers` are whole lines. Raises Unreachable.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
         yield from _connect(connection, path_of_socket, deadline)
-        yield from _send(connection, _request(method, path, body), deadline)
+        yield from _send(connection, _request(method, path, body, headers), deadline)
         return (yield from _Reader(connection, deadline).answer(take))
     except OSError as error:
         raise Unreachable(error.strerror or str(error)) from error
@@ -82,14 +85,14 @@ def stream(
         connection.close()
 
 
-def wait_for(steps: Generator[Waiting, None, Answer]) -> Answer:
+def wait_for(steps: Generator[Waiting, None, Result]) -> Result:
     """Run a request to its end, for those who have nothing else to do. Raises Unreachable."""
     while True:
         try:
             wait, due = next(steps)
         except StopIteration as end:
-            answer: Answer = end.value
-            return answer
+            result: Result = end.value
+            return result
         poll = select.poll()
         if wait is not None:
             poll.register(*wait)
@@ -97,11 +100,11 @@ def wait_for(steps: Generator[Waiting, None, Answer]) -> Answer:
         poll.poll(None if due == NEVER else int(max(0.0, left) * 1000) + 1)
 
 
-def _request(method: str, path: str, body: object) -> bytes:
+def _request(method: str, path: str, body: object, headers: str) -> bytes:
     data = b"" if body is None else json.dumps(body).encode()
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
     )
     return head.encode() + data
 

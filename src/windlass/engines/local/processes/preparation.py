@@ -1,6 +1,7 @@
 """Makes a replica's surroundings: its user, folder, cgroups and environment, and says what stands
 against it."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,22 +9,26 @@ from pathlib import Path
 from windlass.engines.engine import (
     Device,
     DeviceShare,
-    Probe,
     Refusal,
     ReplicaCannotStart,
     ReplicaRefused,
     ReplicaSpec,
     ReplicaTemplate,
 )
-from windlass.engines.local import mps
-from windlass.engines.local.catalogue import Catalogue, Entry, RunAs
-from windlass.engines.local.composition import Composition, Surroundings, compose
-from windlass.engines.local.control_groups import ControlGroups
-from windlass.engines.local.homes import Homes
-from windlass.engines.local.notes import device_notes, limit_notes
-from windlass.engines.local.observations import NOTES
-from windlass.engines.local.refusals import image_refusal, place_refusals, request_refusals
-from windlass.engines.local.users import OwnerUsers, UsersExhausted
+from windlass.engines.local.observations import NOTES, PORTS
+from windlass.engines.local.probes import supervised_probe
+from windlass.engines.local.processes import mps
+from windlass.engines.local.processes.catalogue import Catalogue, Entry, RunAs
+from windlass.engines.local.processes.composition import Composition, Surroundings, compose
+from windlass.engines.local.processes.control_groups import ControlGroups
+from windlass.engines.local.processes.homes import Homes
+from windlass.engines.local.processes.notes import device_notes, limit_notes
+from windlass.engines.local.processes.refusals import (
+    image_refusal,
+    place_refusals,
+    request_refusals,
+)
+from windlass.engines.local.processes.users import OwnerUsers, UsersExhausted
 from windlass.kit.supervision import specification as supervised
 
 
@@ -51,8 +56,8 @@ class Preparation:
         refusals = list(request_refusals(entry, template))
         return refusals or list(self._place_refusals(entry, template, owner))
 
-    def prepare(self, spec: ReplicaSpec, port: int) -> supervised.Specification:
-        """Make what the replica needs, and say what to supervise.
+    def prepare(self, spec: ReplicaSpec, ports: Mapping[int, int]) -> supervised.Specification:
+        """Make what the replica needs, and say what to supervise; `ports` by the declared ones.
 
         Raises ReplicaRefused or ReplicaCannotStart; `undo` removes what was made, here or in a
         former life.
@@ -64,12 +69,16 @@ class Preparation:
         try:
             uid = self._uid(entry, spec.owner)
             home = self.homes.path(spec.replica_id, other_user=uid is not None)
-            what = compose(entry, spec.template, self._surroundings(spec, str(home), port))
+            what = compose(entry, spec.template, self._surroundings(spec, str(home), ports))
             self.homes.make(home, what.working_directory, uid)
         except (OSError, UsersExhausted) as error:
             raise ReplicaCannotStart(f"its folder cannot be made: {error}") from error
         groups = self._join_groups(spec)
-        return self._specification(spec, port, what, uid, home, groups)
+        return self._specification(spec, ports, what, uid, home, groups)
+
+    def declared_ports(self, template: ReplicaTemplate) -> tuple[int, ...]:
+        """The ports to give it, the serving one first."""
+        return tuple(dict.fromkeys([template.container_port, *template.additional_ports]))
 
     def undo(self, replica_id: str) -> None:
         """Remove what `prepare` made. Raises OSError."""
@@ -100,12 +109,15 @@ class Preparation:
             return None
         return self.users.uid(owner)
 
-    def _surroundings(self, spec: ReplicaSpec, home: str, port: int) -> Surroundings:
+    def _surroundings(self, spec: ReplicaSpec, home: str, ports: Mapping[int, int]) -> Surroundings:
+        template = spec.template
+        given = {"PORT": str(ports[template.container_port])}
+        given |= {f"PORT_{each}": str(ports[each]) for each in template.additional_ports}
         return Surroundings(
             search_path=self.search_path,
             home=home,
             platform=spec.platform_environment,
-            given={"PORT": str(port), **self._device_variables(spec.devices)},
+            given={**given, **self._device_variables(spec.devices)},
         )
 
     def _device_variables(self, shares: Sequence[DeviceShare]) -> Mapping[str, str]:
@@ -137,7 +149,7 @@ class Preparation:
     def _specification(
         self,
         spec: ReplicaSpec,
-        port: int,
+        ports: Mapping[int, int],
         what: Composition,
         uid: int | None,
         home: Path,
@@ -156,13 +168,13 @@ class Preparation:
             environment=what.environment,
             working_directory=str(what.working_directory),
             user=supervised.User(uid, uid) if uid is not None else None,
-            port=port,
-            probe=_probe(spec.template.probe),
+            port=ports[spec.template.container_port],
+            probe=supervised_probe(spec.template.probe),
             control_groups=groups or (),
             sampled_memory_bytes=None if held_by_kernel else limits.memory_bytes_limit,
             notify=self.notify,
             mark=f"HOME={home}" if what.environment.get("HOME") == str(home) else None,
-            labels={NOTES: "\n".join(notes)},
+            labels={NOTES: "\n".join(notes), PORTS: json.dumps(dict(ports))},
         )
 
 
@@ -171,17 +183,3 @@ def _argv(what: Composition) -> tuple[str, ...]:
     if "/" not in what.argv[0]:
         return what.argv
     return (str(what.program), *what.argv[1:])
-
-
-def _probe(probe: Probe | None) -> supervised.Probe | None:
-    if probe is None:
-        return None
-    return supervised.Probe(
-        path=probe.http_get.path if probe.http_get else None,
-        scheme=probe.http_get.scheme if probe.http_get else "HTTP",
-        initial_delay_seconds=probe.initial_delay_seconds,
-        period_seconds=probe.period_seconds,
-        timeout_seconds=probe.timeout_seconds,
-        success_threshold=probe.success_threshold,
-        failure_threshold=probe.failure_threshold,
-    )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.engines.engine import EnvironmentVariable, ReplicaTemplate
-from windlass.engines.local.catalogue import Entry
 from windlass.engines.local.expansion import expand
+from windlass.engines.local.processes.catalogue import Entry
 
 _LANG = "C.UTF-8"
 

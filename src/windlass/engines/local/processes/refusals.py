@@ -7,9 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from windlass.engines.engine import Refusal, ReplicaTemplate
-from windlass.engines.local.access import denied_entering, denied_execution, denied_reading
-from windlass.engines.local.catalogue import GIVEN_BY_PLATFORM, PREFIX, Entry
-from windlass.engines.local.composition import Composition
+from windlass.engines.local.processes.access import (
+    denied_entering,
+    denied_execution,
+    denied_reading,
+)
+from windlass.engines.local.processes.catalogue import GIVEN_BY_PLATFORM, Entry
+from windlass.engines.local.processes.composition import Composition
+from windlass.engines.local.texts import text_refusals
 
 _ADD_IT = "the file given to `windlass up --host-images`"
 _FIXED = re.compile(r"PATH|HOME|LD_.*|PYTHON.*")
@@ -21,17 +26,11 @@ def image_refusal(image: str, entries: Mapping[str, Entry]) -> Refusal | None:
     if image in entries:
         return None
     available = ", ".join(sorted(entries))
-    if not image.startswith(PREFIX):
-        message = (
-            f"the image {image!r} needs a container engine, and none was found on this machine; "
-            f"use one of its host images ({available}), or add one to {_ADD_IT}"
-        )
-    else:
-        message = (
-            f"this machine has no host image {image!r}; it has {available}; "
-            f"use one of these, or add yours to {_ADD_IT}"
-        )
-    return Refusal("spec.image", message)
+    return Refusal(
+        "spec.image",
+        f"this machine has no host image {image!r}; it has {available}; "
+        f"use one of these, or add yours to {_ADD_IT}",
+    )
 
 
 def request_refusals(entry: Entry, template: ReplicaTemplate) -> Iterator[Refusal]:
@@ -45,7 +44,7 @@ def request_refusals(entry: Entry, template: ReplicaTemplate) -> Iterator[Refusa
     elif not entry.command and not template.command:
         yield Refusal("spec.command", f"is required, because {entry.name} has none of its own")
     yield from _variable_refusals(entry, template)
-    yield from _text_refusals(template)
+    yield from text_refusals(template)
     yield from _probe_refusals(template)
 
 
@@ -84,29 +83,6 @@ def _variable_refusals(entry: Entry, template: ReplicaTemplate) -> Iterator[Refu
                 f"{variable.name} could change what the fixed command of {entry.name} runs; "
                 "leave it out, or have the operator set it in the entry or mark it as open: true",
             )
-
-
-def _text_refusals(template: ReplicaTemplate) -> Iterator[Refusal]:
-    """Text that no process can be given."""
-    texts = {
-        "spec.command": template.command or (),
-        "spec.args": template.args or (),
-        "spec.workingDir": (template.working_dir or "",),
-    }
-    for index, variable in enumerate(template.environment):
-        path = f"spec.environmentVariables[{index}]"
-        texts[f"{path}.name"] = (variable.name,)
-        texts[f"{path}.value"] = (variable.value,)
-    for path, words in texts.items():
-        if any(not _can_be_given(word) for word in words):
-            yield Refusal(path, "must be Unicode text without the character U+0000")
-
-
-def _can_be_given(text: str) -> bool:
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 def _probe_refusals(template: ReplicaTemplate) -> Iterator[Refusal]:

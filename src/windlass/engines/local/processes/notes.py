@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from windlass.engines.engine import Device, DeviceShare, Limits
-from windlass.engines.local.control_groups import ControlGroups
+from windlass.engines.local.processes.control_groups import ControlGroups
 
 
 def limit_notes(limits: Limits, groups: ControlGroups | None) -> list[str]:

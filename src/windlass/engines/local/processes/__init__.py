@@ -1,0 +1,1 @@
+"""Runs images named `host/…` as processes of this machine: an explicit catalogue of commands."""
