@@ -5,9 +5,9 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Read when prometheus_client is imported, as `windlass up` sets it.
@@ -48,6 +48,11 @@ class Store:
         """A connection for filling it."""
         return Database(self.context.database_url)
 
+    def elsewhere(self) -> "Store":
+        """The same, to be served at another address."""
+        address = Address("127.0.0.1", _free_port())
+        return Store(replace(self.context, api_address=address))
+
 
 def make_store(folder: Path, database_url: str | None = None) -> Store:
     """A fresh platform's store in a folder."""
@@ -67,8 +72,17 @@ def make_store(folder: Path, database_url: str | None = None) -> Store:
 
 
 @contextmanager
-def serving(store: Store, core: int) -> Iterator[ApiProcess]:
-    """Serve the store's API on one core."""
+def serving(
+    store: Store,
+    core: int,
+    *,
+    caller: Caller | None = None,
+    first: Callable[[], None] = lambda: None,
+) -> Iterator[ApiProcess]:
+    """Serve the store's API on one core, to the administrator or another caller.
+
+    `first` runs in the process before it serves.
+    """
     context = store.context
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -77,6 +91,7 @@ def serving(store: Store, core: int) -> Iterator[ApiProcess]:
     pid = os.fork()
     if pid == 0:
         os.sched_setaffinity(0, {core})
+        first()
         serve_api(context, listener, lambda: os.close(tell))
         os._exit(0)
     os.close(tell)
@@ -84,9 +99,9 @@ def serving(store: Store, core: int) -> Iterator[ApiProcess]:
     os.read(ready, 1)
     os.close(ready)
     client_id = str(context.foundation.administrator["client_id"])
-    caller = Caller("bench", client_id, "app", context.tree.tenant_id)
+    administrator = Caller("bench", client_id, "app", context.tree.tenant_id)
     database = store.open()
-    token = context.authority(database).issue(caller)
+    token = context.authority(database).issue(caller or administrator)
     database.close()
     try:
         yield ApiProcess(context.api_url, token, pid)

@@ -45,6 +45,8 @@ def fill(store: Store, count: int) -> str:
                 "phase_message": "",
                 "phase_updated_at": 1_800_000_000.0 + number,
                 "running_pods": 1,
+                "wanted_replicas": 1,
+                "is_autoscaled": False,
             }
             for number in numbers
         ]

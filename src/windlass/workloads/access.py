@@ -1,6 +1,7 @@
 """Who may see workloads, and do something with them: by the project that they are in."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row
@@ -43,7 +44,13 @@ class WorkloadAccess:
     def readable(self, caller: Caller) -> ColumnElement[bool]:
         """The condition that the caller may read a workload."""
         scopes = self.permissions.scopes(caller, ResourceType.WORKLOADS, Action.READ)
-        return within(scopes.paths, _COLUMNS)
+        return _within(scopes.paths)
+
+
+@lru_cache(maxsize=1024)
+def _within(paths: frozenset[str]) -> ColumnElement[bool]:
+    """The same condition is asked for again and again, and may name hundreds of projects."""
+    return within(paths, _COLUMNS)
 
 
 def scope_of(row: Row[Any]) -> str:
