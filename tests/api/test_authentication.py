@@ -61,8 +61,9 @@ def test_every_operation_refuses_a_caller_without_a_token(api: Api) -> None:
 
 
 def test_every_operation_refuses_what_is_no_token_of_ours(api: Api) -> None:
+    bad = bad_credentials(api)
     for method, path in closed_operations(api):
-        for value in bad_credentials(api):
+        for value in bad:
             refused = api.ask(method, address(path), headers={"Authorization": value})
             assert refused.status_code == 401, (method, path, value)
 

@@ -9,6 +9,7 @@ from tests.conftest import RunWithRunapy
 from tests.end_to_end.platforms import Platform
 
 FLOW = Path(__file__).parent / "runapy_flow.py"
+IDENTITY = Path(__file__).parent / "runapy_identity.py"
 
 
 def test_the_vendors_client_does_the_whole_flow(
@@ -37,3 +38,37 @@ def test_the_vendors_client_does_the_whole_flow(
     assert seen["deleted"]["code"] == 202
     assert seen["count"] == {"count": 0}
     assert seen["count_deleted"] == {"count": 1}
+
+
+def test_the_vendors_client_manages_users_applications_and_keys(
+    platform: Platform, run_with_runapy: RunWithRunapy, request: pytest.FixtureRequest
+) -> None:
+    version = request.node.callspec.params["run_with_runapy"]
+    mark = version.replace(".", "-")
+    seen = json.loads(
+        run_with_runapy(str(IDENTITY), str(platform.data_dir / "admin.json"), mark).stdout
+    )
+    users = seen["users"]
+    email = f"runapy-{mark}@example.org"
+    assert users["created"]["username"] == email
+    assert users["shown"]["username"] == email
+    assert [entry["id"] for entry in users["listed"]] == [users["created"]["id"]]
+    assert users["count"] == {"count": 1}
+    assert users["after_logout"] == 401
+    assert users["reset"] == ["tempPassword"]
+    assert users["gone"] == 404
+    for thing, keys in users["keys"].items():
+        assert keys["created"]["clientId"], thing
+        assert keys["shown"]["name"] == "runapy-key"
+        assert keys["listed"] == keys["by_key"] or keys["by_key"], "the key acts as its user"
+        found = keys["found"]["accessKeys"] if thing == "access_key" else keys["found"]
+        assert [entry["createdBy"] for entry in found] == [email]
+        assert keys["left"] in ([], {"accessKeys": []})
+    things = {"applications", "service_accounts"} & set(seen)
+    assert things == ({"applications"} if version < "1.223" else things | {"service_accounts"})
+    for thing in things:
+        shown = seen[thing]
+        assert shown["shown"]["enabled"] is False
+        assert shown["created"]["name"] in shown["listed"]
+        assert shown["regenerated"] == (["secret"] if thing == "applications" else ["clientSecret"])
+        assert shown["gone"] == 404

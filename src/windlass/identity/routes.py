@@ -34,7 +34,7 @@ def router(
     applications = Applications(database, clock, wake)
     access_keys = AccessKeys(database, clock, wake)
     routes = APIRouter()
-    routes.include_router(sign_in_routes.router(sign_in, Grants(sign_in), authority))
+    routes.include_router(sign_in_routes.router(sign_in, Grants(sign_in), authority, authenticated))
     routes.include_router(user_routes.router(users, authenticated))
     routes.include_router(application_routes.router(applications, authenticated))
     routes.include_router(access_key_routes.router(access_keys, authenticated))

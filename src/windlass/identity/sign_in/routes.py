@@ -1,16 +1,17 @@
 """HTTP of tokens."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from windlass.identity.authentication import Authentication
 from windlass.identity.sign_in.grants import Grants
 from windlass.identity.sign_in.oauth import answer_in_oauth_form, read_form, with_basic_credentials
 from windlass.identity.sign_in.service import Granted, SignIn
 from windlass.identity.signing_keys import LIFETIME_SECONDS
-from windlass.identity.tokens import TokenAuthority
+from windlass.identity.tokens import Presented, TokenAuthority
 from windlass.kit.http import RawBody, error_responses
 from windlass.kit.strict_json import read_json_object
 
@@ -18,7 +19,9 @@ _OPEN: dict[str, Any] = {"security": []}
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 
-def router(sign_in: SignIn, grants: Grants, authority: TokenAuthority) -> APIRouter:
+def router(
+    sign_in: SignIn, grants: Grants, authority: TokenAuthority, authenticated: Authentication
+) -> APIRouter:
     """The routes of tokens and of the keys that verify them."""
     routes = APIRouter(tags=["Tokens"])
 
@@ -55,6 +58,16 @@ def router(sign_in: SignIn, grants: Grants, authority: TokenAuthority) -> APIRou
     async def revoke_token(raw: RawBody, request: Request) -> Response:  # noqa: ARG001
         # RFC 7009: a token that nobody knows is as ended as one can be.
         await run_in_threadpool(sign_in.sign_out, read_form(raw, "token")["token"])
+        return Response()
+
+    @routes.post(
+        "/api/v1/logout",
+        summary="Sign out: end the token of this request and its sign-in",
+        response_class=Response,
+        responses=error_responses(401, 403, 503),
+    )
+    def logout(presented: Annotated[Presented, Depends(authenticated.presented)]) -> Response:
+        sign_in.end(presented.signed_in.session_id, presented.caller)
         return Response()
 
     @routes.post(

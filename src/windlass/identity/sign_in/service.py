@@ -99,9 +99,11 @@ class SignIn:
     def sign_out(self, token: str) -> None:
         """End the sign-in that an access token or a refresh token comes from, if it is one."""
         found = self._session_of(token)
-        if found is None:
-            return
-        session_id, caller = found
+        if found is not None:
+            self.end(*found)
+
+    def end(self, session_id: str, caller: Caller) -> None:
+        """End a sign-in of the caller's."""
         made_by(caller.name, caller.type, caller.tenant_id)
 
         def work(connection: Connection) -> None:
