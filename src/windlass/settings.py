@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     host_images: Path | None = None
     simulate_gpus: str | None = None
     node_labels: list[str] = []
+    node_taints: list[str] = []
+    simulate_nodes: list[str] = []
     join: Path | None = None
     worker_threads: int = 8
     container_engine: str = "auto"
@@ -87,14 +89,3 @@ class Settings(BaseSettings):
             self.data_dir = self.join
         self.domain = self.domain.lower().rstrip(".")
         return self
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The node's labels. Raises ValueError for one that is not KEY=VALUE."""
-        labels = {}
-        for text in self.node_labels:
-            key, separator, value = text.partition("=")
-            if not separator or not key:
-                raise ValueError(f"--node-label {text!r} is not KEY=VALUE")
-            labels[key] = value
-        return labels

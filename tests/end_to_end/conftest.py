@@ -23,6 +23,8 @@ def platform(scratch_root: Path) -> Iterator[Platform]:
     yield from running(
         scratch_root / "shared",
         *("--simulate-gpus", "4xH100-80GB"),
+        *("--node-label", "zone=near", "--node-label", "rank=5", "--node-label", "run.ai/type=lab"),
+        *("--simulate-node", FAR_NODE),
         host_images=images,
         environment=environment,
     )
@@ -59,6 +61,9 @@ QUICK_AUTOSCALER = {
     "WINDLASS_DOWNSCALE_STABILIZATION_SECONDS": "4",
 }
 """The same rules as ever, with shorter windows than a platform has by default."""
+
+FAR_NODE = "far-node,label=zone=far,taint=dedicated=lab:NoSchedule,gpus=8xB200-180GB"
+"""Only declared: what nothing but it could take waits, and is told so."""
 
 _CANARY = ROOT / "examples" / "canary"
 HOST_IMAGES = {

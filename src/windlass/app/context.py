@@ -1,6 +1,9 @@
 """What the processes of one control plane share, made before they are forked."""
 
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,11 @@ from windlass.app.data_directory import DataDirectory
 from windlass.app.services import Services
 from windlass.engines.local.containers.registry_auth import check_credentials
 from windlass.engines.local.containers.settings import ContainerSettings, Ulimit, usual_places
+from windlass.engines.local.declared_nodes import (
+    parse_labels,
+    parse_simulated_nodes,
+    parse_taint,
+)
 from windlass.engines.local.gpus import parse_simulated_gpus
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.engines.local.processes.catalogue import Catalogue, CatalogueInvalid
@@ -140,15 +148,32 @@ def container_settings(settings: Settings) -> ContainerSettings:
 def make_engine(settings: Settings, data: DataDirectory, catalogue: Catalogue) -> LocalEngine:
     """The engine of this machine. Raises ValueError for settings that make no sense."""
     simulated = parse_simulated_gpus(settings.simulate_gpus) if settings.simulate_gpus else ()
+    with _of_option("--node-label"):
+        labels = parse_labels(settings.node_labels)
+    with _of_option("--node-taint"):
+        taints = [parse_taint(text) for text in settings.node_taints]
+    with _of_option("--simulate-node"):
+        nodes = parse_simulated_nodes(settings.simulate_nodes, socket.gethostname())
     return LocalEngine(
         data.root,
         catalogue,
         os.environ.get("PATH", os.defpath),
         simulated_gpus=simulated,
-        node_labels=settings.labels,
+        node_labels=labels,
+        node_taints=taints,
+        simulated_nodes=nodes,
         notify=data.wake_up,
         containers=container_settings(settings),
     )
+
+
+@contextmanager
+def _of_option(name: str) -> Iterator[None]:
+    """Have what is wrong within say of which option it is."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def read_catalogue(settings: Settings) -> Catalogue:

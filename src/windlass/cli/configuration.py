@@ -13,7 +13,7 @@ class BadOption(ClientError):
     """An option or environment variable has a wrong value."""
 
 
-_REPEATED = ("node_labels", "container_ulimits")
+_REPEATED = ("node_labels", "container_ulimits", "node_taints", "simulate_nodes")
 
 
 def settings_of(given: Mapping[str, Any]) -> "Settings":

@@ -123,6 +123,17 @@ def up(
         Path | None,
         typer.Option(metavar="FILE", help="Registries' credentials, as Docker's config.json."),
     ] = None,
+    node_taint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE:EFFECT", help="A taint of it; may be given again."),
+    ] = None,
+    simulate_node: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,label=…,gpus=…",
+            help="Declare a node that is not there, to plan with; may be given again.",
+        ),
+    ] = None,
     join: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Share that data directory with its control plane."),
@@ -151,6 +162,8 @@ def up(
         "container_ulimits": container_ulimit,
         "container_pids_limit": container_pids_limit,
         "registry_auth": registry_auth,
+        "node_taints": node_taint,
+        "simulate_nodes": simulate_node,
         "join": join,
     }
     run(settings_of(given))

@@ -1,6 +1,6 @@
 """Looking units up and writing them, within a transaction of the caller's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -233,6 +233,12 @@ def require_open_project(connection: Connection, project_id: int) -> None:
         raise Conflict(f"projectId: project {row.name!r} is being deleted; choose another.")
     if not row.connected:
         raise Conflict(f"projectId: the cluster of project {row.name!r} is not connected yet.")
+
+
+def node_pool_names(connection: Connection, cluster_id: str) -> Sequence[str]:
+    """The names of the cluster's node pools, oldest first."""
+    query = select(node_pool.c.name).where(node_pool.c.cluster_id == cluster_id)
+    return connection.execute(query.order_by(node_pool.c.id)).scalars().all()
 
 
 def pools_of(connection: Connection, cluster_id: str) -> Pools:

@@ -25,6 +25,7 @@ from windlass.engines.engine import (
     ReplicaSpec,
     ReplicaState,
     ReplicaTemplate,
+    Taint,
 )
 from windlass.engines.local.containers.container_engine import (
     ContainerEngine,
@@ -73,6 +74,8 @@ class LocalEngine:
         *,
         simulated_gpus: Sequence[Device] = (),
         node_labels: Mapping[str, str] | None = None,
+        node_taints: Sequence[Taint] = (),
+        simulated_nodes: Sequence[Node] = (),
         notify: str | None = None,
         shared_root: Path = SHARED_ROOT,
         containers: ContainerSettings | None = None,
@@ -99,7 +102,8 @@ class LocalEngine:
             devices=devices,
             notify=notify,
         )
-        self._node = _node(devices, node_labels or {})
+        machine = _node(devices, node_labels or {}, node_taints)
+        self._nodes = (machine, *simulated_nodes)
         settings = containers or ContainerSettings()
         self.container_engine = ContainerEngine(settings.sockets)
         self.images = Images(self.container_engine, settings.registry_auth, data / "pulled.json")
@@ -109,7 +113,7 @@ class LocalEngine:
             settings=settings,
             platform=name,
             devices=devices,
-            machine_memory_bytes=self._node.memory_bytes,
+            machine_memory_bytes=machine.memory_bytes,
             notify=notify,
         )
         self._observations = Observations()
@@ -144,8 +148,8 @@ class LocalEngine:
         return self._preparation.groups
 
     def nodes(self) -> Sequence[Node]:
-        """This machine."""
-        return (self._node,)
+        """This machine, and then those that are only declared."""
+        return self._nodes
 
     def refusals(self, template: ReplicaTemplate, owner: str) -> Sequence[Refusal]:
         """Why the template could not run here; empty when it could."""
@@ -336,11 +340,12 @@ def _runs_as_process(template: ReplicaTemplate) -> bool:
     return template.image.startswith(PREFIX)
 
 
-def _node(devices: Sequence[Device], labels: Mapping[str, str]) -> Node:
+def _node(devices: Sequence[Device], labels: Mapping[str, str], taints: Sequence[Taint]) -> Node:
     return Node(
         name=socket.gethostname(),
         cpu_millicores=1000 * len(os.sched_getaffinity(0)),
         memory_bytes=psutil.virtual_memory().total,
         devices=tuple(devices),
         labels=dict(labels),
+        taints=tuple(taints),
     )

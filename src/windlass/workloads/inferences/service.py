@@ -20,7 +20,12 @@ from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
 from windlass.kit.ids import new_id
 from windlass.kit.timestamps import optional_to_wire, to_wire
-from windlass.org.tree import ProjectRecord, find_project, require_open_project
+from windlass.org.tree import (
+    ProjectRecord,
+    find_project,
+    node_pool_names,
+    require_open_project,
+)
 from windlass.workloads import store
 from windlass.workloads.access import unknown
 from windlass.workloads.deletion import request_deletion
@@ -36,6 +41,7 @@ from windlass.workloads.phases import DesiredPhase, Phase
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.reconcile import WORKLOAD
 from windlass.workloads.records import NewEvent
+from windlass.workloads.spec.placement import node_pool_errors
 from windlass.workloads.tables import revision, workload
 
 TYPE = "Inference"
@@ -108,6 +114,7 @@ class Inferences:
         missing = NotFound(f"projectId: there is no project with the id {body.project_id!r}.")
         with self.database.read() as connection:
             found = find_project(connection, body.project_id)
+            pools = () if found is None else node_pool_names(connection, found.cluster_id)
         if found is None:
             raise missing
         concerns(body.name, scope_path=found.path)
@@ -119,6 +126,7 @@ class Inferences:
                 f"clusterId: is {body.cluster_id!r}; the project's cluster is {found.cluster_id!r}"
             )
         errors = name_errors(body.name, found.name, bool(body.use_given_name_as_prefix))
+        errors += node_pool_errors((body.spec or InferenceSpec()).node_pools, pools)
         if errors:
             raise invalid_fields(errors)
         return found

@@ -1,6 +1,6 @@
 """Which nodes a workload's replicas may run on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from windlass import scheduling
@@ -77,6 +77,18 @@ def constraints_of(
         tolerations=tuple(_toleration(item) for _, item in given(tolerations)),
         pod_affinity=together,
     )
+
+
+def node_pool_errors(names: list[str] | None, known: Sequence[str]) -> list[FieldError]:
+    """Node pools that the cluster does not have, and those given twice."""
+    errors = []
+    for index, name in enumerate(names or ()):
+        if name not in known:
+            problem = f"is {name!r}; the cluster's node pools are {', '.join(known)}"
+            errors.append(FieldError(f"spec.nodePools[{index}]", problem))
+        elif name in (names or ())[:index]:
+            errors.append(FieldError(f"spec.nodePools[{index}]", f"gives {name!r} twice"))
+    return errors
 
 
 def affinity_errors(affinity: NodeAffinity | None, path: str) -> Iterator[FieldError]:
