@@ -60,7 +60,7 @@ class MeasuredGateway:
         self.gate = self._start_gate()
         listen = Address("127.0.0.1", self.port)
         command = envoy_command(directory, listen, Address("127.0.0.1", free_port()), WORKERS)
-        self.envoy = _start(command.argv, command.directory, MEASURED_CORE)
+        self.envoy = start(command.argv, command.directory, MEASURED_CORE)
         routes = [route(number, replica_port) for number in range(workloads)]
         self.client.replace_all(routes, NO_TRUST, EPOCH)
         wait_until_listening(self.port)
@@ -80,7 +80,7 @@ class MeasuredGateway:
 
     def _start_gate(self) -> "subprocess.Popen[bytes]":
         command = gate_command(self.directory)
-        return _start(command.argv, command.directory, OTHER_CORE)
+        return start(command.argv, command.directory, OTHER_CORE)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def aiohttp_proxy(replica_port: int) -> Iterator[int]:
     port = free_port()
     argv = (sys.executable, "-m", "bench.aiohttp_proxy", str(port), str(replica_port))
     with ExitStack() as stack:
-        process = _start(argv, Path.cwd(), MEASURED_CORE)
+        process = start(argv, Path.cwd(), MEASURED_CORE)
         stack.callback(process.wait)
         stack.callback(process.kill)
         wait_until_listening(port)
@@ -156,7 +156,7 @@ def _static_envoy(
         *("--config-path", str(configuration)),
         *("--concurrency", str(WORKERS), "--log-level", "error", "--disable-hot-restart"),
     )
-    process = _start(argv, directory, core)
+    process = start(argv, directory, core)
     try:
         yield process.pid
     finally:
@@ -182,7 +182,7 @@ def _listener(port: int, action: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _start(argv: Sequence[str], directory: Path, core: int) -> "subprocess.Popen[bytes]":
+def start(argv: Sequence[str], directory: Path, core: int) -> "subprocess.Popen[bytes]":
     pinned = ("taskset", "-c", str(core), *argv)
     return subprocess.Popen(
         pinned, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

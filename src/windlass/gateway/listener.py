@@ -135,7 +135,7 @@ def _client_listener(
 
 
 def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
-    """What Envoy itself connects to, on a Unix socket: one for each time-out.
+    """What Envoy itself connects to, within its memory: one for each time-out.
 
     The time-out of a route starts only when the request is complete. A listener's starts with the
     request and ends with the first byte of the answer, which is what is wanted.
@@ -155,7 +155,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     }
     return {
         "name": name,
-        "address": {"pipe": {"path": f"{name}.sock", "mode": 0o600}},
+        "internal_listener": {},
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         **_filter_chain(manager),
     }

@@ -14,6 +14,8 @@ from windlass.gateway.gateway import Address
 from windlass.gateway.listener import internal_listener, outer_listener
 from windlass.gateway.names import GATE_CLUSTER
 
+BUFFER_KILOBYTES = 1024
+"""On the way to an inner listener; Envoy's default."""
 RECONNECT_SECONDS = 0.1
 HISTOGRAM_SECONDS = 1
 """How often Envoy's workers hand in what they have counted of latencies; other counters are always
@@ -86,6 +88,7 @@ def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[
             "cds_config": _DISCOVERED,
             "lds_config": _DISCOVERED,
         },
+        "bootstrap_extensions": [_connections_within_envoy()],
         "static_resources": {
             "listeners": [
                 outer_listener(listen.host, listen.port),
@@ -95,6 +98,18 @@ def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[
         },
         "stats_flush_interval": f"{HISTOGRAM_SECONDS}s",
         "stats_config": _statistics(),
+    }
+
+
+def _connections_within_envoy() -> dict[str, Any]:
+    """What inner listeners need: bodies pass to them without being copied."""
+    kind = "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
+    return {
+        "name": "envoy.bootstrap.internal_listener",
+        "typed_config": {
+            "@type": f"type.googleapis.com/{kind}",
+            "buffer_size_kb": BUFFER_KILOBYTES,
+        },
     }
 
 

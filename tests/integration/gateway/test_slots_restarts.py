@@ -66,7 +66,7 @@ def test_a_killed_gate_fails_nothing_in_flight_and_lets_none_past_the_limit(
     gateway.client.close()
     gateway.start_gate()
     eventually(lambda: gateway.held("limited") == WAITING)
-    # The sixth is new to the second gate, so it is the first that gets a request of those that wait.
+    # The sixth is new to the second gate, so it is the first that takes one of those that wait.
     gateway.client.put(route("limited", *endpoints, concurrency_limit=1), EPOCH)
     eventually(partial(_is_busy, replicas[5]))
     assert [replica.in_flight for replica in replicas] == [1] * 6
@@ -135,7 +135,7 @@ def test_a_gate_killed_again_and_again_under_load_costs_no_request(
 
 
 def test_slots_are_free_again_once_envoy_is_gone(
-    own_wide_gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica
+    own_wide_gateway: RunningGateway, replica: Replica
 ) -> None:
     gateway = own_wide_gateway
     gateway.client.put(route("limited", replica.endpoint, concurrency_limit=1), EPOCH)

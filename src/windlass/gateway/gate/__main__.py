@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+import uvloop
+
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gate.admin import EnvoyAdmin
 from windlass.gateway.gate.admission import Admission
@@ -40,7 +42,7 @@ def main() -> int:
         print(f"Another gate serves {files.directory}.", file=sys.stderr)
         return 1
     os.chdir(files.directory)
-    asyncio.run(_serve(files))
+    uvloop.run(_serve(files))
     return 0
 
 

@@ -50,6 +50,7 @@ class Grant:
     """A slot: where the request may go, and how long it may wait for its answer there."""
 
     address: str
+    waited_seconds: float
     remaining_seconds: float
 
 
@@ -61,6 +62,8 @@ class Visit:
     arrival: Arrival
     started: float
     """Its arrival, by the monotonic clock."""
+    limit_seconds: float
+    """From there to the first byte of its answer."""
     ticket: Ticket
     decided: "asyncio.Future[Denial | None]"
     """Done when it need not wait any more, with None where it has a slot."""
@@ -92,17 +95,18 @@ class Admission:
         """Take in a request. It may be decided at once; when it has ended it must `leave`."""
         waited = max(0.0, self._clock.now() - arrival.at)
         tried = self._ended.pop(arrival.identity, frozenset())
+        outlook = self._workloads.outlook(workload_id)
         visit = Visit(
             workload_id,
             arrival,
             self._clock.monotonic() - waited,
+            outlook.limit_seconds,
             Ticket(arrival.at, next(self._numbers), tried),
             asyncio.get_running_loop().create_future(),
         )
         queue = self._queues.setdefault(workload_id, _Queue())
         queue.slots.join(visit.ticket)
         queue.visits[visit.ticket] = visit
-        outlook = self._workloads.outlook(workload_id)
         self._grant_free(queue, outlook)
         if not visit.decided.done():
             self._begin_to_wait(visit, queue, outlook)
@@ -127,7 +131,8 @@ class Admission:
         queue.slots.leave(visit.ticket)
         if visit.ticket.address is not None:
             self._remember(visit.arrival.identity, visit.ticket)
-            self.look(visit.workload_id)
+            if queue.visits:
+                self.look(visit.workload_id)
         self._forget_if_unused(visit.workload_id)
 
     def loaded(self, record: Record) -> None:
@@ -203,7 +208,7 @@ class Admission:
     async def _wait(self, visit: Visit, ended: "asyncio.Future[Any]") -> None:
         has_endpoint = self._workloads.outlook(visit.workload_id).has_endpoint
         waited = self._clock.monotonic() - visit.started
-        seconds = max(0.0, min(self._remaining_seconds(visit), LONGEST_WAIT_SECONDS - waited))
+        seconds = max(0.0, min(visit.limit_seconds, LONGEST_WAIT_SECONDS) - waited)
         with (
             suppress(_NotSentOn),
             self._demand.waiting(
@@ -237,11 +242,8 @@ class Admission:
 
     def _grant(self, visit: Visit) -> Grant:
         assert visit.ticket.address is not None
-        return Grant(visit.ticket.address, self._remaining_seconds(visit))
-
-    def _remaining_seconds(self, visit: Visit) -> float:
-        limit = self._workloads.outlook(visit.workload_id).limit_seconds
-        return limit - (self._clock.monotonic() - visit.started)
+        waited = self._clock.monotonic() - visit.started
+        return Grant(visit.ticket.address, waited, visit.limit_seconds - waited)
 
     def _remember(self, identity: str, ticket: Ticket) -> None:
         assert ticket.address is not None

@@ -94,7 +94,7 @@ def _cluster(limit_seconds: float, protocol: ReplicaProtocol) -> cluster_pb2.Clu
     built.per_connection_buffer_limit_bytes.value = INNER_BUFFER_BYTES
     built.load_assignment.cluster_name = name
     endpoint = built.load_assignment.endpoints.add().lb_endpoints.add().endpoint
-    endpoint.address.pipe.path = f"{inner_name(limit_seconds)}.sock"
+    endpoint.address.envoy_internal_address.server_listener_name = inner_name(limit_seconds)
     options = protocol_options(protocol, IDLE_CONNECTION_SECONDS)
     windows = options.use_downstream_protocol_config.http2_protocol_options
     if protocol is ReplicaProtocol.AS_CLIENT:

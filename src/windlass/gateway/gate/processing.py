@@ -6,6 +6,7 @@ replica's slot is taken from there to the stream's end.
 """
 
 import asyncio
+from functools import lru_cache
 from typing import Any, Protocol
 
 import grpc
@@ -23,7 +24,10 @@ ProcessingRequest = external_processor_pb2.ProcessingRequest
 ProcessingResponse = external_processor_pb2.ProcessingResponse
 _TRAILERS_UNCHANGED = ProcessingResponse(
     response_trailers=external_processor_pb2.TrailersResponse()
-)
+).SerializeToString()
+UNNOTICED_SECONDS = 0.1
+"""Who waited no longer than that has the whole time-out at the replica."""
+ANSWERS_KEPT = 10_000
 
 
 class Stream(Protocol):
@@ -32,8 +36,8 @@ class Stream(Protocol):
     async def read(self) -> Any:
         """The next message, or `grpc.aio.EOF`."""
 
-    async def write(self, message: Any) -> None:
-        """Send a message."""
+    async def write(self, message: bytes) -> None:
+        """Send a response as it goes over the wire."""
 
 
 class Processing:
@@ -74,25 +78,39 @@ class Processing:
         return Arrival(float(identity.split()[0]), identity, size)
 
 
-def _granted(grant: Grant) -> Any:
+def _granted(grant: Grant) -> bytes:
+    seconds = grant.remaining_seconds
+    if grant.waited_seconds < UNNOTICED_SECONDS:
+        # The same answer for all of these.
+        seconds += grant.waited_seconds
+    return _grant(grant.address, max(1, round(seconds * 1000)))
+
+
+@lru_cache(ANSWERS_KEPT)
+def _grant(address: str, milliseconds: int) -> bytes:
     answer = ProcessingResponse()
     # One for each try: without any, Envoy would choose.
-    answer.dynamic_metadata[SLOT_FILTER] = {SLOT: ",".join([grant.address] * SLOT_TRIES)}
+    answer.dynamic_metadata[SLOT_FILTER] = {SLOT: ",".join([address] * SLOT_TRIES)}
     common = answer.request_headers.response
+    # Envoy looks for another route only where a header has changed, too.
     common.clear_route_cache = True
-    milliseconds = max(1, int(grant.remaining_seconds * 1000))
     _set(common.header_mutation, REMAINING_HEADER, str(milliseconds))
-    return answer
+    return _written(answer)
 
 
-def _denied(denial: Denial) -> Any:
+def _written(answer: Any) -> bytes:
+    written: bytes = answer.SerializeToString()
+    return written
+
+
+def _denied(denial: Denial) -> bytes:
     answer = ProcessingResponse()
     immediate = answer.immediate_response
     immediate.status.code = denial.status
     immediate.body = denial.message.encode()
     if denial.retry_after_seconds is not None:
         _set(immediate.headers, "retry-after", str(denial.retry_after_seconds))
-    return answer
+    return _written(answer)
 
 
 def _set(mutation: Any, key: str, value: str) -> None:

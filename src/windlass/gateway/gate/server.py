@@ -93,7 +93,6 @@ def envoy_server(
                     "Process": grpc.stream_stream_rpc_method_handler(
                         process,
                         external_processor_pb2.ProcessingRequest.FromString,
-                        external_processor_pb2.ProcessingResponse.SerializeToString,
                     )
                 },
             ),

@@ -1,0 +1,141 @@
+"""What a limit on the requests of each replica costs: every request asks the gate for a slot.
+
+`--quick` makes a short run of everything, to see that it works.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bench.gateway_processes import (
+    EPOCH,
+    MEASURED_CORE,
+    OTHER_CORE,
+    MeasuredGateway,
+    aiohttp_proxy,
+    free_port,
+    minimal_envoy,
+    replicas,
+    route,
+    start,
+    wait_until_listening,
+)
+from bench.load import run_load
+from bench.measuring import PAIRS, Report, interleaved, median_ratio
+
+CONNECTIONS = 32
+LARGE_CONNECTIONS = 8
+LIMIT = 8
+LARGE_BYTES = 1_000_000
+PLAIN, LIMITED, LARGE_LIMITED = 0, 1, 2
+ENOUGH_PER_SECOND, ENOUGH_OF_PYTHON = 1500, 0.3
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a short run of everything")
+    seconds = 1.0 if parser.parse_args().quick else 4.0
+    report = Report(
+        "concurrency_limit",
+        {
+            "limit": f"{LIMIT} requests of one replica",
+            "connections": f"{CONNECTIONS}; {LARGE_CONNECTIONS} with large bodies",
+            "large bodies": f"{LARGE_BYTES} bytes",
+            "placement": f"measured on core {MEASURED_CORE}, the gate too; "
+            f"load and replicas on core {OTHER_CORE}",
+            "seconds a run": seconds,
+            "pairs": PAIRS,
+        },
+    )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        port = stack.enter_context(replicas(folder, ("one",)))["one"]
+        large_port = stack.enter_context(_large_replica())
+        gateway = MeasuredGateway(folder / "gateway", 1, port)
+        stack.callback(gateway.stop)
+        for number, replica_port in ((LIMITED, port), (LARGE_LIMITED, large_port)):
+            limited = replace(route(number, replica_port), concurrency_limit=LIMIT)
+            gateway.client.put(limited, EPOCH)
+        _add_small(report, gateway, port, seconds)
+        _add_large(report, folder, gateway, large_port, seconds)
+    report.finish()
+
+
+def _add_small(report: Report, gateway: MeasuredGateway, replica_port: int, seconds: float) -> None:
+    def address(number: int) -> str:
+        return f"http://127.0.0.1:{gateway.port}/team/w{number}/answer"
+
+    def p50(url: str) -> Callable[[], float]:
+        return lambda: run_load(url, seconds, 1, cores=[OTHER_CORE]).p50_ms
+
+    def rate(url: str) -> Callable[[], float]:
+        return lambda: run_load(url, seconds, CONNECTIONS, cores=[OTHER_CORE]).per_second
+
+    plain, limited = interleaved([p50(address(PLAIN)), p50(address(LIMITED))])
+    report.add("p50 at one connection, without a limit", statistics.median(plain), "ms")
+    report.add("p50 at one connection, limited", statistics.median(limited), "ms")
+    added = [slow - fast for slow, fast in zip(limited, plain, strict=True)]
+    report.add("added by the limit, p50", statistics.median(added), "ms", "<= 1")
+    with aiohttp_proxy(replica_port) as proxy:
+        python, limited = interleaved(
+            [rate(f"http://127.0.0.1:{proxy}/answer"), rate(address(LIMITED))]
+        )
+    per_second, ratio = statistics.median(limited), median_ratio(limited, python)
+    report.add("limited", per_second, "requests/s")
+    report.add("limited, of an aiohttp proxy", ratio, "ratio")
+    enough = max(per_second / ENOUGH_PER_SECOND, ratio / ENOUGH_OF_PYTHON)
+    report.add(
+        f"limited, of {ENOUGH_PER_SECOND}/s or {ENOUGH_OF_PYTHON} of the proxy",
+        enough,
+        "ratio",
+        ">= 1",
+    )
+
+
+def _add_large(
+    report: Report, folder: Path, gateway: MeasuredGateway, replica_port: int, seconds: float
+) -> None:
+    upload = folder / "upload.lua"
+    upload.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("x", {LARGE_BYTES})\n')
+
+    def rate(url: str, script: str | None) -> Callable[[], float]:
+        return lambda: (
+            run_load(url, seconds, LARGE_CONNECTIONS, cores=[OTHER_CORE], script=script).per_second
+        )
+
+    limited_url = f"http://127.0.0.1:{gateway.port}/team/w{LARGE_LIMITED}/large"
+    with minimal_envoy(folder, replica_port) as (minimal_port, _):
+        minimal_url = f"http://127.0.0.1:{minimal_port}/large"
+        for name, script in (("answers", None), ("uploads", str(upload))):
+            minimal, limited = interleaved([rate(minimal_url, script), rate(limited_url, script)])
+            report.add(f"large {name}, minimal Envoy", statistics.median(minimal), "requests/s")
+            report.add(f"large {name}, limited", statistics.median(limited), "requests/s")
+            report.add(
+                f"large {name}, limited, of a minimal Envoy",
+                median_ratio(limited, minimal),
+                "ratio",
+                ">= 0.8",
+            )
+
+
+@contextmanager
+def _large_replica() -> Iterator[int]:
+    port = free_port()
+    argv = (sys.executable, "-m", "bench.large_replica", str(port), str(LARGE_BYTES))
+    process = start(argv, Path.cwd(), OTHER_CORE)
+    try:
+        wait_until_listening(port)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()
