@@ -3,7 +3,7 @@
 It listens on PORT and answers JSON. Every path takes any method:
 
 - `/`: its arguments, environment, user, groups, cgroup, resource limits, process id and port.
-- `/echo`: method, path, headers, and length and SHA-256 of the body.
+- `/echo`: method, path, headers, port, and length and SHA-256 of the body.
 - `/ready`: 200 or 503; `/set-ready?value=false` makes it 503, `true` 200 again.
 - `/requests?path=P`: when that path was asked for, in seconds since the start.
 - `/sleep?seconds=N`: answers after N seconds.
@@ -60,6 +60,8 @@ def main() -> None:
         ready.set()
     port = options.listen_on or int(os.environ["PORT"])
     Handler.ready_delay = options.slow_ready
+    for further in options.also_listen_on:
+        threading.Thread(target=Server((options.host, further), Handler).serve_forever).start()
     server = Server((options.host, port), Handler)
     if options.certificate is not None:
         encrypt(server, options.certificate)
@@ -73,6 +75,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--delay-listen", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
     parser.add_argument("--listen-on", type=int, metavar="PORT", help="instead of $PORT")
+    parser.add_argument(
+        "--also-listen-on", type=int, action="append", default=[], metavar="PORT", help="beside it"
+    )
     parser.add_argument("--not-ready", action="store_true", help="until /set-ready?value=true")
     parser.add_argument("--slow-ready", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--certificate", metavar="FILE", help="speak TLS; with its key, as PEM")
@@ -192,6 +197,7 @@ class Handler(BaseHTTPRequestHandler):
             "headers": [[name.lower(), value] for name, value in self.headers.items()],
             "body": {"length": length, "sha256": digest.hexdigest()},
             "pid": os.getpid(),
+            "port": self.connection.getsockname()[1],
         }
 
     def read_body(self) -> None:

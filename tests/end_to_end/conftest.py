@@ -5,12 +5,15 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.end_to_end.platforms import ROOT, Platform, running
+from tests.end_to_end.platforms import ROOT, Platform, canary, eventually, running
+from tests.end_to_end.replicas import Deploy, Replica
 from tools.podman import Podman
 
 
@@ -35,6 +38,29 @@ def container_platform(scratch_root: Path, podman: Podman) -> Iterator[Platform]
     """One platform with containers that tests share, as they share `platform`."""
     options = (*podman.options, "--container-pids-limit", "300", "--simulate-gpus", "4xH100-80GB")
     yield from running(scratch_root / "containers", *options)
+
+
+@pytest.fixture
+def deploy(platform: Platform) -> Iterator[Deploy]:
+    """Runs the canary with more in its spec, until the test ends."""
+    made: list[str] = []
+
+    def run(phase: str = "Running", /, name: str = "", **spec: Any) -> Replica:
+        fields = spec.pop("fields", {})
+        body = canary(**spec)
+        created = platform.submit(name or f"f-{uuid.uuid4().hex[:8]}", body, **fields)
+        made.append(created["workloadId"])
+        platform.wait_for_phase(created["workloadId"], phase)
+        replica = Replica(platform, created)
+        if phase == "Pending":
+            eventually(lambda: replica.workload["phaseMessage"], "the reason why it waits")
+        return replica
+
+    yield run
+    for workload_id in made:
+        platform.call("DELETE", f"/api/v1/workloads/inferences/{workload_id}")
+    for workload_id in made:
+        platform.wait_until_gone(workload_id)
 
 
 @pytest.fixture
@@ -79,5 +105,10 @@ HOST_IMAGES = {
         "open": True,
         "as": "platform",
     },
+    "host/words": {
+        "command": [sys.executable, "-m", "tests.integration.gateway.grpc_replica"],
+        "workingDir": str(ROOT),
+        "as": "platform",
+    },
 }
-"""The example's entry, and one whose request may change everything."""
+"""A server of gRPC, the example's entry, and one whose request may change everything."""

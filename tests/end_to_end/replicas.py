@@ -1,9 +1,13 @@
 """One replica of a workload, by what /proc and the replica itself say of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.platforms import Platform
+
+Deploy = Callable[..., "Replica"]
+"""Runs the canary with more in its spec, until the test ends."""
 
 
 class Replica:

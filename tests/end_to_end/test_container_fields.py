@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.end_to_end.containers import container_canary, deployed, printed, shell
-from tests.end_to_end.platforms import Platform, eventually
+from tests.end_to_end.platforms import Platform, eventually, fetch
 from tools.podman import SHELL_IMAGE, Podman
 
 MEBIBYTE = 2**20
@@ -267,3 +268,21 @@ def test_the_shell_image_has_no_command_of_its_own(container_platform: Platform)
     failed = container_platform.wait_for_phase(created["workloadId"], "Failed")
     assert "spec.command" in failed["phaseMessage"]
     container_platform.delete(created["workloadId"])
+
+
+def test_container_ports(container_platform: Platform) -> None:
+    exposed = {
+        "ports": [{"container": 9000, "serviceType": "NodePort"}],
+        "exposedUrls": [{"container": 9001, "name": "tool"}],
+    }
+    listening = "--also-listen-on $(PORT_9000) --also-listen-on $(PORT_9001)"
+    with deployed(container_platform, "ports", container_canary(listening, **exposed)) as created:
+        shown = container_platform.workload(created["workloadId"])["externalConnections"]
+        urls = {each["name"]: each["url"] for each in shown}
+        answer = fetch(f"{urls['port-9000']}echo")
+        assert answer.json()["port"] == 9000, "a container keeps the ports that it declares"
+        headers = {"Host": urlsplit(urls["tool"]).netloc}
+        tool = f"{container_platform.gateway}/echo"
+        assert fetch(tool, headers=headers).status == 401
+        signed_in = {**headers, "Authorization": f"Bearer {container_platform.token}"}
+        assert fetch(tool, headers=signed_in).json()["port"] == 9001

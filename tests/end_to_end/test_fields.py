@@ -7,43 +7,14 @@ import itertools
 import os
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.certificates import write_certificate
 from tests.end_to_end.platforms import ROOT, Platform, canary, eventually, fetch
-from tests.end_to_end.replicas import Replica, control_group
+from tests.end_to_end.replicas import Deploy, Replica, control_group
 
 CANARY = ROOT / "examples" / "canary" / "canary.py"
-
-Deploy = Callable[..., Replica]
-
-
-@pytest.fixture
-def deploy(platform: Platform) -> Iterator[Deploy]:
-    """Runs the canary with more in its spec, until the test ends."""
-    made: list[str] = []
-
-    def run(phase: str = "Running", /, name: str = "", **spec: Any) -> Replica:
-        fields = spec.pop("fields", {})
-        body = canary(**spec)
-        created = platform.submit(name or f"f-{uuid.uuid4().hex[:8]}", body, **fields)
-        made.append(created["workloadId"])
-        platform.wait_for_phase(created["workloadId"], phase)
-        replica = Replica(platform, created)
-        if phase == "Pending":
-            eventually(lambda: replica.workload["phaseMessage"], "the reason why it waits")
-        return replica
-
-    yield run
-    for workload_id in made:
-        platform.call("DELETE", f"/api/v1/workloads/inferences/{workload_id}")
-    for workload_id in made:
-        platform.wait_until_gone(workload_id)
 
 
 def variables(**values: str) -> list[dict[str, str]]:

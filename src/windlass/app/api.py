@@ -68,15 +68,16 @@ def create_api(context: Context, database: Database) -> FastAPI:
     gate = context.gate(_GATE_SECONDS)
     platform = Platform(context, database, engine, gate)
     # Routes are tried in this order: those asked for most often come first.
-    inferences = Inferences(database, queries, clock, engine.refusals, waker.wake)
+    inferences = Inferences(
+        database, queries, clock, engine.refusals, context.settings.domain, waker.wake
+    )
     api.include_router(inference_routes.router(inferences, authenticated))
     workloads = workload_routes.Workloads(
         queries,
         context.kinds(),
         engine.log_files,
         LiveTraffic(gate, clock),
-        context.gateway_url,
-        context.settings.domain,
+        context.places(),
     )
     api.include_router(workload_routes.router(workloads, authenticated))
     api.include_router(_own_routes(context, database, platform, authenticated))

@@ -28,6 +28,7 @@ from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
 from windlass.org.first_tree import FirstTree
 from windlass.settings import Address, Settings
+from windlass.workloads.addresses import Places
 from windlass.workloads.inferences.desired import desired_of_stored
 from windlass.workloads.inferences.service import TYPE as INFERENCE
 from windlass.workloads.kind import Kinds
@@ -70,6 +71,10 @@ class Context:
     def internal_url(self) -> str:
         """Where workloads are reached by those that may reach what is internal."""
         return f"http://{self.internal_address}"
+
+    def places(self) -> Places:
+        """Where workloads are reached."""
+        return Places(self.gateway_url, self.internal_url, self.settings.domain)
 
     def services(self) -> Services:
         """The gateway's processes."""

@@ -142,7 +142,8 @@ class ReplicaTemplate:
     probe: Probe | None = None
     limits: Limits = field(default_factory=Limits)
     additional_ports: tuple[int, ...] = ()
-    """Further ports that replicas listen on, as declared. A process is given each as `PORT_<n>`."""
+    """Further ports that replicas listen on, as declared. `PORT_<n>` tells a replica where that is,
+    as `PORT` does for the first."""
     device_count: int = 0
     """How many GPUs each replica is given, whole or in part."""
     container: ContainerOptions = field(default_factory=ContainerOptions)

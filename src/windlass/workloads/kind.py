@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from windlass.engines.engine import ReplicaTemplate
-from windlass.gateway.gateway import Callers
+from windlass.gateway.gateway import Callers, ReplicaProtocol
 from windlass.scheduling import LabelTerm, PodAffinity, Request, Toleration
+from windlass.workloads.exposure import Exposure
 from windlass.workloads.scaling import Scaling
 
 
@@ -45,6 +46,18 @@ class DesiredWorkload(Protocol):
     @property
     def callers(self) -> Callers:
         """Who may call it."""
+
+    @property
+    def internal_only(self) -> bool:
+        """Whether its serving port is reached by the internal gateway alone."""
+
+    @property
+    def protocol(self) -> ReplicaProtocol:
+        """How its serving port is spoken to."""
+
+    @property
+    def exposures(self) -> tuple[Exposure, ...]:
+        """The further ways to its replicas."""
 
     @property
     def request_timeout_seconds(self) -> int:

@@ -21,11 +21,12 @@ from windlass.engines.engine import (
     ReplicaRefused,
     ReplicaSpec,
 )
-from windlass.gateway.gateway import Gateway, GatewayUnavailable, Route
+from windlass.gateway.gateway import AddressInUse, Gateway, GatewayUnavailable, Route
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
-from windlass.workloads import store
+from windlass.workloads import claims, store
+from windlass.workloads.addresses import Places
 from windlass.workloads.images import (
     Told,
     hold_back,
@@ -79,7 +80,7 @@ class Surroundings:
     gateway: Gateway
     kinds: Kinds
     tenure: Tenure
-    domain: str
+    places: Places
     cluster_id: str
     """The one whose nodes the engine has."""
     clock: Clock
@@ -207,7 +208,7 @@ class WorkloadReconciler:
         return self._around.kinds.desired(record.type, record.revision_id, record.spec)
 
     def _route(self, record: WorkloadRecord, decision: Decision) -> Route:
-        return route_of(record, decision, self._desired(record), self._around.domain)
+        return route_of(record, decision, self._desired(record), self._around.places)
 
     def _apply_route(self, record: WorkloadRecord, decision: Decision) -> bool:
         """Whether the gateway has acknowledged what the decision asks for."""
@@ -220,11 +221,28 @@ class WorkloadReconciler:
             elif self._acknowledged.get(record.id) != wanted:
                 gateway.put(wanted, epoch)
                 self._acknowledged[record.id] = wanted
+        except AddressInUse as error:
+            self._acknowledged.pop(record.id, None)
+            self._give_up(record, "AddressInUse", str(error))
+            return False
         except GatewayUnavailable as error:
             _log.warning("gateway did not acknowledge", workload=record.id, reason=str(error))
             self._acknowledged.pop(record.id, None)
             return False
         return True
+
+    def _give_up(self, record: WorkloadRecord, reason: str, message: str) -> None:
+        """Note that the workload has failed, as the next step will find."""
+        told_at = self._around.wall_clock.now()
+        values = {"failure_reason": reason, "failure_message": message}
+
+        def save(connection: Connection) -> None:
+            require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
+            store.save_workload(connection, record.id, values, told_at)
+            store.add_events(connection, record.id, [NewEvent(reason, message, True)], told_at)
+            record_change(connection, WORKLOAD, record.id)
+
+        self._around.database.write(save)
 
     def _commit(self, observed: _Observed, decision: Decision, *, routed: bool, gone: bool) -> None:
         record = observed.state.record
@@ -254,6 +272,8 @@ class WorkloadReconciler:
             store.add_events(connection, record.id, events, told_at)
             if image is not None:
                 store.save_image(connection, record.revision_id, image)
+            if gone:
+                claims.release(connection, record.id)
 
         self._around.database.write(save)
 

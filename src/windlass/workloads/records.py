@@ -50,6 +50,9 @@ class Pod:
     first_ready_at: float | None = None
     last_ready_at: float | None = None
     exit: ReplicaExit | None = None
+    additional_ports: Mapping[int, int] = field(default_factory=dict, compare=False)
+    """Where its additional ports are reached, by the declared port; as the engine sees it, and not
+    on record."""
     unready_because: str | None = field(default=None, compare=False)
     """What its last probe saw; not on record, and no change in itself."""
     unready_reason: str | None = field(default=None, compare=False)
@@ -157,6 +160,7 @@ def merge_observation(
         ready=seen.ready,
         host=seen.host,
         port=seen.port,
+        additional_ports=seen.additional_ports,
         started_at=seen.started_at,
         first_ready_at=pod.first_ready_at or seen.first_ready_at,
         last_ready_at=now if pod.ready or seen.ready else pod.last_ready_at,

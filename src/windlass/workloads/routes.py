@@ -14,6 +14,7 @@ from windlass.identity.tokens import Caller
 from windlass.kit.errors import BadRequest, NotFound
 from windlass.kit.http import QueryText, ShortReads, error_responses, list_query
 from windlass.kit.paging import ListQuery, boolean_of, page_body
+from windlass.workloads.addresses import Places
 from windlass.workloads.kind import DesiredWorkload, Kinds
 from windlass.workloads.live import LiveTraffic, live_view
 from windlass.workloads.logs import read_log
@@ -34,8 +35,7 @@ class Workloads:
     log_files: Callable[[str], Sequence[Path]]
     """The log of a replica, oldest file first."""
     traffic: LiveTraffic
-    gateway_url: str
-    domain: str
+    places: Places
 
     def desired(self, row: Row[Any]) -> DesiredWorkload:
         """What the workload's revision asks for."""
@@ -43,7 +43,7 @@ class Workloads:
 
     def view(self, row: Row[Any]) -> dict[str, Any]:
         """A workload as lists show it."""
-        return workload_view(row, self.desired(row), self.gateway_url, self.domain)
+        return workload_view(row, self.desired(row), self.places)
 
     def show(self, caller: Caller, workload_id: str) -> dict[str, Any]:
         """One workload, and why it waits. Raises NotFound, Forbidden."""

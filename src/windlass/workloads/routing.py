@@ -1,47 +1,52 @@
 """The gateway's route of a workload. Pure."""
 
-from windlass.gateway.gateway import Endpoint, Route
-from windlass.org.names import namespace_of
+from windlass.gateway.gateway import AdditionalRoute, Address, Endpoint, Route
+from windlass.workloads.addresses import Named, Places, exposed_host
+from windlass.workloads.exposure import Exposure, ExposureKind
 from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.lifecycle import Decision
 from windlass.workloads.records import Pod, WorkloadRecord
 
 
-def host_of(name: str, project_name: str, domain: str) -> str:
-    """The host name requests can be sent to."""
-    return f"{name}-{namespace_of(project_name)}.{domain}"
-
-
-def path_of(name: str, project_name: str) -> str:
-    """The path requests can be sent under."""
-    return f"/{project_name}/{name}"
-
-
-def urls_of(name: str, project_name: str, gateway_url: str, domain: str) -> list[str]:
-    """Every URL of a workload, the path form first, which needs no name resolution."""
-    scheme, _, address = gateway_url.partition("://")
-    port = address.rpartition(":")[2]
-    return [
-        f"{gateway_url}{path_of(name, project_name)}/",
-        f"{scheme}://{host_of(name, project_name, domain)}:{port}/",
-    ]
-
-
 def route_of(
-    record: WorkloadRecord, decision: Decision, desired: DesiredWorkload, domain: str
+    record: WorkloadRecord, decision: Decision, desired: DesiredWorkload, places: Places
 ) -> Route:
     """The route that the decision asks for."""
     failure = decision.failure
+    named = Named(record.name, record.project_name)
     return Route(
         workload_id=record.id,
-        hosts=(host_of(record.name, record.project_name, domain),),
-        path_prefix=path_of(record.name, record.project_name),
+        hosts=(named.host(places.domain), named.internal_host),
+        path_prefix=named.path,
         endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
         unavailable=f"{failure.reason}: {failure.message}" if failure else None,
         callers=desired.callers,
+        internal_only=desired.internal_only,
+        protocol=desired.protocol,
+        additional=tuple(
+            _additional_route(named, exposure, desired, places, has_failed=failure is not None)
+            for exposure in desired.exposures
+        ),
         request_timeout_seconds=desired.request_timeout_seconds,
         no_replica_because=_no_replica_because(record, decision),
         concurrency_limit=desired.scaling.concurrency_limit,
+    )
+
+
+def _additional_route(
+    named: Named, exposure: Exposure, desired: DesiredWorkload, places: Places, *, has_failed: bool
+) -> AdditionalRoute:
+    is_serving = exposure.container == desired.template.container_port
+    host = exposed_host(named, exposure, places.domain)
+    # Given up for whatever reason, it must not stand in the way of who listens there instead.
+    external = None if has_failed else exposure.external
+    return AdditionalRoute(
+        name=f"{exposure.kind}-{exposure.external or exposure.container}",
+        port=None if is_serving else exposure.container,
+        hosts=() if host is None else (host,),
+        listen=None if external is None else Address(places.gateway_host, external),
+        internal_only=exposure.kind is ExposureKind.INTERNAL,
+        callers=exposure.callers,
     )
 
 
@@ -58,4 +63,4 @@ def _no_replica_because(record: WorkloadRecord, decision: Decision) -> str | Non
 def _endpoint(pod: Pod) -> Endpoint | None:
     if pod.host is None or pod.port is None:
         return None
-    return Endpoint(pod.id, pod.host, pod.port)
+    return Endpoint(pod.id, pod.host, pod.port, pod.additional_ports)

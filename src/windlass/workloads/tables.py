@@ -1,4 +1,4 @@
-"""Tables of workloads: the record, its revisions, its pods and what happened to it.
+"""Tables of workloads: the record, its addresses, its revisions, its pods and what happened to it.
 
 A pod is one start of one replica: its id is the engine's replica id, and a restart is a new row.
 """
@@ -64,6 +64,13 @@ Index(
     sqlite_where=workload.c.deleted_at.is_(None),
     postgresql_where=workload.c.deleted_at.is_(None),
 )
+workload_address = Table(
+    "workload_address",
+    metadata,
+    Column("address", String, primary_key=True),
+    Column("workload_id", ForeignKey("workload.id"), nullable=False),
+)
+Index("ix_workload_address", workload_address.c.workload_id)
 Index("ix_workload_listing", workload.c.deleted_at, workload.c.created_at, workload.c.id)
 Index("ix_workload_name", workload.c.deleted_at, workload.c.name, workload.c.id)
 Index(

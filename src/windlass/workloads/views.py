@@ -11,10 +11,10 @@ from windlass.kit.timestamps import optional_to_wire, to_wire
 from windlass.org.names import namespace_of
 from windlass.org.tree import FIRST_NAME
 from windlass.scheduling import Toleration
+from windlass.workloads.addresses import Named, Places, connections_of, urls_of
 from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.phases import Phase
 from windlass.workloads.records import PodState
-from windlass.workloads.routing import urls_of
 from windlass.workloads.store import devices_of
 
 _POD_PHASES = {
@@ -25,11 +25,10 @@ _POD_PHASES = {
 }
 
 
-def workload_view(
-    row: Row[Any], desired: DesiredWorkload, gateway_url: str, domain: str
-) -> dict[str, Any]:
+def workload_view(row: Row[Any], desired: DesiredWorkload, places: Places) -> dict[str, Any]:
     """One entry of the list of workloads."""
     request = requested_resources(desired)
+    named = Named(row.name, row.project_name)
     return {
         "id": row.id,
         "type": row.type,
@@ -68,7 +67,8 @@ def workload_view(
         "podsRequestedResources": request,
         "workloadRequestedResources": _times(request, row.wanted_replicas),
         "images": [row.image],
-        "urls": urls_of(row.name, row.project_name, gateway_url, domain),
+        "urls": urls_of(named, desired, places),
+        "externalConnections": connections_of(named, desired, places),
         "actionsSupport": {"delete": row.desired_phase != "Deleted", "suspend": False},
     }
 

@@ -1,6 +1,7 @@
 """A gRPC server with a real socket, to be routed to, and a client of it."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,14 +14,14 @@ SERVICE = "windlass.test.Words"
 
 
 class GrpcReplica:
-    """Serves bytes on a free loopback port.
+    """Serves bytes on a loopback port, a free one unless it is given.
 
     - `Shout`: one message, upper case; trailing metadata `seen` is the metadata `mark` that came
     - `Echo`: a stream of messages, each sent back at once; trailing metadata `count`
     - `Fail`: the status NOT_FOUND with a message
     """
 
-    def __init__(self, name: str = "grpc-replica") -> None:
+    def __init__(self, name: str = "grpc-replica", port: int = 0) -> None:
         self.name = name
         self.marks: list[str] = []
         handlers = {
@@ -32,12 +33,16 @@ class GrpcReplica:
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE, handlers),)
         )
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
 
     def start(self) -> "GrpcReplica":
         """Listen."""
         self._server.start()
         return self
+
+    def wait(self) -> None:
+        """Serve without end."""
+        self._server.wait_for_termination()
 
     def stop(self) -> None:
         """Close every connection."""
@@ -96,3 +101,7 @@ def client_of(port: int, authority: str) -> Iterator[GrpcClient]:
         yield client
     finally:
         client.close()
+
+
+if __name__ == "__main__":
+    GrpcReplica(port=int(os.environ["PORT"])).start().wait()

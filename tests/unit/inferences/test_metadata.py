@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.unit.inferences.bodies import body, problems, rule_errors
+from windlass.workloads.addresses import Named
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
-from windlass.workloads.routing import host_of
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_refuses_names_that_are_no_dns_label(name: str) -> None:
 
 
 def first_label(name: str) -> str:
-    return host_of(name, "vision", "example.org").partition(".")[0]
+    return Named(name, "vision").host("example.org").partition(".")[0]
 
 
 def test_a_name_leaves_room_for_its_project_in_the_host_name() -> None:

@@ -116,7 +116,7 @@ def test_refuses_operators_with_other_values(operator: str, values: list[str]) -
             },
             "ports[1].external",
         ),
-        ({"exposedUrls": [{"url": "x"}]}, "exposedUrls[0].container"),
+        ({"exposedUrls": [{"url": "x.example.org"}]}, "exposedUrls[0].container"),
         ({"exposedUrls": [{"container": 70000}]}, "exposedUrls[0].container"),
         (
             {

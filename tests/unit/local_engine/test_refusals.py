@@ -79,6 +79,12 @@ def test_a_fixed_entry_keeps_the_variables_that_decide_what_runs(
     assert name in refused["spec.environmentVariables[1].name"]
 
 
+def test_where_ports_are_is_the_platforms_word(engine: LocalEngine) -> None:
+    environment = (EnvironmentVariable("PORT_9000", "1"), EnvironmentVariable("PORT_9001", "1"))
+    refused = refusals(engine, "host/open", environment=environment, additional_ports=(9000,))
+    assert list(refused) == ["spec.environmentVariables[0].name"]
+
+
 @pytest.mark.parametrize(
     "name", ["OLD_PATH", "HOMEPAGE", "MY_LD_PATH", "A_PYTHON", "path", "EXPORT"]
 )

@@ -6,9 +6,9 @@ import socket
 import threading
 from collections.abc import Collection, Mapping
 
-_FIRST, _LAST = 20_000, 32_767
-"""Below the ports that Linux gives to outgoing connections by default, any of which could else take
-a replica's port before it listens."""
+_FIRST, _LAST = 20_000, 29_999
+"""Below the ports that workloads may ask for at the gateway, and those that Linux gives to outgoing
+connections by default, any of which could else take a replica's port before it listens."""
 _ATTEMPTS = 2_000
 
 

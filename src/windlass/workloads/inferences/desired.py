@@ -1,12 +1,13 @@
 """What a checked spec asks of the platform, in the platform's words, with every default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from windlass.engines.engine import ContainerOptions, ReplicaTemplate
-from windlass.gateway.gateway import Callers
+from windlass.gateway.gateway import Callers, ReplicaProtocol
 from windlass.scheduling import Request
+from windlass.workloads.exposure import Exposure
 from windlass.workloads.inferences.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
 from windlass.workloads.inferences.metric_source import metric_source_of
 from windlass.workloads.inferences.schemas import InferenceSpec
@@ -20,6 +21,7 @@ from windlass.workloads.inferences.serving import (
 from windlass.workloads.kind import Constraints
 from windlass.workloads.scaling import Scaling
 from windlass.workloads.spec.compute import limits_of, request_of
+from windlass.workloads.spec.connectivity import port_exposures, url_exposures
 from windlass.workloads.spec.container import probe_of, pull_policy_of, words_of
 from windlass.workloads.spec.environment import environment_of
 from windlass.workloads.spec.placement import constraints_of
@@ -38,6 +40,9 @@ class DesiredInference:
     scaling: Scaling
     callers: Callers
     constraints: Constraints
+    internal_only: bool
+    protocol: ReplicaProtocol
+    exposures: tuple[Exposure, ...]
     request_timeout_seconds: int
     initialization_timeout_seconds: int
     category: str
@@ -49,13 +54,13 @@ class DesiredInference:
 def desired_of(spec: InferenceSpec) -> DesiredInference:
     """What the spec asks for. It must be one in which `rules.spec_errors` finds nothing."""
     times = spec.serving_configuration or ServingConfiguration()
+    serving = spec.serving_port or ServingPort()
     category = spec.category or DEFAULT_CATEGORY
     priority_class = spec.priority_class or CATEGORIES[category]
     return DesiredInference(
         template=template_of(spec),
         request=request_of(spec.compute),
         scaling=scaling_of(spec),
-        callers=callers_of(spec.serving_port or ServingPort()),
         constraints=constraints_of(
             spec.node_pools,
             spec.node_type,
@@ -63,6 +68,10 @@ def desired_of(spec: InferenceSpec) -> DesiredInference:
             spec.pod_affinity,
             spec.tolerations,
         ),
+        callers=callers_of(serving),
+        internal_only=bool(serving.cluster_local_access_only),
+        protocol=ReplicaProtocol(serving.protocol or ReplicaProtocol.HTTP),
+        exposures=exposures_of(spec),
         request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
         initialization_timeout_seconds=(
             times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS
@@ -136,6 +145,29 @@ def scaling_of(spec: InferenceSpec) -> Scaling:
     )
 
 
+def exposures_of(spec: InferenceSpec) -> tuple[Exposure, ...]:
+    """The further ways to the replicas, those of `ports` first.
+
+    What leads to the serving port by another way than a URL has its callers: else it would be a
+    way around them.
+    """
+    serving = spec.serving_port or ServingPort()
+    ports = port_exposures(spec.ports, "spec.ports")
+    urls = url_exposures(spec.exposed_urls, "spec.exposedUrls")
+    return (
+        *(
+            replace(each, callers=callers_of(serving))
+            if each.container == serving.container
+            else each
+            for each in ports
+        ),
+        *urls,
+    )
+
+
 def _additional_ports(spec: InferenceSpec) -> tuple[int, ...]:
     source = metric_source_of(spec)
-    return () if source is None or source.port is None else (source.port,)
+    scraped = [] if source is None or source.port is None else [source.port]
+    serving = spec.serving_port.container if spec.serving_port else None
+    asked = [each.container for each in exposures_of(spec) if each.container != serving]
+    return tuple(sorted({*scraped, *asked}))

@@ -6,6 +6,7 @@ from functools import cache
 from windlass.kit.errors import FieldError
 from windlass.workloads.field_support import EngineKind, FieldTable, load_field_table
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
+from windlass.workloads.spec.model import given
 
 MOST_PROCESSES = 500
 """Of one workload on one machine: a number mistyped must not drown the store and the machine."""
@@ -60,6 +61,13 @@ def _machine_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
             f"spec.autoscaling.{field}",
             f"must be at most {MOST_PROCESSES}, not {scaling.maximum}: this is one machine",
         )
+    for index, port in given(spec.ports):
+        if port.external is not None and port.service_type == "ClusterIP":
+            yield FieldError(
+                f"spec.ports[{index}].external",
+                "must be left out for ClusterIP, whose ports have hosts of their own at the"
+                " internal gateway; NodePort is for a port of the gateway's address",
+            )
 
 
 def _probe_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
@@ -68,8 +76,8 @@ def _probe_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
     if probed is not None and serving is not None and probed != serving:
         yield FieldError(
             "spec.probes.readiness.handler.httpGet.port",
-            f"must be left out or be {serving}, as in spec.servingPort.container: a process of the"
-            " host has the one port that it is given",
+            f"must be left out or be {serving}, as in spec.servingPort.container: whether a"
+            " process is ready is seen where it is served",
         )
 
 

@@ -1,6 +1,6 @@
 """Use cases of inferences: create, show, delete."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,11 +26,13 @@ from windlass.org.tree import (
     node_pool_names,
     require_open_project,
 )
-from windlass.workloads import store
+from windlass.workloads import claims, store
 from windlass.workloads.access import unknown
+from windlass.workloads.addresses import Named, claimed_addresses
 from windlass.workloads.deletion import request_deletion
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
+from windlass.workloads.inferences.node_ports import lacks_node_ports, with_node_ports
 from windlass.workloads.inferences.reading import read_creation
 from windlass.workloads.inferences.schemas import (
     InferenceCreationRequest,
@@ -45,7 +47,7 @@ from windlass.workloads.spec.placement import node_pool_errors
 from windlass.workloads.tables import revision, workload
 
 TYPE = "Inference"
-_PREFIX_ATTEMPTS = 5
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Inferences:
     clock: Clock
     refusals: Callable[[ReplicaTemplate, str], Sequence[Refusal]]
     """Why the engine could not run a template for an owner."""
+    domain: str
+    """Of workloads' hosts."""
     wake: Callable[[], None]
 
     def create(
@@ -139,20 +143,35 @@ class Inferences:
         caller: Caller,
         event: NewEvent,
     ) -> str:
-        for _ in range(_PREFIX_ATTEMPTS):
-            is_prefix = bool(body.use_given_name_as_prefix)
+        is_prefix = bool(body.use_given_name_as_prefix)
+        for _ in range(_ATTEMPTS):
             name = with_random_suffix(body.name) if is_prefix else body.name
-            rows = _rows(body, name, owner, desired, caller, self.clock.now())
+            asked = claimed_addresses(Named(name, owner.name), desired, self.domain)
+            claims.require_unreserved(asked, self.domain)
+            given, told = self._with_node_ports(body, desired)
+            addresses = claimed_addresses(Named(name, owner.name), told, self.domain)
+            rows = _rows(given, name, owner, told, addresses, caller, self.clock.now())
             try:
                 self.database.write(partial(rows.insert, event))
             except IntegrityError:
-                if is_prefix:
-                    continue
-                raise Conflict(self._taken_by(owner, name)) from None
+                claims.require_unclaimed(self.database, asked)
+                if not is_prefix:
+                    self._require_free(owner, name)
+                continue
             return str(rows.workload["id"])
         raise Conflict(f"No free name that begins with {body.name!r} was found. Try again.")
 
-    def _taken_by(self, owner: ProjectRecord, name: str) -> str:
+    def _with_node_ports(
+        self, body: InferenceCreationRequest, desired: DesiredInference
+    ) -> tuple[InferenceCreationRequest, DesiredInference]:
+        """The same, with free ports chosen for node ports that name none. Raises Conflict."""
+        if body.spec is None or not lacks_node_ports(body.spec):
+            return body, desired
+        spec = with_node_ports(body.spec, claims.claimed_node_ports(self.database))
+        return body.model_copy(update={"spec": spec}), desired_of(spec)
+
+    def _require_free(self, owner: ProjectRecord, name: str) -> None:
+        """Raises Conflict where the name is taken."""
         with self.database.read() as connection:
             holder = connection.execute(
                 select(workload.c.id, workload.c.type, workload.c.phase).where(
@@ -161,14 +180,18 @@ class Inferences:
                     workload.c.deleted_at.is_(None),
                 )
             ).first()
-        by = f" by {holder.type} {holder.id} ({holder.phase})" if holder else ""
-        return f"name: {name!r} is taken in project {owner.name!r}{by}; choose another."
+        if holder is not None:
+            by = f"by {holder.type} {holder.id} ({holder.phase})"
+            raise Conflict(
+                f"name: {name!r} is taken in project {owner.name!r} {by}; choose another."
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
     workload: dict[str, Any]
     revision: dict[str, Any]
+    addresses: Collection[str]
     owner: ProjectRecord
 
     def insert(self, event: NewEvent, connection: Connection) -> None:
@@ -176,6 +199,7 @@ class _Rows:
         require_open_project(connection, int(self.owner.id))
         connection.execute(insert(workload).values(**self.workload))
         connection.execute(insert(revision).values(**self.revision))
+        claims.claim(connection, workload_id, self.addresses)
         store.add_events(connection, workload_id, [event], self.workload["created_at"])
         record(connection, Deed.CREATE, _entity(workload_id, self.workload["name"], self.owner))
         record_change(connection, WORKLOAD, workload_id)
@@ -186,6 +210,7 @@ def _rows(
     name: str,
     owner: ProjectRecord,
     desired: DesiredInference,
+    addresses: Collection[str],
     caller: Caller,
     now: float,
 ) -> _Rows:
@@ -227,6 +252,7 @@ def _rows(
             "replicas": desired.scaling.initial,
             "created_at": now,
         },
+        addresses,
         owner,
     )
 

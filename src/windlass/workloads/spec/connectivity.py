@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from windlass.gateway.gateway import Access, Callers
 from windlass.kit.errors import FieldError
+from windlass.workloads.exposure import Exposure, ExposureKind
+from windlass.workloads.hosts import host_of_url
 from windlass.workloads.spec.model import Item, given
 from windlass.workloads.spec.scalars import Int32, NonEmpty, Port
+
+NODE_PORTS = (30000, 32767)
+"""The first and the last port that node ports may have, as in Kubernetes."""
 
 
 class ContainerPort(Item):
@@ -54,7 +60,7 @@ def port_errors(ports: list[ContainerPort | None] | None, path: str) -> Iterator
         if port.external is None:
             continue
         field = f"{path}[{index}].external"
-        lowest, highest = _NODE_PORTS if port.service_type == "NodePort" else (1, 65535)
+        lowest, highest = NODE_PORTS if port.service_type == "NodePort" else (1, 65535)
         if not lowest <= port.external <= highest:
             yield FieldError(field, f"must be from {lowest} to {highest}, not {port.external}")
         if first.setdefault(port.external, index) != index:
@@ -62,15 +68,85 @@ def port_errors(ports: list[ContainerPort | None] | None, path: str) -> Iterator
 
 
 def exposed_url_errors(urls: list[ExposedUrl | None] | None, path: str) -> Iterator[FieldError]:
-    """Ports out of range, and lists of users and groups that contradict each other."""
+    """Ports out of range, URLs that nothing can be served under, and lists of users and groups that
+    contradict each other or the type beside them."""
     for index, url in given(urls):
         entry = f"{path}[{index}]"
         if url.container is not None and not 1 <= url.container <= 65535:
             yield FieldError(f"{entry}.container", f"must be from 1 to 65535, not {url.container}")
-        if url.authorized_users and url.authorized_groups:
+        if url.url is not None:
+            yield from _url_errors(url.url, f"{entry}.url")
+        yield from _list_errors(url, entry)
+
+
+def port_exposures(ports: list[ContainerPort | None] | None, path: str) -> tuple[Exposure, ...]:
+    """What the ports ask for; anyone may call them, as anyone may call a service."""
+    return tuple(
+        Exposure(
+            kind=ExposureKind(port.service_type),
+            container=port.container,
+            field=f"{path}[{index}].external",
+            external=port.external,
+            name=port.name or port.tool_name,
+            tool_type=port.tool_type,
+        )
+        for index, port in given(ports)
+        if port.container is not None and port.service_type in _SERVED_TYPES
+    )
+
+
+def url_exposures(urls: list[ExposedUrl | None] | None, path: str) -> tuple[Exposure, ...]:
+    """What the URLs ask for; whoever is signed in may call them, unless there is a list."""
+    made = [index for index, url in given(urls) if url.url is None]
+    return tuple(
+        Exposure(
+            kind=ExposureKind.URL,
+            container=url.container,
+            field=f"{path}[{index}].url",
+            url=url.url,
+            is_first=index in made[:1],
+            callers=_callers_of(url),
+            name=url.name or url.tool_name,
+            tool_type=url.tool_type,
+        )
+        for index, url in given(urls)
+        if url.container is not None
+    )
+
+
+_SERVED_TYPES = (ExposureKind.INTERNAL.value, ExposureKind.NODE_PORT.value)
+
+
+def _url_errors(url: str, path: str) -> Iterator[FieldError]:
+    try:
+        host_of_url(url)
+    except ValueError as error:
+        yield FieldError(path, str(error))
+
+
+def _list_errors(url: ExposedUrl, path: str) -> Iterator[FieldError]:
+    lists = {
+        "authorizedUsers": url.authorized_users or [],
+        "authorizedGroups": url.authorized_groups or [],
+    }
+    kind = url.authorization_type
+    for field, names in lists.items():
+        if "" in names:
+            yield FieldError(f"{path}.{field}[{names.index('')}]", "must not be empty")
+        if kind == field and not names:
+            yield FieldError(f"{path}.{field}", f"is required where authorizationType is {kind}")
+        if names and kind not in (None, field):
             yield FieldError(
-                f"{entry}.authorizedGroups", "must not be given together with authorizedUsers"
+                f"{path}.{field}", f"must be left out where authorizationType is {kind}"
             )
+    if kind is None and all(lists.values()):
+        yield FieldError(
+            f"{path}.authorizedGroups", "must not be given together with authorizedUsers"
+        )
 
 
-_NODE_PORTS = (30000, 32767)
+def _callers_of(url: ExposedUrl) -> Callers:
+    users, groups = tuple(url.authorized_users or ()), tuple(url.authorized_groups or ())
+    if users or groups:
+        return Callers(Access.AUTHORIZED, users, groups)
+    return Callers(Access.AUTHENTICATED)

@@ -135,11 +135,15 @@ def _environment(
 
 
 def _given(spec: ReplicaSpec, place: Place, settings: ContainerSettings) -> dict[str, str]:
-    port = spec.template.container_port
-    given = {"PORT": str(port)}
-    if settings.network == HOST_NETWORK:
-        given = {"PORT": str(place.ports[port])}
-        given |= {f"PORT_{each}": str(place.ports[each]) for each in spec.template.additional_ports}
+    template = spec.template
+    on_host = settings.network == HOST_NETWORK
+
+    def within(port: int) -> str:
+        """Where the container itself listens: elsewhere than declared on the host's network."""
+        return str(place.ports[port] if on_host else port)
+
+    given = {"PORT": within(template.container_port)}
+    given |= {f"PORT_{each}": within(each) for each in template.additional_ports}
     if place.device_request is None:
         # Images made for GPUs ask for all of them, and some engines give whatever an image asks.
         given["NVIDIA_VISIBLE_DEVICES"] = _NO_DEVICES

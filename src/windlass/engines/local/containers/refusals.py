@@ -1,6 +1,5 @@
 """Why a container cannot be made of a template, each with the place in the request and the cure."""
 
-import re
 from collections.abc import Iterator
 
 from windlass.engines.engine import Refusal, ReplicaTemplate
@@ -8,10 +7,7 @@ from windlass.engines.local.containers.container_engine import EngineFacts
 from windlass.engines.local.containers.creation import GIVEN_BY_PLATFORM
 from windlass.engines.local.containers.devices import gpu_refusal
 from windlass.engines.local.containers.references import Reference
-from windlass.engines.local.containers.settings import HOST_NETWORK, ContainerSettings
 from windlass.engines.local.texts import text_refusals
-
-_PORT_OF_ADDITIONAL = re.compile(r"PORT_\d+")
 
 
 def engine_missing(image: str, host_images: str, problem: str) -> Refusal:
@@ -28,13 +24,12 @@ def engine_missing(image: str, host_images: str, problem: str) -> Refusal:
 def template_refusals(
     template: ReplicaTemplate,
     engine: EngineFacts,
-    settings: ContainerSettings,
     *,
     has_devices: bool,
 ) -> Iterator[Refusal]:
     """What a request may not say; `has_devices` is whether the machine has GPUs to give."""
     yield from _image_refusals(template.image)
-    yield from _variable_refusals(template, settings)
+    yield from _variable_refusals(template)
     yield from text_refusals(template)
     if template.working_dir is not None and not template.working_dir.startswith("/"):
         yield Refusal("spec.workingDir", "must begin with /: it is a folder of the image")
@@ -51,10 +46,10 @@ def _image_refusals(image: str) -> Iterator[Refusal]:
         yield Refusal("spec.image", str(error))
 
 
-def _variable_refusals(template: ReplicaTemplate, settings: ContainerSettings) -> Iterator[Refusal]:
+def _variable_refusals(template: ReplicaTemplate) -> Iterator[Refusal]:
+    given = {*GIVEN_BY_PLATFORM, *(f"PORT_{port}" for port in template.additional_ports)}
     for index, variable in enumerate(template.environment):
-        on_host = settings.network == HOST_NETWORK and _PORT_OF_ADDITIONAL.fullmatch(variable.name)
-        if variable.name in GIVEN_BY_PLATFORM or on_host:
+        if variable.name in given:
             yield Refusal(
                 f"spec.environmentVariables[{index}].name",
                 f"{variable.name} is given by the platform; leave it out",

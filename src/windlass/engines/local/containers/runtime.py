@@ -134,7 +134,7 @@ class ContainerRuntime:
 
     def _template_refusals(self, template: ReplicaTemplate, facts: EngineFacts) -> list[Refusal]:
         has_devices = any(not device.simulated for device in self.devices)
-        return list(template_refusals(template, facts, self.settings, has_devices=has_devices))
+        return list(template_refusals(template, facts, has_devices=has_devices))
 
     def _specification(
         self, spec: ReplicaSpec, place: Place, image: ImageFacts, facts: EngineFacts

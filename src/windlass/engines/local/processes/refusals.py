@@ -73,9 +73,10 @@ def place_refusals(
 
 
 def _variable_refusals(entry: Entry, template: ReplicaTemplate) -> Iterator[Refusal]:
+    given = {*GIVEN_BY_PLATFORM, *(f"PORT_{port}" for port in template.additional_ports)}
     for index, variable in enumerate(template.environment):
         path = f"spec.environmentVariables[{index}].name"
-        if variable.name in GIVEN_BY_PLATFORM:
+        if variable.name in given:
             yield Refusal(path, f"{variable.name} is given by the platform; leave it out")
         elif not entry.open and _FIXED.fullmatch(variable.name):
             yield Refusal(
