@@ -1,6 +1,7 @@
 """With no replica, requests wait; each gets one answer."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -203,3 +204,27 @@ def test_one_more_than_may_wait_is_told_to_come_again_and_who_leaves_makes_room(
     gateway.client.put(route(name, replica.endpoint), EPOCH)
     assert [each.result().status for each in held] == [200] * 3
     assert replica.seen["/echo"] == 3
+
+
+def test_a_request_for_a_replica_that_just_died_is_answered_by_the_next(
+    gateway: RunningGateway,
+    threads: ThreadPoolExecutor,
+    start_replica: Callable[[str], Replica],
+    name: str,
+) -> None:
+    died, following = start_replica("died"), start_replica("following")
+    gateway.client.put(route(name, died.endpoint), EPOCH)
+    assert gateway.request(f"/team/{name}/echo").status == 200
+    died.stop()
+    # Nobody knows yet: these find nobody at its address.
+    early = [threads.submit(gateway.request, f"/team/{name}/echo") for _ in range(5)]
+    time.sleep(0.2)
+    # Known now; the next replica takes a while.
+    gateway.client.put(route(name), EPOCH)
+    late = [threads.submit(gateway.request, f"/team/{name}/echo") for _ in range(5)]
+    eventually(lambda: gateway.client.status()["held"].get(f"id-{name}") == 5)
+    time.sleep(1.5)
+    assert not any(each.done() for each in early + late)
+    gateway.client.put(route(name, following.endpoint), EPOCH)
+    assert {each.result().status for each in early + late} == {200}
+    assert following.seen["/echo"] == 10

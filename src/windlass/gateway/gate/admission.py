@@ -117,7 +117,11 @@ class Admission:
         if not visit.decided.done():
             await self._wait(visit, ended)
         if visit.decided.done():
-            return visit.decided.result() or self._grant(visit)
+            denial = visit.decided.result()
+            if denial is None and self._remaining_seconds(visit) <= 0:
+                # It had slots before, on replicas that nobody could reach.
+                denial = Denial(504, "No replica was reached within the time-out.")
+            return denial or self._grant(visit)
         if ended.done():
             return None
         if self._clock.monotonic() - visit.started >= LONGEST_WAIT_SECONDS:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
 from windlass.gateway.gate.publisher import Publisher, Superseded
+from windlass.gateway.gate.resources import is_held
 from windlass.gateway.gate.statistics import written
 from windlass.gateway.gate.store import Record
 from windlass.gateway.gate.ways import cluster_names
@@ -30,6 +31,8 @@ class Drain:
         self._publisher = publisher
         self._admin = admin
         self._slots_in_use = slots_in_use
+        self._last: dict[str, tuple[Endpoint, ...]] = {}
+        """Of workloads that hold requests, the one replica that stays listed though it is done."""
 
     async def in_flight(self, workload_id: str) -> Mapping[str, int]:
         """Requests in flight by replica id, of replicas listed or draining.
@@ -46,6 +49,7 @@ class Drain:
         return {
             each.replica_id: _in_flight(each, record.route, counts)
             for each in (*record.route.endpoints, *record.draining)
+            if (each,) != self._last.get(workload_id)
         }
 
     async def sweep_forever(self) -> None:
@@ -68,6 +72,9 @@ class Drain:
                 for each in record.draining
                 if not _in_flight(each, record.route, counts)
             }
+            if _still_tried(record) and len(ended) == len(record.draining):
+                ended.remove(record.draining[-1].replica_id)
+                self._last[record.route.workload_id] = record.draining[-1:]
             if ended or not record.draining:
                 await self._publisher.drained(record, frozenset(ended))
 
@@ -87,8 +94,16 @@ class Drain:
     def _may_forget(self, record: Record) -> bool:
         if not record.draining and not record.removed:
             return False
+        if _still_tried(record) and self._last.get(record.route.workload_id) == record.draining:
+            return False
         settled = self._publisher.seconds_acknowledged(record.route.workload_id)
         return settled is not None and settled >= SETTLING_SECONDS
+
+
+def _still_tried(record: Record) -> bool:
+    """Whether one of the replicas on their way out has to stay listed: a request that did not reach
+    it is tried again until there is another."""
+    return not record.removed and is_held(record.route)
 
 
 def _in_flight(endpoint: Endpoint, route: Route, counts: Mapping[str, Mapping[str, int]]) -> int:

@@ -263,6 +263,8 @@ class Publisher:
     async def _bring_endpoints_first(self, workload: _Workload) -> None:
         acknowledged = self._discovery.wait_until_acknowledged
         await acknowledged(self._publish_endpoints(workload))
+        # Even where Envoy has nothing new to learn: a replica on its way out is wanted again.
+        self._look_again(workload.record.route)
         await acknowledged(self._publish_routes(workload))
         await acknowledged(self._withdraw_clusters(workload))
 

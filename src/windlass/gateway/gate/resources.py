@@ -59,7 +59,10 @@ NOT_FOR_REPLICAS = (
 """The last is Envoy's own word for what `x-forwarded-for` says."""
 RETRIED = "connect-failure,refused-stream,reset-before-request"
 """Where no byte of the request reached a replica."""
-TRIES = 4
+TRIES = 1_000_000
+"""As long as the time-out lets it: a replica that nobody reaches is gone, and will be replaced."""
+LONGEST_PAUSE_SECONDS = 0.25
+"""Between two of them."""
 SLOT_TRIES = 2
 """Of a request that has a slot, on the same replica."""
 NO_SLOT = "No slot on a replica could be had."
@@ -124,7 +127,11 @@ def load_assignments(
     """The endpoints of each cluster, by its name."""
     return {
         cluster_name(route.workload_id, port): load_assignment(
-            cluster_name(route.workload_id, port), route.endpoints, draining, port
+            cluster_name(route.workload_id, port),
+            route.endpoints,
+            draining,
+            port,
+            tried_again=is_held(route),
         )
         for port in ports(route)
     }
@@ -135,13 +142,20 @@ def load_assignment(
     endpoints: Sequence[Endpoint],
     draining: Sequence[Endpoint],
     port: int | None = None,
+    *,
+    tried_again: bool = False,
 ) -> endpoint_pb2.ClusterLoadAssignment:
-    """Draining replicas get no new request, but stay listed so that theirs can be counted."""
+    """Draining replicas get no new request, but stay listed so that theirs can be counted.
+
+    With `tried_again` they count as healthy: new requests are held, and one that could not reach
+    its replica is tried again for as long as there is somewhere to try, until the next replica is.
+    """
+    leaving = health_check_pb2.HEALTHY if tried_again else health_check_pb2.DRAINING
     listed = [
         _endpoint(address, health)
         for health, several in (
             (health_check_pb2.HEALTHY, endpoints),
-            (health_check_pb2.DRAINING, draining),
+            (leaving, draining),
         )
         for endpoint in several
         if (address := address_of(endpoint, port)) is not None
@@ -289,6 +303,7 @@ def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> 
     built.response_headers_to_remove.append(UNREACHED_HEADER)
     policy = built.route.retry_policy
     policy.num_retries.value = SLOT_TRIES - 1
+    policy.ClearField("retry_back_off")
     # It may go nowhere else; for a slot elsewhere the whole way is tried again.
     del policy.retry_host_predicate[:]
     policy.ClearField("host_selection_retry_max_attempts")
@@ -307,6 +322,7 @@ def _lead_to_inner(built: route_components_pb2.Route, route: Route, way: Way) ->
         action.retry_policy.retry_on += ",retriable-headers"
         action.retry_policy.retriable_headers.append(_present(UNREACHED_HEADER))
         action.retry_policy.num_retries.value = TRIES - 1
+        action.retry_policy.retry_back_off.CopyFrom(_pauses())
 
 
 def _header(key: str, value: str) -> base_pb2.HeaderValueOption:
@@ -319,12 +335,20 @@ def _header(key: str, value: str) -> base_pb2.HeaderValueOption:
 def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
     policy = route_components_pb2.RetryPolicy(retry_on=RETRIED, host_selection_retry_max_attempts=5)
     policy.num_retries.value = TRIES - 1
+    policy.retry_back_off.CopyFrom(_pauses())
     policy.per_try_timeout.FromMicroseconds(int(limit_seconds * 1e6))
     policy.retry_host_predicate.add(
         name="previous_hosts",
         typed_config=packed(previous_hosts_pb2.PreviousHostsPredicate()),
     )
     return policy
+
+
+def _pauses() -> route_components_pb2.RetryPolicy.RetryBackOff:
+    pauses = route_components_pb2.RetryPolicy.RetryBackOff()
+    pauses.base_interval.FromMilliseconds(25)
+    pauses.max_interval.FromMilliseconds(int(LONGEST_PAUSE_SECONDS * 1000))
+    return pauses
 
 
 def _inner_filters(route: Route, way: Way) -> dict[str, Message]:
