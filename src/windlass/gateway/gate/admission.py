@@ -118,7 +118,8 @@ class Admission:
             await self._wait(visit, ended)
         if visit.decided.done():
             denial = visit.decided.result()
-            if denial is None and self._remaining_seconds(visit) <= 0:
+            waited = self._clock.monotonic() - visit.started
+            if denial is None and waited >= visit.limit_seconds:
                 # It had slots before, on replicas that nobody could reach.
                 denial = Denial(504, "No replica was reached within the time-out.")
             return denial or self._grant(visit)
