@@ -281,8 +281,9 @@ def tell_requests(query: dict[str, str]) -> dict[str, Any]:
 
 def sleep(query: dict[str, str]) -> dict[str, Any]:
     """Take time without using any."""
+    began = time.monotonic()
     time.sleep(float(query["seconds"]))
-    return {"slept": float(query["seconds"])}
+    return {"slept": float(query["seconds"]), "from": began, "to": time.monotonic()}
 
 
 def exit_now(query: dict[str, str]) -> dict[str, Any]:

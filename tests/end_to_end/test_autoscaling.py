@@ -205,6 +205,16 @@ def custom_metric(course: Course) -> None:
     assert "queue_depth is 27 " in course.scaled()[0][1]
 
 
+def concurrency_hard_limit(course: Course) -> None:
+    course.deploy({"minReplicas": 1, "maxReplicas": 1, "concurrencyHardLimit": 2})
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(course.ask, [SLOW] * 8))
+    # By the replica's own clock: never more than two at once, and two where there are many.
+    starts = [each["from"] for each in told]
+    at_once = [sum(each["from"] <= at < each["to"] for each in told) for at in starts]
+    assert max(at_once) == 2
+
+
 COURSES: Mapping[str, Callable[[Course], None]] = {
     course.__name__: course
     for course in (
@@ -218,6 +228,7 @@ COURSES: Mapping[str, Callable[[Course], None]] = {
         scale_down_delay,
         latency,
         custom_metric,
+        concurrency_hard_limit,
     )
 }
 Outcome = Callable[[str], None]
@@ -272,6 +283,10 @@ def test_scale_to_zero_retention(outcome: Outcome) -> None:
 
 def test_scale_down_delay(outcome: Outcome) -> None:
     outcome("scale_down_delay")
+
+
+def test_concurrency_hard_limit(outcome: Outcome) -> None:
+    outcome("concurrency_hard_limit")
 
 
 def test_latency(outcome: Outcome) -> None:

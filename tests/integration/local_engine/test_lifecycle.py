@@ -295,3 +295,16 @@ def test_observing_many_ended_replicas_reads_nothing_twice(
     monkeypatch.setattr("windlass.engines.local.observations.observe", fail)
     monkeypatch.setattr(Directory, "lock_is_held", fail)
     assert set(machine.engine.observe()) == set(ids)
+
+
+def test_the_death_of_a_supervisor_is_told_without_being_asked_for(machine: Machine) -> None:
+    machine.catalogue(SLEEP)
+    told: list[str] = []
+    machine.engine.tell_deaths(told.append)
+    replica_id, other = machine.start(), machine.start()
+    pid = machine.wait_for_pid(replica_id)
+    machine.wait_for_pid(other)
+    assert told == []
+    os.kill(supervisor_of(pid), signal.SIGKILL)
+    wait_until(lambda: told == [replica_id], "word of the death")
+    assert machine.observe(replica_id).state is ReplicaState.EXITED

@@ -203,6 +203,11 @@ class LocalEngine:
         """One replica, or None where there is no trace of it."""
         return self._observations.of(self._directory(replica_id))
 
+    def tell_deaths(self, tell: Callable[[str], None]) -> None:
+        """From now on, call `tell` with the id of each replica whose supervisor was killed: as a
+        rule at once, else only `lost` finds it."""
+        self._observations.tell_deaths(tell)
+
     def lost(self) -> Sequence[str]:
         """Ids of replicas last observed alive whose supervisor was killed since.
 

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from windlass.engines.engine import ExitReason, ReplicaExit, ReplicaObservation, ReplicaState
+from windlass.engines.local.deaths import SupervisorDeaths
 from windlass.kit.supervision.control import settle
 from windlass.kit.supervision.observation import Exit, Observation, State, observe
 from windlass.kit.supervision.program.directory import Directory
@@ -32,6 +33,11 @@ class Observations:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[tuple[int, int], ReplicaObservation]] = {}
+        self._deaths: SupervisorDeaths | None = None
+
+    def tell_deaths(self, tell: Callable[[str], None]) -> None:
+        """From now on, call `tell` with the id of a replica whose supervisor was killed."""
+        self._deaths = SupervisorDeaths(tell)
 
     def of(self, directory: Path) -> ReplicaObservation | None:
         """The directory's replica; None where none was started yet.
@@ -49,6 +55,8 @@ class Observations:
         if observed is None or observed.state is State.PREPARED:
             return None
         replica = _translated(observed)
+        if self._deaths is not None and replica.state is not ReplicaState.EXITED:
+            self._deaths.watch(directory, observed.supervisor_pid)
         if stamp is not None:
             # The stamp was taken before reading: a change since then is read again.
             self._seen[directory.name] = (stamp, replica)
