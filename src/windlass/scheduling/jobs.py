@@ -20,7 +20,7 @@ class PodStatus(IntEnum):
     """Evicted in this cycle for good: it waits again from the next cycle on."""
 
 
-MAY_BE_PLACED = frozenset((PodStatus.WAITING, PodStatus.EVICTED))
+MAY_BE_PLACED = (PodStatus.WAITING, PodStatus.EVICTED)
 
 
 class PodState:
@@ -86,7 +86,10 @@ class Job:
         None where too few wait to reach the minimum, the others having been evicted in this cycle.
         Source: KAI-Scheduler, `pkg/scheduler/api/podgroup_info/allocation_info.go`.
         """
-        waiting = [pod for pod in self.pods if pod.status in MAY_BE_PLACED]
+        pods = self.pods
+        if len(pods) == 1:
+            return pods if pods[0].status in MAY_BE_PLACED else []
+        waiting = [pod for pod in pods if pod.status in MAY_BE_PLACED]
         needed = max(self.minimum - self.placed, 1)
         return waiting[:needed] if len(waiting) >= needed else []
 
