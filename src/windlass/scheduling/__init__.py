@@ -15,12 +15,20 @@ A pod that runs has its `placement` in the snapshot and keeps it unless it has t
 without one waits. Everything else has defaults: one node pool `default`, no quotas, all pods of a
 workload together. No input or output, no clock: the same snapshot gives the same plan.
 
-Where to read: `model` and `decisions` (what goes in and out); `planning` and `cycle` (the course of
-a plan); `allocate`, `consolidate`, `reclaim` with `reclaim_rules`, `preempt`, `stale_gangs` (the
-actions); `fair_share`, `capacity` and `order` (the rules they share); `making_room` and `victims`
-(how room is made); `placing` and `topology` (nodes and devices); `reserving` (ageing); `reasons`
-and `shortage` (why something waits); `remedies` and `what_if` (what would help, what would happen);
-`usage` (past usage for time-weighted sharing).
+Where to read, in this order:
+
+1. `model`, `decisions`: what goes in and out, in the units of `quantities`.
+2. `planning`, `cycle`: the course of a plan, over pools and in one pool.
+3. `allocate`, `consolidate`, `reclaim` with `reclaim_rules`, `preempt`, `stale_gangs`: the actions.
+4. `fair_share`, `capacity`, `order`, `usage`: the rules they share.
+5. `making_room`, `victims`, `returning`: how room is made, and nobody is moved for nothing.
+6. `matching`, `placing`, `topology`, `keeping_devices`: which nodes and devices.
+7. `reserving`, `reservations`: ageing.
+8. `reasons`, `shortage`, `evicting`: decisions explained.
+9. `what_if`, `remedies`: what would happen, and what would help.
+
+`session` is the snapshot as a plan changes it, with its parts `jobs`, `queues` and `cluster`.
+docs/scheduling.md tells the rules to administrators, and which function holds each.
 """
 
 from windlass.scheduling.decisions import (

@@ -9,6 +9,13 @@ import json
 import pytest
 
 from tests.unit.scheduling.kai_scenarios import DATA, Phase, played, recorded
+from tests.unit.scheduling.snapshots import (
+    below_minimum,
+    over_bounds,
+    oversubscribed,
+    places_after,
+    without_need,
+)
 
 UNDETERMINED = frozenset(record["id"] for record in recorded() if record["nondeterministic"])
 """Scenarios whose outcome differed between runs of KAI itself."""
@@ -58,3 +65,12 @@ def test_reasons_agree_in_kind_where_the_same_pods_run() -> None:
             if "reason" in job:
                 kinds = {job["reason"], *job["pending_reasons"]}
                 assert waiting[name].reasons[0].code in kinds, (phase.scenario, name)
+
+
+def test_no_outcome_oversubscribes_breaks_a_bound_splits_a_gang_or_evicts_without_need() -> None:
+    for phase in played():
+        places = places_after(phase.snapshot, phase.plan)
+        assert oversubscribed(phase.snapshot, places) == [], phase.scenario
+        assert over_bounds(phase.snapshot, places) == [], phase.scenario
+        assert below_minimum(phase.snapshot, places) == [], phase.scenario
+        assert without_need(phase.snapshot, phase.plan) == [], phase.scenario
