@@ -1,6 +1,6 @@
 """A snapshot in, a plan out, over all node pools.
 
-A workload that waits in one of its pools is tried in the next of them, each once.
+A workload that waits in one of its pools is tried in the next of them, in its order.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,9 @@ from windlass.scheduling.evicting import eviction_of
 from windlass.scheduling.jobs import Job
 from windlass.scheduling.model import Placement, Pod, Snapshot, Workload
 from windlass.scheduling.reasons import Explainer
+
+MOST_ROUNDS = 8
+"""How often waiting workloads are offered to all their pools."""
 
 
 def plan(snapshot: Snapshot) -> Plan:
@@ -38,23 +41,31 @@ class _Pools:
             self._enter(workload)
 
     def run_to_rest(self) -> None:
-        """Run every pool to rest, and offer what still waits to its other pools."""
+        """Run every pool to rest, and offer what still waits to its other pools.
+
+        What went to another pool may have left room in the one before, for others that tried there
+        already: so all of it is done again until nothing changes.
+        """
         changed = set(self._sessions)
-        while changed:
-            for pool in sorted(changed):
-                run_to_rest(self._sessions[pool])
-            changed = {
-                self._enter_next_pool(workload)
-                for workload in self._workloads
-                if self._may_try_another(workload)
-            }
+        for _ in range(MOST_ROUNDS):
+            before = self._places()
+            while changed:
+                for pool in sorted(changed):
+                    run_to_rest(self._sessions[pool])
+                changed = {
+                    self._enter_next_pool(workload)
+                    for workload in self._workloads
+                    if self._may_try_another(workload)
+                }
+            if self._places() == before:
+                return
+            self._times_tried.clear()
+            changed = {pool for each in self._workloads for pool in self._start_again(each)}
 
     def result(self) -> Plan:
         """The difference between the snapshot and the pools as they are now."""
         before = dict(_placements(self._workloads))
-        after = dict(self._fixed)
-        for session in self._sessions.values():
-            after.update(session.places())
+        after = {**self._fixed, **self._places()}
         return Plan(
             placements={
                 pod: place for pod, place in sorted(after.items()) if before.get(pod) != place
@@ -100,10 +111,28 @@ class _Pools:
         position = workload.pools.index(pool) if pool in workload.pools else -1
         following = workload.pools[(position + 1) % len(workload.pools)]
         self._times_tried[workload.id] = self._times_tried.get(workload.id, 0) + 1
-        self._pool_of[workload.id] = following
-        self._sessions[pool].remove(workload.id)
-        self._sessions[following].add(workload, as_waiting=True)
+        self._enter_pool(workload, following)
         return following
+
+    def _start_again(self, workload: Workload) -> Iterable[str]:
+        """Let it wait in the first of its pools, if it waits: the pools that this changes."""
+        old, first = self._pool_of[workload.id], workload.pools[0]
+        if old == first or not self._may_try_another(workload):
+            return ()
+        self._enter_pool(workload, first)
+        return old, first
+
+    def _enter_pool(self, workload: Workload, pool: str) -> None:
+        self._sessions[self._pool_of[workload.id]].remove(workload.id)
+        self._sessions[pool].add(workload, as_waiting=True)
+        self._pool_of[workload.id] = pool
+
+    def _places(self) -> dict[str, Placement]:
+        return {
+            pod: place
+            for session in self._sessions.values()
+            for pod, place in session.places().items()
+        }
 
     def _job_of(self, workload: Workload) -> Job | None:
         return self._sessions[self._pool_of[workload.id]].jobs.get(workload.id)

@@ -1,4 +1,7 @@
-"""Division of a pool among queues: the published worked examples, and what always holds."""
+"""Division of a pool among queues: the published rules and worked examples, and what always holds.
+
+Every fair share that KAI-Scheduler itself reported is compared in `test_kai_agreement.py`.
+"""
 
 from fractions import Fraction
 from math import inf
@@ -79,6 +82,15 @@ def test_past_usage_counts_against_the_weight() -> None:
 def test_past_usage_is_ignored_at_strength_zero() -> None:
     used = claim("a", 0, 8, usage=Fraction(1, 2))
     assert shares(8, used, claim("b", 0, 8), strength=0) == [4, 4]
+
+
+def test_the_pools_of_nvidias_osmo_documentation() -> None:
+    """100 GPUs; one guarantees 30, weight 1, at most 70, the other 50, weight 3: 20 are left."""
+    training = claim("training", 30, 100, limit=70 * GPU)
+    simulation = claim("simulation", 50, 100, weight=Fraction(3))
+    assert shares(100, training, simulation) == [35, 65]
+    alone = claim("training", 30, 100, limit=70 * GPU)
+    assert shares(100, alone, claim("simulation", 50, 0, weight=Fraction(3))) == [70, 0]
 
 
 def test_portions_are_shared_exactly() -> None:

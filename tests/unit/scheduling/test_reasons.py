@@ -1,9 +1,10 @@
 """Why something waits, for whom, and what would help."""
 
-from tests.unit.scheduling.building import node, queue, running, workload
+from tests.unit.scheduling.building import GIB, node, queue, running, workload
 from windlass.scheduling import (
     WHOLE_DEVICE,
     Changes,
+    Quota,
     ReasonCode,
     Request,
     Resource,
@@ -41,6 +42,24 @@ def test_non_preemptible_over_quota_names_the_holders() -> None:
     reason = plan(snapshot).pending[0].reasons[0]
     assert reason.code is ReasonCode.NON_PREEMPTIBLE_OVER_QUOTA
     assert reason.waits_for == ("holds",)
+
+
+def test_limits_and_quotas_of_cpu_and_memory_hold_like_those_of_gpus() -> None:
+    queues = (
+        queue("d", None, cpu=Quota(limit=4000)),
+        queue("p", None, parent="d", created_at=1.0, memory=Quota(deserved=GIB)),
+    )
+    fits = workload("fits", Request(cpu_millicores=3000, memory_bytes=GIB), queue="p")
+    cpu = workload("cpu", Request(cpu_millicores=2000), queue="p", submitted_at=1.0)
+    memory = workload("memory", Request(memory_bytes=1), queue="p", submitted_at=1.0)
+    decided = plan(Snapshot((node("n"),), (fits, cpu, memory), queues))
+    assert set(decided.placements) == {"fits-0"}
+    reasons = {pending.workload_id: pending.reasons[0] for pending in decided.pending}
+    over_limit, over_quota = reasons["cpu"], reasons["memory"]
+    assert (over_limit.code, over_limit.resource) == (ReasonCode.OVER_LIMIT, Resource.CPU)
+    assert (over_limit.queue_id, over_limit.free, over_limit.total) == ("d", 1000, 4000)
+    assert over_quota.code is ReasonCode.NON_PREEMPTIBLE_OVER_QUOTA
+    assert (over_quota.resource, over_quota.queue_id) == (Resource.MEMORY, "p")
 
 
 def test_a_project_without_a_share_of_the_pool_is_told_so() -> None:

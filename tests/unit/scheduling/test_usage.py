@@ -13,6 +13,16 @@ def test_usage_is_the_part_of_the_capacity_over_the_window() -> None:
     assert decayed_usage(samples, now=DAY, capacity=8.0, window=2 * DAY) == pytest.approx(0.25)
 
 
+def test_the_example_of_kais_documentation() -> None:
+    """24 GPU-hours in ten hours of ten GPUs count 0.24, however they were used."""
+    hour = 3600.0
+    words = {"now": 10 * hour, "capacity": 10.0, "window": 10 * hour}
+    eight = [UsageSample(start=0.0, seconds=3 * hour, amount=8.0)]
+    twelve = [UsageSample(start=5 * hour, seconds=2 * hour, amount=12.0)]
+    assert decayed_usage(eight, **words) == pytest.approx(0.24)
+    assert decayed_usage(twelve, **words) == pytest.approx(0.24)
+
+
 def test_what_is_older_than_the_window_does_not_count() -> None:
     samples = [UsageSample(start=0.0, seconds=2 * DAY, amount=4.0)]
     assert decayed_usage(samples, now=2 * DAY, capacity=8.0, window=DAY) == pytest.approx(0.5)
