@@ -86,6 +86,17 @@ def test_describes_every_path_parameter_and_an_error_for_each_operation(api: Api
             assert any(status.startswith("2") for status in operation["responses"]), where
 
 
+def test_every_body_has_an_example_that_fits_its_schema(api: Api) -> None:
+    document = api.get("/openapi.json")
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                assert content["example"] is not None, f"{method} {path} has no example"
+                schema = {**content["schema"], "components": document["components"]}
+                problems = list(Draft202012Validator(schema).iter_errors(content["example"]))
+                assert problems == [], f"{method} {path}"
+
+
 def test_serves_every_published_operation_but_those_of_later_issues(api: Api) -> None:
     served = {
         f"{method.upper()} {shape_of(path)}"

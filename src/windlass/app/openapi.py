@@ -1,7 +1,10 @@
 """The OpenAPI document that the platform serves."""
 
+import importlib.resources
+from collections.abc import Mapping
 from typing import Any
 
+import yaml
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -29,6 +32,14 @@ def serve_openapi(api: FastAPI) -> None:
     api.openapi = document  # type: ignore[method-assign]
 
 
+def _examples() -> Mapping[str, Any]:
+    """An example of each operation's body, by method and path."""
+    source = importlib.resources.files("windlass.app").joinpath("openapi_examples.yaml")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    examples: Mapping[str, Any] = yaml.load(source.read_text("utf-8"), Loader=loader)
+    return examples
+
+
 def _document(api: FastAPI) -> dict[str, Any]:
     made = get_openapi(
         title="Windlass",
@@ -43,8 +54,12 @@ def _document(api: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     made["security"] = [{"bearer": []}]
-    for methods in made["paths"].values():
-        for operation in methods.values():
+    examples = _examples()
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            example = examples.get(f"{method.upper()} {path}")
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                content["example"] = example
             # Every parameter is checked by us, and answered in the one shape of errors.
             operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):

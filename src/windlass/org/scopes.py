@@ -145,7 +145,7 @@ def _unit_statement(level: str, unit_id: str) -> Select[Any] | None:
         return (
             select(*columns, department.c.id.label("department_id"), department.c.name)
             .join(department, department.c.cluster_id == cluster.c.id)
-            .where(department.c.id == number)
+            .where(department.c.id == number, department.c.deleted_at.is_(None))
         )
     if level == ScopeType.PROJECT:
         return (
@@ -153,7 +153,7 @@ def _unit_statement(level: str, unit_id: str) -> Select[Any] | None:
                 *columns, project.c.department_id, project.c.id.label("project_id"), project.c.name
             )
             .join(project, project.c.cluster_id == cluster.c.id)
-            .where(project.c.id == number)
+            .where(project.c.id == number, project.c.deleted_at.is_(None))
         )
     return None
 
