@@ -145,14 +145,24 @@ class Api:
 @contextmanager
 def serving(root: Path, database_url: str) -> Iterator[Api]:
     """Serve in this process until the context ends."""
+    database = Database(database_url)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        context = prepared(root, database_url, database, listener.getsockname()[1])
+        application = Observed(create_api(context, database))
+        client = httpx.Client(base_url=context.api_url, timeout=60.0)
+        with _answering(application, listener), client:
+            yield _signed_in(Api(client, context, database))
+    database.close()
+
+
+def prepared(root: Path, database_url: str, database: Database, port: int = 9) -> Context:
+    """A platform with its first tree, and the nodes of its simulated engine."""
     data = DataDirectory(root)
     data.prepare()
     data.metrics.mkdir()
     settings = Settings(data_dir=root, host_images=CANARY_IMAGES, simulate_gpus="2xH100-80GB")
-    database = Database(database_url)
     foundation = lay_foundation(data, database, settings.domain, SystemClock())
-    listener = socket.create_server(("127.0.0.1", 0))
-    address = Address("127.0.0.1", listener.getsockname()[1])
+    address = Address("127.0.0.1", port)
     gateway, internal = Address("127.0.0.1", 9), Address("127.0.0.1", 10)
     catalogue = read_catalogue(settings)
     context = Context(
@@ -160,11 +170,7 @@ def serving(root: Path, database_url: str) -> Iterator[Api]:
     )
     cluster_id, nodes = foundation.tree.cluster_id, context.engine().nodes()
     database.write(lambda c: register_nodes(c, cluster_id, nodes, time.time()))
-    application = Observed(create_api(context, database))
-    client = httpx.Client(base_url=context.api_url, timeout=60.0)
-    with _answering(application, listener), client:
-        yield _signed_in(Api(client, context, database))
-    database.close()
+    return context
 
 
 def _signed_in(api: Api) -> Api:

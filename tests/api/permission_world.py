@@ -1,0 +1,335 @@
+"""A tree with something of everything in it, for tests of who may do what there.
+
+There are two departments, called wings, each with a project, and beside that of the first another.
+Requests are about one wing; callers have their roles there, above, beside or elsewhere.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from argon2 import PasswordHasher
+from sqlalchemy import insert
+
+from tests.api.in_process import Answer, InProcess, UndoneDatabase
+from tests.api.serving import NOBODY, prepared
+from windlass.app.api import create_api
+from windlass.app.context import Context
+from windlass.identity import permissions
+from windlass.identity.access_rules import add_rule
+from windlass.identity.operations import operations
+from windlass.identity.tokens import Caller
+from windlass.kit.ids import new_id
+from windlass.workloads.tables import pod
+
+WORKLOADS = "/api/v1/workloads"
+PROJECTS = "/api/v1/org-unit/projects"
+DEPARTMENTS = "/api/v1/org-unit/departments"
+RULES = "/api/v1/authorization/access-rules"
+GIVEN_ROLE = 9
+
+
+@dataclass
+class World:
+    """The tree, and the API over it."""
+
+    api: InProcess
+    context: Context
+    database: UndoneDatabase
+    document: dict[str, Any]
+    administrator: dict[str, str]
+    refusals: list[tuple[str, str]]
+    """The permissions that were found lacking since it was emptied, and where."""
+    ids: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By resource type, the ids of what there is and the path that each belongs to."""
+    baselines: dict[str, int] = field(default_factory=dict)
+    callers: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
+
+    def ask(self, operation: str, headers: Mapping[str, str], wing: str = "a") -> Answer:
+        """Ask for an operation, about what is in one of the two departments."""
+        self.refusals.clear()
+        method, _, template = operation.partition(" ")
+        return self.api.ask(
+            method, self.address(template, wing), headers, self.body(operation, wing)
+        )
+
+    def baseline(self, operation: str) -> int:
+        """What the administrator is answered, who may do everything."""
+        if operation not in self.baselines:
+            self.baselines[operation] = self.ask(operation, self.administrator).status
+            assert self.refusals == [], operation
+        return self.baselines[operation]
+
+    def address(self, template: str, wing: str = "a") -> str:
+        """The path with the ids of what is in that department."""
+        filled = re.sub(r"{(\w+)}", lambda match: self.parameter(match[1], wing), template)
+        return f"{filled}{QUERIES.get(template, '')}"
+
+    def parameter(self, name: str, wing: str) -> str:
+        """What stands in the path for a parameter."""
+        key = PARAMETERS[name]
+        return self.ids.get(f"{key}-{wing}", self.ids.get(key, NOBODY))
+
+    def body(self, operation: str, wing: str = "a") -> object:
+        """The example of the served description, about what is in that department."""
+        method, _, template = operation.partition(" ")
+        described = self.document["paths"][template][method.lower()].get("requestBody")
+        if described is None:
+            return None
+        example = copy.deepcopy(described["content"]["application/json"]["example"])
+        return self._about(example, wing)
+
+    def _about(self, value: Any, wing: str) -> Any:
+        if isinstance(value, list):
+            return [self._about(entry, wing) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        ours = {
+            "projectId": self.ids[f"project-{wing}"],
+            "clusterId": self.ids["cluster"],
+            "parentId": self.ids[f"department-{wing}"],
+            "scopeId": self.ids[f"project-{wing}"],
+            "ids": [self.ids[f"rule-{wing}"]],
+            "image": "host/canary",
+        }
+        return {key: ours.get(key, self._about(member, wing)) for key, member in value.items()}
+
+    def target(self, operation: str, wing: str = "a") -> str:
+        """The path of the unit that an operation is about."""
+        _, _, template = operation.partition(" ")
+        named = re.findall(r"{(\w+)}", template)
+        what = PARAMETERS[named[0]] if named else TARGET_OF_BODY[operation]
+        return self.paths.get(f"{what}-{wing}", self.paths.get(what, ""))
+
+    def caller(self, role_id: int, scope: str) -> dict[str, str]:
+        """What requests carry of somebody who has that role at that place and no other."""
+        key = (role_id, scope)
+        if key not in self.callers:
+            self.callers[key] = self._new_caller(role_id, scope)
+        return self.callers[key]
+
+    def _new_caller(self, role_id: int, scope: str) -> dict[str, str]:
+        name = f"role{role_id}-{scope}@example.org"
+        path = self.paths[scope]
+        values = {
+            "tenant_id": self.context.tree.tenant_id,
+            "subject_type": "user",
+            "subject_id": name,
+            "role_id": role_id,
+            "scope_type": scope.partition("-")[0],
+            "scope_id": path.rpartition("/")[2],
+            "scope_name": scope,
+            "scope_path": path,
+            "created_at": 0.0,
+            "updated_at": 0.0,
+            "created_by": "test",
+        }
+        undo, self.database.undo = self.database.undo, False
+        number = self.database.write(lambda connection: add_rule(connection, values))
+        self.database.undo = undo
+        self.objects["access_rules"][str(number)] = path
+        return headers_of(self.context, self.database, name)
+
+
+PARAMETERS = {
+    "project_id": "project",
+    "department_id": "department",
+    "cluster_id": "cluster",
+    "clusterUuid": "cluster",
+    "node_pool_id": "node-pool",
+    "workload_id": "workload",
+    "pod_id": "pod",
+    "workload_type_id": "workload-type",
+    "category_id": "category",
+    "accessRuleId": "rule",
+    "roleIdPath": "role",
+    "userId": "user",
+    "appId": "application",
+    "serviceAccountId": "application",
+    "accessKeyId": "access-key",
+}
+"""What stands in paths for a parameter. Those of `unit` operations need a path below, too."""
+TARGET_OF_BODY = {
+    "POST /api/v1/clusters": "tenant",
+    "POST /api/v1/node-pools": "cluster",
+    "POST /api/v1/org-unit/departments": "cluster",
+    "POST /api/v1/org-unit/projects": "department",
+    "POST /api/v1/workloads/inferences": "project",
+    "POST /api/v1/authorization/access-rules": "project",
+    "POST /api/v1/authorization/access-rules/batch": "project",
+    "POST /api/v1/authorization/access-rules/batch-create": "project",
+}
+"""Where operations act that name their unit in the body."""
+_RANGE = "?start=2026-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
+QUERIES = {
+    "/api/v1/audit/log": _RANGE,
+    "/api/v1/audit/log/file": _RANGE,
+    RULES: "?limit=500",
+}
+
+
+def headers_of(context: Context, database: UndoneDatabase, name: str) -> dict[str, str]:
+    caller = Caller(new_id(), name, "user", context.tree.tenant_id)
+    return {"Authorization": f"Bearer {context.authority(database).issue(caller)}"}
+
+
+@contextmanager
+def world_over(root: Path, database_url: str) -> Iterator[World]:
+    """The tree in a fresh store; from then on nothing that is written stays."""
+    database = UndoneDatabase(database_url)
+    refusals: list[tuple[str, str]] = []
+    with pytest.MonkeyPatch.context() as patched, structlog.testing.capture_logs():
+        patched.setattr(permissions, "was_refused", lambda *words: refusals.append(words))
+        _make_quick(patched)
+        context = prepared(root, database_url, database)
+        client = InProcess(create_api(context, database))
+        name = str(context.foundation.administrator["username"])
+        administrator = headers_of(context, database, name)
+        document = client.ask("GET", "/openapi.json", {}, None).json
+        world = World(client, context, database, document, administrator, refusals)
+        _plant(world)
+        database.undo = True
+        yield world
+        client.close()
+    database.close()
+
+
+def _make_quick(patched: pytest.MonkeyPatch) -> None:
+    """Spare thousands of requests what they do not show: threads, hashing, records undone again."""
+
+    async def at_once(work: Callable[..., Any], *words: Any, **named: Any) -> Any:
+        return work(*words, **named)
+
+    for module in ("fastapi.routing", "fastapi.dependencies.utils", "windlass.kit.http"):
+        patched.setattr(f"{module}.run_in_threadpool", at_once)
+    patched.setattr("windlass.identity.authentication.run_in_threadpool", at_once)
+    patched.setattr("windlass.audit.middleware.run_in_threadpool", at_once)
+    patched.setattr("windlass.audit.middleware.record_failure", lambda *_: None)
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    patched.setattr("windlass.identity.passwords._hasher", weak)
+
+
+def _plant(world: World) -> None:
+    tree = world.context.tree
+    tenant, cluster = f"/{tree.tenant_id}", f"/{tree.tenant_id}/{tree.cluster_id}"
+    world.paths |= {"tenant": tenant, "cluster": cluster, "node-pool": cluster}
+    world.ids |= {"cluster": tree.cluster_id, "role": "4"}
+    for wing in "ab":
+        department = _created(world, DEPARTMENTS, {"name": f"wing-{wing}"})
+        path = f"{cluster}/{department}"
+        world.ids[f"department-{wing}"], world.paths[f"department-{wing}"] = department, path
+        _plant_project(world, wing, department)
+    beside = _created(world, PROJECTS, {"name": "beside", "parentId": world.ids["department-a"]})
+    world.paths["project-beside"] = f"{world.paths['department-a']}/{beside}"
+    world.ids["user"] = _created(world, "/api/v1/users", {"email": "ada@example.org"})
+    pools = world.api.ask("GET", "/api/v1/node-pools", world.administrator, None).json
+    world.ids["node-pool"] = pools["nodepools"][0]["id"]
+    types = world.api.ask("GET", "/api/v1/workload-types", world.administrator, None).json
+    world.ids["workload-type"] = types["types"][0]["id"]
+    application = _created(world, "/api/v1/apps", {"name": "reporting-of-all"})
+    world.ids["application"] = application
+    _count(world)
+
+
+def _plant_project(world: World, wing: str, department: str) -> None:
+    project = _created(world, PROJECTS, {"name": f"work-{wing}", "parentId": department})
+    path = f"{world.paths[f'department-{wing}']}/{project}"
+    world.ids[f"project-{wing}"] = project
+    body = {
+        "name": f"served-{wing}",
+        "projectId": project,
+        "spec": {"image": "host/canary", "servingPort": {"container": 8000}},
+    }
+    workload = _created(world, f"{WORKLOADS}/inferences", body, "workloadId")
+    rule = {
+        "subjectId": f"somebody-{wing}@example.org",
+        "subjectType": "user",
+        "roleId": GIVEN_ROLE,
+        "scopeType": "project",
+        "scopeId": project,
+    }
+    world.ids[f"rule-{wing}"] = str(_created(world, RULES, rule))
+    world.ids[f"workload-{wing}"] = workload
+    world.ids[f"pod-{wing}"] = _plant_pod(world, workload)
+    for what in ("project", "workload", "rule", "pod"):
+        world.paths[f"{what}-{wing}"] = path
+
+
+def _plant_pod(world: World, workload_id: str) -> str:
+    shown = world.api.ask("GET", f"{WORKLOADS}/inferences/{workload_id}", world.administrator, None)
+    assert shown.status == 200
+    from windlass.workloads.tables import workload
+
+    def write(connection: Any) -> str:
+        row = connection.execute(workload.select().where(workload.c.id == workload_id)).one()
+        pod_id = new_id()
+        connection.execute(
+            insert(pod).values(
+                id=pod_id,
+                workload_id=workload_id,
+                revision_id=row.revision_id,
+                ordinal=0,
+                created_at=0.0,
+                updated_at=0.0,
+                state="Pending",
+                ready=False,
+            )
+        )
+        return pod_id
+
+    return world.database.write(write)
+
+
+def _created(world: World, path: str, body: dict[str, Any], key: str = "id") -> str:
+    filled = {"clusterId": world.ids["cluster"], "resources": [], **body}
+    if path == RULES:
+        del filled["resources"]
+    answer = world.api.ask("POST", path, world.administrator, filled)
+    assert answer.status in (201, 202), answer.body
+    return str(answer.json[key])
+
+
+def _count(world: World) -> None:
+    tree, paths, ids = world.context.tree, world.paths, world.ids
+    first = f"{paths['cluster']}/{tree.department_id}"
+    beside = paths["project-beside"]
+    world.objects = {
+        "cluster": {ids["cluster"]: paths["cluster"]},
+        "nodepools": {ids["node-pool"]: paths["cluster"]},
+        "department": {
+            tree.department_id: first,
+            **{ids[f"department-{wing}"]: paths[f"department-{wing}"] for wing in "ab"},
+        },
+        "project": {
+            tree.project_id: f"{first}/{tree.project_id}",
+            beside.rpartition("/")[2]: beside,
+            **{ids[f"project-{wing}"]: paths[f"project-{wing}"] for wing in "ab"},
+        },
+        "workloads": {ids[f"workload-{wing}"]: paths[f"workload-{wing}"] for wing in "ab"},
+        "access_rules": {ids[f"rule-{wing}"]: paths[f"rule-{wing}"] for wing in "ab"},
+    }
+    nodes = world.api.ask("GET", "/api/v1/nodes", world.administrator, None).json["nodes"]
+    world.objects["nodes"] = {node["id"]: paths["cluster"] for node in nodes}
+    listed = world.api.ask("GET", f"{RULES}?limit=500", world.administrator, None).json
+    for rule in listed["accessRules"]:
+        world.objects["access_rules"].setdefault(str(rule["id"]), f"/{tree.tenant_id}")
+
+
+def listed_ids(body: Any) -> set[str]:
+    """The ids of what a list shows, whatever the list is called."""
+    entries = (
+        body if isinstance(body, list) else next(v for v in body.values() if isinstance(v, list))
+    )
+    return {str(entry.get("id") or entry.get("uuid")) for entry in entries}
+
+
+def operations_where(*places: str) -> list[str]:
+    return [name for name, row in operations().items() if row.where in places]
