@@ -34,6 +34,7 @@ from bench.measuring import (
     median_ratio,
     proportional_megabytes,
 )
+from bench.tokens import LISTED
 
 FEW, MANY = 10, 1000
 CONNECTIONS = 32
@@ -82,6 +83,9 @@ def _add_throughput(
     report: Report, folder: Path, gateway: MeasuredGateway, replica_port: int, seconds: float
 ) -> None:
     by_host = {"Host": f"w1-runai-team.{DOMAIN}"}
+    gateway.client.put(route(5, replica_port, LISTED), EPOCH)
+    signed_in = gateway.issuer.header()
+    listed = {"Host": f"w5-runai-team.{DOMAIN}", **signed_in}
 
     def load(port: int, path: str, headers: Mapping[str, str] | None = None) -> Load:
         address = f"http://127.0.0.1:{port}{path}"
@@ -97,16 +101,22 @@ def _add_throughput(
             lambda: rate(minimal, "/answer"),
             lambda: rate(gateway.port, "/answer", by_host),
             lambda: rate(gateway.port, "/team/w1/answer"),
+            lambda: rate(gateway.port, "/answer", listed),
+            lambda: rate(gateway.port, "/team/w5/answer", signed_in),
             lambda: rate(proxy, "/answer"),
         ]
-        bare, host, path, python = interleaved(subjects)
+        bare, host, path, token, token_path, python = interleaved(subjects)
         report.add("by host, of a minimal Envoy", median_ratio(host, bare), "ratio", ">= 0.9")
         report.add("by path, of a minimal Envoy", median_ratio(path, bare), "ratio", ">= 0.8")
+        signed = "with a token and a list of callers"
+        report.add(f"{signed}, of a minimal Envoy", median_ratio(token, bare), "ratio", ">= 0.8")
+        report.add(f"{signed}, by path", median_ratio(token_path, bare), "ratio")
         report.add("aiohttp proxy, of a minimal Envoy", median_ratio(python, bare), "ratio")
         for name, values in (
             ("minimal Envoy", bare),
             ("by host", host),
             ("by path", path),
+            (signed, token),
             ("aiohttp proxy", python),
         ):
             report.add(name, statistics.median(values), "requests/s")

