@@ -132,9 +132,11 @@ def _add_throughput(
                 lambda: cost(minimal_pid, subjects[0]),
                 lambda: cost(envoy, subjects[1]),
                 lambda: cost(envoy, subjects[2]),
+                lambda: cost(envoy, subjects[3]),
             ]
         )
-        for name, values in zip(("minimal Envoy", "by host", "by path"), costs, strict=True):
+        names = ("minimal Envoy", "by host", "by path", signed)
+        for name, values in zip(names, costs, strict=True):
             report.add(f"{name}, processor time", statistics.median(values), "us/request")
 
 

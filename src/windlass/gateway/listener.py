@@ -1,10 +1,11 @@
 """Envoy's listeners. None is changed while it serves, since that would cut streams: what changes
 (routes, keys, who may call) comes through discovery.
 
-The outer and the internal listener find the route, and send what needs no further thought straight
-to a replica. The rest takes a turn through an inner listener: requests that wait for a replica,
-that must show a token, or whose body may take long. So most requests do not pay for filters they do
-not need. A listener of its own for one route does the same, without having to find it.
+The outer and the internal listener find the route, check the token where the route wants one, and
+send what needs no further thought straight to a replica. The rest takes a turn through an inner
+listener, which checks the token itself: requests that wait for a replica or for a slot on one, or
+whose body may take long. So most requests do not pay for filters they do not need. A listener of
+its own for one route does the same, without having to find it.
 """
 
 from typing import Any
@@ -91,7 +92,7 @@ def address_listener(name: str, host: str, port: int) -> dict[str, Any]:
     """An address whose every request belongs to one route, which the name is the key of."""
     outside = {"remove": INTERNAL_HEADER}
     return {
-        **_client_listener(name, host, port, name, [_router()], outside),
+        **_client_listener(name, host, port, name, _callers_checked(), outside),
         # Else another Envoy of the same user could listen there, too, and each get a part.
         "enable_reuse_port": False,
     }
@@ -99,7 +100,8 @@ def address_listener(name: str, host: str, port: int) -> dict[str, Any]:
 
 def _finding_listener(name: str, host: str, port: int, mark: dict[str, Any]) -> dict[str, Any]:
     """A listener that finds the route of each request by its host or path."""
-    filters = [_route_key(), _router()]
+    # What comes after the first goes by the route that it found.
+    filters = [_route_key(), *_callers_checked()]
     return _client_listener(name, host, port, "%REQ(:authority)%", filters, mark)
 
 
@@ -113,7 +115,7 @@ def _client_listener(
 ) -> dict[str, Any]:
     manager = {
         **_connection_manager(name),
-        "http_filters": filters,
+        "http_filters": [*filters, _router()],
         "early_header_mutation_extensions": _early(
             {"append": _header(ROUTE_KEY_HEADER, key)}, {"remove": INNER_HEADER}, mark
         ),
@@ -142,7 +144,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     """
     manager = {
         **_connection_manager(name),
-        "http_filters": [_token(), _revoked(), _callers(), _hold(), _slot(), _router()],
+        "http_filters": [*_callers_checked(), _hold(), _slot(), _router()],
         "http2_protocol_options": {
             **_HTTP2,
             "initial_stream_window_size": INNER_STREAM_BYTES,
@@ -237,6 +239,11 @@ def _route_key() -> dict[str, Any]:
     }
 
 
+def _callers_checked() -> list[dict[str, Any]]:
+    """Filters that let everybody pass where a route does not say otherwise."""
+    return [_token(), _revoked(), _callers()]
+
+
 def _token() -> dict[str, Any]:
     return {
         "name": TOKEN_FILTER,
@@ -258,7 +265,6 @@ def _revoked() -> dict[str, Any]:
 
 
 def _callers() -> dict[str, Any]:
-    """Lets everybody pass where a route does not say otherwise."""
     return {
         "name": CALLERS_FILTER,
         "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC"},

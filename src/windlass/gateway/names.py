@@ -15,6 +15,7 @@ ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"
 REVOKED_FILTER = "windlass.revoked"
 CALLERS_FILTER = "windlass.callers"
+CALLER_FILTERS = (TOKEN_FILTER, REVOKED_FILTER, CALLERS_FILTER)
 HOLD_FILTER = "windlass.hold"
 SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"

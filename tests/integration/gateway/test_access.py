@@ -194,3 +194,36 @@ def test_a_token_for_another_purpose_does_not_count(tmp_path: Path, replica: Rep
             assert running.request("/team/closed/echo", headers=headers).status in (401, 403)
     finally:
         running.stop()
+
+
+@pytest.mark.parametrize("size", [None, 10, 50_000])
+@pytest.mark.parametrize("way", ["host", "host in capitals", "host with port", "path"])
+def test_no_way_and_no_size_gets_past_the_check(
+    guarded: RunningGateway, issuer: Issuer, way: str, size: int | None
+) -> None:
+    """Small requests go straight to a replica, others by an inner listener."""
+    host = f"closed-runai-team.{DOMAIN}"
+    path, host_header = {
+        "host": ("/echo", host),
+        "host in capitals": ("/echo", host.upper()),
+        "host with port": ("/echo", f"{host}:{guarded.port}"),
+        "path": ("/team/closed/echo", None),
+    }[way]
+    method, body = ("GET", None) if size is None else ("POST", b"x" * size)
+    late = issuer.token(exp=time.time() - 60)
+    tokens: list[tuple[dict[str, str], int]] = [
+        ({}, 401),
+        (bearer(late), 401),
+        (bearer(issuer.token()), 200),
+    ]
+    for headers, status in tokens:
+        assert guarded.request(path, method, host_header, headers, body).status == status
+
+
+def test_a_token_that_was_good_counts_no_longer_than_it_says(
+    guarded: RunningGateway, issuer: Issuer
+) -> None:
+    """Envoy remembers which tokens it has checked."""
+    short = bearer(issuer.token(exp=time.time() + 1))
+    assert guarded.request("/team/closed/echo", headers=short).status == 200
+    eventually(lambda: guarded.request("/team/closed/echo", headers=short).status == 401)

@@ -62,13 +62,16 @@ def test_a_public_request_that_is_complete_soon_goes_straight_to_a_replica() -> 
     assert _leads_to(rest) == "inner-300000"
 
 
-@pytest.mark.parametrize(
-    "route",
-    [_route(), _route(ONE, callers=SIGNED_IN), _route(callers=SIGNED_IN)],
-)
-def test_what_waits_or_needs_a_token_has_no_way_but_through_an_inner_listener(
-    route: Route,
-) -> None:
+def test_wherever_a_route_leads_to_a_replica_it_wants_the_token_it_should() -> None:
+    at_inner, small, bodiless, rest = _ways(_route(ONE, callers=SIGNED_IN))
+    for way in (at_inner, small, bodiless):
+        assert _leads_to(way) == "id"
+        assert TOKEN_FILTER in way["typedPerFilterConfig"]
+    assert _leads_to(rest) == "inner-300000"
+
+
+@pytest.mark.parametrize("route", [_route(), _route(callers=SIGNED_IN)])
+def test_what_waits_has_no_way_but_through_an_inner_listener(route: Route) -> None:
     at_inner, rest = _ways(route)
     assert at_inner["match"]["headers"] == [{"name": INNER_HEADER, "presentMatch": True}]
     assert _leads_to(rest) == "inner-300000"

@@ -5,7 +5,7 @@ way in, and a scope for each key that leads there: every host, the path, an addr
 described at envoyproxy.io/docs/envoy/v1.40.0/api-v3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import base_pb2, health_check_pb2
@@ -32,6 +32,7 @@ from windlass.gateway.gate.ways import Way, cluster_name, cluster_names, ports, 
 from windlass.gateway.gateway import Access, Address, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import (
     ARRIVAL_HEADER,
+    CALLER_FILTERS,
     HOLD_FILTER,
     INNER_HEADER,
     INTERNAL_HEADER,
@@ -199,9 +200,12 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
     """One answer for every key of a way: straight to a replica, or by an inner listener."""
     built = route_pb2.RouteConfiguration(name=way.name)
     host = built.virtual_hosts.add(name=way.name, domains=["*"])
-    # A request that found its route by host needs no look at its path.
-    found = route_components_pb2.FilterConfig(disabled=True)
-    host.typed_per_filter_config[ROUTE_KEY_FILTER].CopyFrom(packed(found))
+    # A request that found its route by host needs no look at its path, nor at who calls where
+    # everybody may.
+    unneeded = [ROUTE_KEY_FILTER, *(CALLER_FILTERS if is_public(way) else ())]
+    for filter_name in unneeded:
+        off = route_components_pb2.FilterConfig(disabled=True)
+        host.typed_per_filter_config[filter_name].CopyFrom(packed(off))
     if way.internal_only:
         outside = [_present(INNER_HEADER, False), _present(INTERNAL_HEADER, False)]
         _answer(_add_route(host, outside), 404, NOT_HERE)
@@ -217,11 +221,12 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
         _answer(at_inner, 503, NO_SLOT)
     else:
         _lead_to_replicas(at_inner, route, way)
-    for filter_name, configuration in _inner_filters(route, way).items():
-        at_inner.typed_per_filter_config[filter_name].CopyFrom(packed(configuration))
-    if not _needs_inner(route, way):
+    _configure(at_inner, {**caller_filters(way.callers), **_waiting_filters(route, way)})
+    if not is_held(route) and not is_limited(route, way):
         for condition in _complete_soon():
-            _lead_to_replicas(_add_route(host, condition), route, way)
+            direct = _add_route(host, condition)
+            _lead_to_replicas(direct, route, way)
+            _configure(direct, caller_filters(way.callers))
     _lead_to_inner(_add_route(host, []), route, way)
     return built
 
@@ -241,9 +246,9 @@ def limit_seconds(route: Route) -> float:
     return min(route.request_timeout_seconds, LONGEST_SECONDS)
 
 
-def _needs_inner(route: Route, way: Way) -> bool:
-    """Whether no request may go straight to a replica."""
-    return way.callers.access is not Access.PUBLIC or is_held(route) or is_limited(route, way)
+def is_public(way: Way) -> bool:
+    """Whether nobody needs a token."""
+    return way.callers.access is Access.PUBLIC
 
 
 def _add_route(
@@ -252,6 +257,11 @@ def _add_route(
     built = host.routes.add(match=route_components_pb2.RouteMatch(prefix="/", headers=headers))
     built.metadata.filter_metadata[ROUTE_KEY_FILTER].update({SERVED: True})
     return built
+
+
+def _configure(built: route_components_pb2.Route, filters: Mapping[str, Message]) -> None:
+    for name, configuration in filters.items():
+        built.typed_per_filter_config[name].CopyFrom(packed(configuration))
 
 
 def _complete_soon() -> list[list[route_components_pb2.HeaderMatcher]]:
@@ -351,7 +361,7 @@ def _pauses() -> route_components_pb2.RetryPolicy.RetryBackOff:
     return pauses
 
 
-def _inner_filters(route: Route, way: Way) -> dict[str, Message]:
+def _waiting_filters(route: Route, way: Way) -> dict[str, Message]:
     hold = ext_authz_pb2.ExtAuthzPerRoute()
     if is_held(route) and not is_limited(route, way):
         hold.check_settings.context_extensions[WORKLOAD] = route.workload_id
@@ -362,7 +372,7 @@ def _inner_filters(route: Route, way: Way) -> dict[str, Message]:
         slot.overrides.grpc_initial_metadata.add(key=WORKLOAD, value=route.workload_id)
     else:
         slot.disabled = True
-    return {HOLD_FILTER: hold, SLOT_FILTER: slot, **caller_filters(way.callers)}
+    return {HOLD_FILTER: hold, SLOT_FILTER: slot}
 
 
 def _scope(name: str, key: str, configuration: str) -> scoped_route_pb2.ScopedRouteConfiguration:

@@ -15,6 +15,8 @@ from windlass.gateway.names import CLAIMS, TOKEN_FILTER, TOKEN_REQUIREMENT
 CLOCK_SKEW_SECONDS = 1
 NO_TRUST = TokenTrust(issuer="nobody", jwks={"keys": []})
 """Until the control plane has said whom to trust, no token counts."""
+REMEMBERED_TOKENS = 1000
+"""For each of Envoy's workers; until they expire, or whom to trust changes."""
 _SECRET_BYTES = 32
 
 
@@ -29,6 +31,8 @@ def token_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
     provider.clock_skew_seconds = CLOCK_SKEW_SECONDS
     provider.local_jwks.inline_string = json.dumps(_never_empty(trust.jwks), sort_keys=True)
     provider.payload_in_metadata = CLAIMS
+    # To check a signature costs more than all else of a small request.
+    provider.jwt_cache_config.jwt_cache_size = REMEMBERED_TOKENS
     provider.from_headers.add(name="Authorization", value_prefix="Bearer ")
     authentication.requirement_map[TOKEN_REQUIREMENT].provider_name = TOKEN_REQUIREMENT
     built = extension_pb2.TypedExtensionConfig(name=TOKEN_FILTER)
