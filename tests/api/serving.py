@@ -160,7 +160,13 @@ def prepared(root: Path, database_url: str, database: Database, port: int = 9) -
     data = DataDirectory(root)
     data.prepare()
     data.metrics.mkdir()
-    settings = Settings(data_dir=root, host_images=CANARY_IMAGES, simulate_gpus="2xH100-80GB")
+    settings = Settings(
+        data_dir=root,
+        host_images=CANARY_IMAGES,
+        simulate_gpus="2xH100-80GB",
+        node_labels=["zone=near"],
+        simulate_nodes=["far,label=zone=far,label=rack=r1,gpus=4xL4-24GB"],
+    )
     foundation = lay_foundation(data, database, settings.domain, SystemClock())
     address = Address("127.0.0.1", port)
     gateway, internal = Address("127.0.0.1", 9), Address("127.0.0.1", 10)

@@ -14,8 +14,8 @@ LISTS = {DEPARTMENTS: "departments", PROJECTS: "projects"}
 
 def test_there_is_one_of_each_named_default(api: Api) -> None:
     (cluster,) = api.get(CLUSTERS)
-    (department,) = api.get(DEPARTMENTS)["departments"]
-    (project,) = api.get(PROJECTS)["projects"]
+    (department,) = api.get(DEPARTMENTS, filterBy="name==default")["departments"]
+    (project,) = api.get(PROJECTS, filterBy="name==default")["projects"]
     tree = api.context.tree
     assert cluster["uuid"] == tree.cluster_id
     assert department["id"] == tree.department_id
@@ -99,7 +99,8 @@ def test_a_wrong_parameter_is_refused(api: Api, parameter: str, value: str) -> N
 def test_lists_take_what_lists_take(
     api: Api, path: str, params: dict[str, Any], count: int
 ) -> None:
-    found = api.get(path, **params)
+    only = ["name==default", *filter(None, [params.get("filterBy")])]
+    found = api.get(path, **{**params, "filterBy": ",".join(only)})
     assert len(found[LISTS[path]]) == count
     assert "next" not in found
 
@@ -125,6 +126,7 @@ def test_lists_refuse_what_is_wrong(api: Api, path: str, parameter: str, value: 
 def test_projects_are_found_by_their_department(api: Api) -> None:
     tree = api.context.tree
     for filter_by in (f"departmentId=={tree.department_id}", "parentName==default"):
-        assert len(api.get(PROJECTS, filterBy=filter_by)["projects"]) == 1
+        found = api.get(PROJECTS, filterBy=f"{filter_by},name==default")["projects"]
+        assert len(found) == 1
     assert api.get(PROJECTS, filterBy="parentId==1")["projects"] == []
     assert api.get(PROJECTS, filterBy=f"parentId=={2**40}")["projects"] == []

@@ -209,11 +209,6 @@ def contains(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     return func.lower(column).contains(str(value).lower(), autoescape=True)
 
 
-_EXPECTED = {
-    bool: "true or false",
-    int: "an integer",
-    float: "a date and time in ISO 8601",
-}
 _COMPARISONS: Mapping[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
     "==": lambda column, value: column == value,
     "!=": lambda column, value: column != value,
