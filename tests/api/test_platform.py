@@ -55,6 +55,7 @@ def test_shows_itself(api: Api) -> None:
     shown = api.get("/api/v1/platform")
     assert shown["clusterId"] == api.context.tree.cluster_id
     assert shown["gateway"]["gate"] == "down"
+    assert shown["gateway"]["internalUrl"] == api.context.internal_url
     devices = shown["engine"]["devices"]
     assert [device["simulated"] for device in devices] == [True, True]
     assert shown["database"] == ("sqlite" if api.database.is_sqlite else "postgresql")

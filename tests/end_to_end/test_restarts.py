@@ -29,7 +29,7 @@ from windlass.kit.supervision.specification import Specification
 def test_a_taken_port_is_named_and_nothing_is_started(scratch_root: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        for option in ("--listen", "--gateway"):
+        for option in ("--listen", "--gateway", "--gateway-internal"):
             data_dir = scratch_root / f"taken{option}"
             done = run_windlass(
                 *("up", "--data-dir", str(data_dir)),

@@ -101,6 +101,7 @@ def test_ready_is_one_line_and_before_it_the_administrators_file_is_complete(
         assert stat.S_IMODE(mode) == 0o600
         assert fetch(f"{known['url']}/readyz").status == 200
         assert platform.ask("nobody").status == 404
+        assert fetch(f"{known['internal_url']}/default/nobody/").status == 404
 
         assert platform.terminate() == 0
         assert platform.process.stdout.read() == "", "nothing else on standard output"
@@ -225,7 +226,9 @@ def test_control_planes_that_join_share_the_work_and_take_over(
         assert first.ask("steady").status == 200
         assert first.ask("by-the-joined").status == 200
         host = {"Host": "by-the-joined-runai-default.models.example"}
-        assert fetch(first.gateway, headers=host).status == 200, "under the domain of the first"
+        internal = first.administrator["internal_url"]
+        for gateway in (first.gateway, internal):
+            assert fetch(gateway, headers=host).status == 200, "under the domain of the first"
         assert before <= set(World(first.data_dir).everything())
 
         run_windlass("down", "--data-dir", str(first.data_dir))

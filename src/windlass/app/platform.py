@@ -49,7 +49,11 @@ class Platform:
             "database": "sqlite" if self._database.is_sqlite else "postgresql",
             "startedAt": to_wire(context.started_at),
             "engine": self._engine_view(),
-            "gateway": {"url": context.gateway_url, **self._gateway_view()},
+            "gateway": {
+                "url": context.gateway_url,
+                "internalUrl": context.internal_url,
+                **self._gateway_view(),
+            },
             "controllers": self._controllers_view(),
         }
 

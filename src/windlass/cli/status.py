@@ -37,6 +37,7 @@ def _print(platform: Platform, url: str) -> None:
             ),
             ("API", url),
             ("Gateway", gateway["url"]),
+            ("Internal gateway", gateway["internalUrl"]),
             ("Data", platform["dataDir"]),
             ("Database", platform["database"]),
             ("Cluster", platform["clusterId"]),

@@ -221,6 +221,7 @@ class PlatformGateway(TypedDict):
     """How requests reach replicas: `running` or `down`; of Envoy `unknown` without the gate."""
 
     url: str
+    internalUrl: str
     envoy: str
     gate: str
 

@@ -341,7 +341,12 @@ class TestStatus:
             "limits": "Sampled.",
             "hostImages": ["host/digits"],
         },
-        "gateway": {"url": "http://127.0.0.1:8081", "envoy": "running", "gate": "running"},
+        "gateway": {
+            "url": "http://127.0.0.1:8081",
+            "internalUrl": "http://127.0.0.1:8091",
+            "envoy": "running",
+            "gate": "running",
+        },
         "controllers": {"running": True, "epoch": 3},
     }
 
