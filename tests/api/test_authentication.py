@@ -21,6 +21,12 @@ OPEN = {
     ("POST", "/api/v2/token/revoke"),
     ("POST", "/v1/k8s/auth/oauth/apptoken"),
     ("GET", "/.well-known/jwks.json"),
+    ("GET", "/api/v2/authorize"),
+    ("GET", "/sign-in/{provider}/callback"),
+    ("POST", "/api/v2/device"),
+    ("GET", "/device"),
+    ("POST", "/device"),
+    ("GET", "/device/provider"),
 }
 
 

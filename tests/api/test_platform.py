@@ -19,9 +19,6 @@ NOT_YET = {
     "PATCH /api/v1/workloads/inferences/{}",
     "GET /api/v1/workloads/inferences/{}/metrics",
     "GET /api/v1/workloads/inferences/{}/pods/{}/metrics",
-    *(f"{method} /api/v1/idps" for method in ("GET", "POST")),
-    *(f"{method} /api/v1/idps/{{}}" for method in ("GET", "PUT", "DELETE")),
-    *(f"{method} /api/v1/idps/{{}}/mappers" for method in ("GET", "PUT")),
 }
 
 
@@ -84,7 +81,7 @@ def test_describes_every_path_parameter_and_an_error_for_each_operation(api: Api
             parameters = operation.get("parameters", [])
             assert {p["name"] for p in parameters if p["in"] == "path"} == named, where
             assert operation["summary"], where
-            assert any(status.startswith("2") for status in operation["responses"]), where
+            assert any(status[0] in "23" for status in operation["responses"]), where
 
 
 def test_every_body_has_an_example_that_fits_its_schema(api: Api) -> None:

@@ -82,7 +82,9 @@ def create_api(context: Context, database: Database) -> FastAPI:
     api.include_router(workload_routes.router(workloads, authenticated))
     api.include_router(_own_routes(context, database, platform, authenticated))
     api.include_router(
-        identity_routes.router(database, authority, authenticated, clock, waker.wake)
+        identity_routes.router(
+            database, authority, authenticated, context.foundation.seal, clock, waker.wake
+        )
     )
     rules = AccessRules(database, permissions, TreeOfScopes(), clock)
     api.include_router(access_routes.router(rules, permissions, authenticated))

@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Table, bindparam, delete, exists, insert, select, update
 
 from windlass.identity.signing_keys import GRACE_SECONDS, LIFETIME_SECONDS
-from windlass.identity.tables import access_key, access_version, revoked_token, session, user
+from windlass.identity.tables import (
+    access_key,
+    access_version,
+    authorization_code,
+    device_authorization,
+    pending_sign_in,
+    revoked_token,
+    session,
+    user,
+)
 from windlass.identity.tokens import Presented
 from windlass.identity.trust import trust_changed
 from windlass.kit.clock import Clock
@@ -92,10 +101,11 @@ def revoked_ids(connection: Connection) -> list[str]:
 
 
 def remove_ended(database: Database, now: float) -> None:
-    """Forget revocations of tokens that have ended, and sessions that have."""
+    """Forget revocations of tokens that have ended, and whatever else of signing in has."""
 
     def work(connection: Connection) -> None:
-        connection.execute(delete(session).where(session.c.expires_at <= now))
+        for table in (session, pending_sign_in, authorization_code, device_authorization):
+            connection.execute(delete(table).where(table.c.expires_at <= now))
         ended = delete(revoked_token).where(revoked_token.c.expires_at <= now)
         if connection.execute(ended).rowcount:
             trust_changed(connection)

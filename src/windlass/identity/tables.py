@@ -90,6 +90,57 @@ session = Table(
     Column("expires_at", Double, nullable=False, index=True),
 )
 
+identity_provider = Table(
+    "identity_provider",
+    metadata,
+    Column("alias", String, primary_key=True),
+    Column("tenant_id", Integer, nullable=False),
+    Column("client_id", String, nullable=False),
+    Column("sealed_client_secret", String, nullable=False),
+    Column("discovery_url", String, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("mandatory_claim", JSON),
+    Column("mappers", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+pending_sign_in = Table(
+    "pending_sign_in",
+    metadata,
+    # What the provider sends back with the user.
+    Column("state", String, primary_key=True),
+    Column("provider", String, nullable=False),
+    Column("nonce", String, nullable=False),
+    Column("code_verifier", String, nullable=False),
+    # Where the user came from: a program with a redirect, or a device with a code.
+    Column("redirect_uri", String),
+    Column("client_state", String),
+    Column("code_challenge", String),
+    Column("user_code", String),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+authorization_code = Table(
+    "authorization_code",
+    metadata,
+    Column("code_hash", String, primary_key=True),
+    Column("user_id", String, ForeignKey("user_account.id", ondelete="CASCADE"), nullable=False),
+    Column("redirect_uri", String, nullable=False),
+    Column("code_challenge", String, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+device_authorization = Table(
+    "device_authorization",
+    metadata,
+    Column("device_hash", String, primary_key=True),
+    Column("user_code", String, nullable=False, unique=True),
+    # Null until somebody has signed in for it.
+    Column("user_id", String, ForeignKey("user_account.id", ondelete="CASCADE")),
+    Column("expires_at", Double, nullable=False, index=True),
+    Column("asked_at", Double, nullable=False),
+)
+
 revoked_token = Table(
     "revoked_token",
     metadata,

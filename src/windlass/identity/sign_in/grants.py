@@ -11,6 +11,9 @@ API write them in every way there is."""
 Grant = Callable[[Fields, str], Awaitable[Granted]]
 
 
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
 class UnsupportedGrant(BadRequest):
     """There is no such grant."""
 
@@ -25,6 +28,9 @@ class Grants:
             "client_credentials": self._client_credentials,
             "app_token": self._app_token,
             "refresh_token": self._refresh_token,
+            "authorization_code": self._authorization_code,
+            "external_token_exchange": self._external_token,
+            DEVICE_CODE: self._device_code,
         }
 
     async def grant(self, body: Mapping[str, object], address: str) -> Granted:
@@ -59,6 +65,17 @@ class Grants:
     async def _refresh_token(self, fields: Fields, _address: str) -> Granted:
         return await self._sign_in.by_refresh_token(_text(fields, "refreshtoken"))
 
+    async def _authorization_code(self, fields: Fields, _address: str) -> Granted:
+        return await self._sign_in.by_authorization_code(
+            _text(fields, "code"), _text(fields, "redirecturi"), _text(fields, "codeverifier")
+        )
+
+    async def _external_token(self, fields: Fields, _address: str) -> Granted:
+        return await self._sign_in.by_external_token(_text(fields, "externaltoken"))
+
+    async def _device_code(self, fields: Fields, _address: str) -> Granted:
+        return await self._sign_in.by_device_code(_text(fields, "devicecode"))
+
 
 _SHOWN = {
     "username": "username",
@@ -68,6 +85,11 @@ _SHOWN = {
     "appid": "appId",
     "appsecret": "appSecret",
     "refreshtoken": "refreshToken",
+    "code": "code",
+    "redirecturi": "redirectUri",
+    "codeverifier": "code_verifier",
+    "externaltoken": "externalToken",
+    "devicecode": "device_code",
 }
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from fastapi.responses import JSONResponse, Response
 
 from windlass.identity.sign_in.grants import UnsupportedGrant
-from windlass.identity.sign_in.service import WrongClient, WrongCredentials
+from windlass.identity.sign_in.service import DeviceWaits, WrongClient, WrongCredentials
 from windlass.kit.errors import ApiError, BadRequest, TooManyRequests
 
 Parameters = ParamSpec("Parameters")
@@ -78,6 +78,8 @@ def _refusal(error: ApiError) -> Response:
     headers = dict(error.headers)
     if isinstance(error, UnsupportedGrant):
         code = "unsupported_grant_type"
+    elif isinstance(error, DeviceWaits):
+        code = error.waiting.value
     elif isinstance(error, WrongClient):
         code = "invalid_client"
         headers["WWW-Authenticate"] = 'Basic realm="windlass"'

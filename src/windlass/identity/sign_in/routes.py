@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from windlass.identity.authentication import Authentication
-from windlass.identity.sign_in.grants import Grants
+from windlass.identity.sign_in.grants import DEVICE_CODE, Grants
 from windlass.identity.sign_in.oauth import answer_in_oauth_form, read_form, with_basic_credentials
 from windlass.identity.sign_in.service import Granted, SignIn
 from windlass.identity.signing_keys import LIFETIME_SECONDS
@@ -147,7 +147,15 @@ _V1_REQUEST = {
     "type": "object",
     "required": ["grantType"],
     "properties": {
-        "grantType": {"enum": ["app_token", "client_credentials", "password", "refresh_token"]},
+        "grantType": {
+            "enum": [
+                "app_token",
+                "client_credentials",
+                "external_token_exchange",
+                "password",
+                "refresh_token",
+            ]
+        },
         **_texts(
             "appID",
             "appSecret",
@@ -156,6 +164,7 @@ _V1_REQUEST = {
             "username",
             "password",
             "refreshToken",
+            "externalToken",
         ),
     },
 }
@@ -163,8 +172,26 @@ _V2_REQUEST = {
     "type": "object",
     "required": ["grant_type"],
     "properties": {
-        "grant_type": {"enum": ["client_credentials", "password", "refresh_token"]},
-        **_texts("client_id", "client_secret", "username", "password", "refresh_token"),
+        "grant_type": {
+            "enum": [
+                "authorization_code",
+                "client_credentials",
+                "password",
+                "refresh_token",
+                DEVICE_CODE,
+            ]
+        },
+        **_texts(
+            "client_id",
+            "client_secret",
+            "username",
+            "password",
+            "refresh_token",
+            "code",
+            "redirect_uri",
+            "code_verifier",
+            "device_code",
+        ),
     },
 }
 _OLDEST_REQUEST = {

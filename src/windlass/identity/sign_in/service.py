@@ -10,14 +10,19 @@ from starlette.concurrency import run_in_threadpool
 from windlass.audit.origin import made_by
 from windlass.audit.trail import Action, Entity, record
 from windlass.identity.passwords import PasswordWork, is_secret
+from windlass.identity.providers.claims import NotWelcome
+from windlass.identity.providers.protocol import ProviderFailed
 from windlass.identity.revocation import revoke_session
 from windlass.identity.sign_in.accounts import Account, client_named, note_sign_in, user_named
+from windlass.identity.sign_in.browser import BrowserSignIn, approve_device, not_let_in
+from windlass.identity.sign_in.device import Devices, Waiting
+from windlass.identity.sign_in.provided import account_of_person
 from windlass.identity.sign_in.sessions import Begun, begin, refresh, session_of
 from windlass.identity.throttle import Admission, SignInThrottle, whole_seconds
 from windlass.identity.tokens import Caller, SignedIn, TokenAuthority
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
-from windlass.kit.errors import TooManyRequests, Unauthorized
+from windlass.kit.errors import BadRequest, Forbidden, TooManyRequests, Unauthorized
 from windlass.kit.ids import new_id
 
 _CLIENTS = "client "
@@ -44,6 +49,21 @@ class WrongClient(WrongCredentials):
     """The same of a client id and its secret."""
 
 
+class DeviceWaits(BadRequest):
+    """Nobody has signed in for the device so far, or it has waited too long."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        super().__init__(_WAITING[waiting])
+        self.waiting = waiting
+
+
+_WAITING = {
+    Waiting.PENDING: "Nobody has signed in for this device so far.",
+    Waiting.TOO_FAST: "This device asks too often.",
+    Waiting.ENDED: "This sign-in has ended. Begin again.",
+}
+
+
 class SignIn:
     """Gives tokens for credentials. For one event loop."""
 
@@ -53,6 +73,8 @@ class SignIn:
         authority: TokenAuthority,
         passwords: PasswordWork,
         clock: Clock,
+        browser: BrowserSignIn,
+        devices: Devices,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """`wake` is called after tokens were revoked."""
@@ -60,11 +82,17 @@ class SignIn:
         self._authority = authority
         self._passwords = passwords
         self._clock = clock
+        self._browser = browser
+        self._devices = devices
         self._wake = wake
         self._throttle = SignInThrottle(clock)
 
     async def by_password(self, username: str, password: str, address: str) -> Granted:
         """Sign in a user. Raises WrongCredentials, TooManyRequests, or Unavailable."""
+        account = await self._account_by_password(username, password, address)
+        return await run_in_threadpool(self._begin_session, account)
+
+    async def _account_by_password(self, username: str, password: str, address: str) -> Account:
         name = username.lower()
         made_by(name, "user")
         admission = self._throttle.admit(name, address)
@@ -77,7 +105,7 @@ class SignIn:
         if account is None or not right:
             raise WrongCredentials
         self._throttle.succeeded(name, address)
-        return await run_in_threadpool(self._begin_session, account)
+        return account
 
     async def by_secret(self, client_id: str, secret: str, address: str) -> Granted:
         """Sign in an application, or a user by an access key.
@@ -91,6 +119,60 @@ class SignIn:
             return await run_in_threadpool(self._begin_without_session, account)
         _require_admitted(self._throttle.admit(_CLIENTS + client_id, address))
         raise WrongClient
+
+    async def by_authorization_code(self, code: str, redirect_uri: str, verifier: str) -> Granted:
+        """Sign in who came back from a provider with this code. Raises WrongCredentials."""
+
+        def find(connection: Connection) -> Account:
+            account = self._browser.by_code(connection, code, redirect_uri, verifier)
+            if account is None:
+                raise WrongCredentials
+            return account
+
+        return await run_in_threadpool(self._begin_session_of, find)
+
+    async def by_device_code(self, device_code: str) -> Granted:
+        """Sign in a device for which somebody has signed in. Raises DeviceWaits."""
+
+        def find(connection: Connection) -> Account | Waiting:
+            return self._devices.account(connection, device_code)
+
+        return await run_in_threadpool(self._begin_session_of, find)
+
+    async def by_external_token(self, id_token: str) -> Granted:
+        """Sign in whom a provider's ID token vouches for. Raises WrongCredentials, Forbidden."""
+        try:
+            person, provider = await run_in_threadpool(self._browser.by_external_token, id_token)
+        except ProviderFailed:
+            raise WrongCredentials from None
+        except NotWelcome as error:
+            raise not_let_in(error) from None
+
+        def find(connection: Connection) -> Account:
+            try:
+                return account_of_person(connection, person, provider, self._clock)
+            except NotWelcome as error:
+                raise not_let_in(error) from None
+
+        return await run_in_threadpool(self._begin_session_of, find)
+
+    async def approve_device(
+        self, user_code: str, username: str, password: str, address: str
+    ) -> None:
+        """Let the device that shows this code sign in as the user whose password this is.
+
+        Raises WrongCredentials, TooManyRequests, NotFound, or Forbidden where the password is a
+        temporary one.
+        """
+        account = await self._account_by_password(username, password, address)
+        if account.must_change_password:
+            raise Forbidden("The password is a temporary one. Choose your own first.")
+
+        def work(connection: Connection) -> None:
+            approve_device(connection, user_code, account.caller.id, self._clock.now())
+            self._note(connection, account)
+
+        await run_in_threadpool(self._database.write, work)
 
     async def by_refresh_token(self, refresh_token: str) -> Granted:
         """Go on with a session. Raises WrongCredentials."""
@@ -136,6 +218,20 @@ class SignIn:
             return begin(connection, account, self._clock)
 
         begun = self._database.write(work)
+        return self._granted(account, begun.signed_in, begun.refresh_token)
+
+    def _begin_session_of(self, find: Callable[[Connection], Account | Waiting]) -> Granted:
+        def work(connection: Connection) -> tuple[Account, Begun] | Waiting:
+            account = find(connection)
+            if isinstance(account, Waiting):
+                return account
+            self._note(connection, account)
+            return account, begin(connection, account, self._clock)
+
+        found = self._database.write(work)
+        if isinstance(found, Waiting):
+            raise DeviceWaits(found)
+        account, begun = found
         return self._granted(account, begun.signed_in, begun.refresh_token)
 
     def _begin_without_session(self, account: Account) -> Granted:

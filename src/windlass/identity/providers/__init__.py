@@ -1,0 +1,1 @@
+"""Identity providers: who vouches for users, by OpenID Connect."""
