@@ -9,7 +9,7 @@ from windlass.scheduling.capacity import is_allowed
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.order import PendingOrder
 from windlass.scheduling.placing import find_place
-from windlass.scheduling.reservations import Reservation, kept_from, open_nodes
+from windlass.scheduling.reservations import Rooms, open_nodes
 from windlass.scheduling.session import Session
 from windlass.scheduling.topology import Area, areas_for, avoided_last
 
@@ -55,7 +55,7 @@ def place_job(session: Session, job: Job, pods: Sequence[PodState]) -> bool:
 def place_together(session: Session, job: Job, pods: Sequence[PodState]) -> bool:
     """Place all these pods in the first area that has room for all; else change nothing."""
     cluster = session.cluster
-    kept = kept_from(job, session.reservations)
+    kept = session.reservations.rooms_of(session.reservations.closed_to(job))
     avoided = cluster.avoided(job.workload)
     for area in areas_for(cluster, job, pods, cluster.suited(job.workload)):
         ordered = avoided_last(area, avoided, len(cluster.nodes)) if avoided else area
@@ -66,7 +66,7 @@ def place_together(session: Session, job: Job, pods: Sequence[PodState]) -> bool
     return False
 
 
-def _place_in(session: Session, area: Area, pod: PodState, kept: Sequence[Reservation]) -> bool:
+def _place_in(session: Session, area: Area, pod: PodState, kept: Rooms) -> bool:
     cluster, request = session.cluster, pod.request
     home = pod.home if pod.status is PodStatus.EVICTED else None
     for group in area:
@@ -82,5 +82,5 @@ def shape_of(session: Session, job: Job, pods: Sequence[PodState]) -> object:
     """What decides whether pods have room, whatever their queue: equal shapes fit or fail alike."""
     confined = job.id if job.placed and job.workload.is_grouped else None
     requests = tuple(pod.request for pod in pods)
-    kept = tuple(other.job.id for other in kept_from(job, session.reservations))
-    return requests, job.constraints, confined, kept
+    closed = session.reservations.closed_to(job)
+    return requests, job.constraints, confined, closed

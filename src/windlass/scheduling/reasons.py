@@ -10,7 +10,7 @@ from windlass.scheduling.capacity import Exceeded, non_preemptible_over_quota, o
 from windlass.scheduling.decisions import MOST_NAMED, PendingReason, ReasonCode
 from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.quantities import describe
-from windlass.scheduling.reservations import kept_from
+from windlass.scheduling.reservations import Reservations
 from windlass.scheduling.session import Session
 from windlass.scheduling.shortage import explain_no_room
 
@@ -51,22 +51,22 @@ class Explainer:
 
     def _explain_no_room(self, job: Job) -> PendingReason:
         session = self._session
-        kept = kept_from(job, session.reservations)
+        kept = session.reservations.closed_to(job)
         if kept and self._would_fit_without_reservations(job):
-            names = [reservation.job.id for reservation in kept[:MOST_NAMED]]
+            names = kept[:MOST_NAMED]
             one = len(names) == 1
             message = (
                 f"Room is kept in node pool {self._pool} for workload{'' if one else 's'} "
                 f"{', '.join(names)}, which {'has' if one else 'have'} waited for long and "
                 f"need{'s' if one else ''} much at once."
             )
-            return PendingReason(self._pool, ReasonCode.NO_ROOM, message, waits_for=tuple(names))
+            return PendingReason(self._pool, ReasonCode.NO_ROOM, message, waits_for=names)
         return explain_no_room(session, self._pool, job, self._on_node)
 
     def _would_fit_without_reservations(self, job: Job) -> bool:
         session = self._session
         mark = session.checkpoint()
-        kept, session.reservations = session.reservations, []
+        kept, session.reservations = session.reservations, Reservations()
         fits = place_together(session, job, job.next_pods())
         session.rollback(mark)
         session.reservations = kept

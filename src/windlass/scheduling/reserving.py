@@ -9,40 +9,49 @@ workloads of one queue no more in all than its fair share, limit and quota let i
 lose nothing that was theirs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from windlass.scheduling.amounts import NOTHING, Amounts, plus, within
 from windlass.scheduling.capacity import exceeded
-from windlass.scheduling.cluster import NodeState
+from windlass.scheduling.cluster import Cluster, NodeState
 from windlass.scheduling.jobs import Job, PodState, total_asked
 from windlass.scheduling.model import Request
 from windlass.scheduling.placing import could_suit
 from windlass.scheduling.quantities import WHOLE_DEVICE
-from windlass.scheduling.reservations import Reservation, Room
+from windlass.scheduling.reservations import NO_ROOM, Reservations, Room, Rooms
 from windlass.scheduling.session import Session
 from windlass.scheduling.topology import required_domains
 
-NO_ROOM = Room(0, 0, 0)
+MOST_RESERVATIONS = 100
+"""For how many workloads of a pool room is kept at once."""
 
 
 def reserve(session: Session) -> None:
     """Keep room for those that have waited beyond the setting, as far as there is room."""
-    session.reservations.clear()
+    session.reservations = Reservations()
     reserve_after = session.settings.reserve_after
     if reserve_after is None:
         return
     promised: dict[str, Amounts] = {}
     kept: dict[int, Room] = {}
+    nodes = sorted(session.cluster.nodes, key=_nearest_to_free)
+    failed: set[object] = set()
     for job in aged_jobs(session, reserve_after):
         asked = total_asked(job.next_pods())
-        rooms = room_to_keep(session, job, kept) if may_reserve(job, asked, promised) else None
-        if rooms is None:
+        shape = job.constraints, tuple(pod.request for pod in job.next_pods())
+        if shape in failed or not may_reserve(job, asked, promised):
             continue
-        session.reservations.append(Reservation(job, rooms))
+        rooms = room_to_keep(session.cluster, nodes, job, kept)
+        if rooms is None:
+            failed.add(shape)
+            continue
+        session.reservations.add(job, rooms)
+        if len(session.reservations.made) == MOST_RESERVATIONS:
+            return
         for state in job.line:
             promised[state.id] = plus(promised.get(state.id, NOTHING), asked)
         for rank, room in rooms.items():
-            kept[rank] = _sum(kept.get(rank, NO_ROOM), room)
+            kept[rank] = kept.get(rank, NO_ROOM) + room
 
 
 def aged_jobs(session: Session, reserve_after: float) -> list[Job]:
@@ -81,31 +90,26 @@ def may_reserve(job: Job, asked: Amounts, promised: Mapping[str, Amounts]) -> bo
     return True
 
 
-def room_to_keep(session: Session, job: Job, kept: Mapping[int, Room]) -> Mapping[int, Room] | None:
-    """Room for its pods on the nodes nearest to being free; None where nodes could never give it.
+def room_to_keep(
+    cluster: Cluster, nodes: Sequence[NodeState], job: Job, kept: Rooms
+) -> Rooms | None:
+    """Room for its pods on the first of the nodes, or of those that may take its pods together,
+    the domain with most free devices first; None where nodes could never give it.
 
     `kept` is what is kept of nodes already.
     """
-    for nodes in _where_together(session, job):
-        rooms = _room_on(sorted(nodes, key=_nearest_to_free), job.next_pods(), kept)
+    suited = cluster.suited(job.workload)
+    nodes = [state for state in nodes if suited is None or state.rank in suited]
+    domains = required_domains(nodes, job.workload)
+    domains.sort(key=lambda domain: -sum(state.free_devices for state in domain))
+    for domain in domains:
+        rooms = _room_on(domain, job.next_pods(), kept)
         if rooms is not None:
             return rooms
     return None
 
 
-def _where_together(session: Session, job: Job) -> Iterator[Sequence[NodeState]]:
-    """The groups of nodes that its pods may be on: those with most free first."""
-    cluster = session.cluster
-    suited = cluster.suited(job.workload)
-    nodes = [state for state in cluster.nodes if suited is None or state.rank in suited]
-    domains = required_domains(nodes, job.workload)
-    domains.sort(key=lambda domain: -sum(state.free_devices for state in domain))
-    yield from domains
-
-
-def _room_on(
-    nodes: Sequence[NodeState], pods: Sequence[PodState], kept: Mapping[int, Room]
-) -> Mapping[int, Room] | None:
+def _room_on(nodes: Sequence[NodeState], pods: Sequence[PodState], kept: Rooms) -> Rooms | None:
     rooms: dict[int, Room] = {}
     waiting = list(pods)
     for state in nodes:
@@ -125,7 +129,7 @@ def _nearest_to_free(state: NodeState) -> tuple[int, int, int]:
 
 def _how_many_fit_when_empty(state: NodeState, pods: Sequence[PodState], kept: Room) -> int:
     for count in range(1, len(pods) + 1):
-        room = _sum(kept, _room_for(pods[:count]))
+        room = kept + _room_for(pods[:count])
         request = pods[count - 1].request
         suiting = sum(could_suit(device, request) for device in state.devices)
         if (
@@ -150,7 +154,3 @@ def _devices_for(request: Request, pods: int) -> int:
     """How many devices so many pods of one request take: portions of them share."""
     on_one = 1 if request.device_memory_bytes is not None else WHOLE_DEVICE // request.portion
     return -(-pods // on_one) * request.devices
-
-
-def _sum(one: Room, other: Room) -> Room:
-    return Room(one.devices + other.devices, one.cpu + other.cpu, one.memory + other.memory)

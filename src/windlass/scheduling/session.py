@@ -8,7 +8,7 @@ from windlass.scheduling.decisions import Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, asked_by
 from windlass.scheduling.model import Placement, Settings, Workload
 from windlass.scheduling.queues import QueueTree
-from windlass.scheduling.reservations import Reservation
+from windlass.scheduling.reservations import Reservations
 
 Entry = tuple[PodState, Placement | None, PodStatus]
 
@@ -25,8 +25,7 @@ class Session:
         """Why pods lost their place, by pod id."""
         self.jobs: dict[str, Job] = {}
         self.pods: dict[str, PodState] = {}
-        self.reservations: list[Reservation] = []
-        """Room kept for aged jobs, the oldest first."""
+        self.reservations = Reservations()
         self.claimants: set[str] = set()
         """Workloads for which pods were evicted or moved in this cycle."""
         self.barred: set[str] = set()
