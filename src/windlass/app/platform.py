@@ -8,6 +8,12 @@ from sqlalchemy import select
 from windlass import __version__
 from windlass.app.context import LEASE, Context
 from windlass.control.lease import current_holder
+from windlass.engines.local.containers.container_engine import (
+    EngineFacts,
+    EngineRefuses,
+    EngineUnreachable,
+)
+from windlass.engines.local.containers.notes import engine_limits
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.client import GateClient
 from windlass.gateway.gateway import GatewayUnavailable
@@ -88,9 +94,43 @@ class Platform:
             "trust": self._engine.trust_domain_note or _SEPARATED,
             "limits": self._engine.limits_note,
             "hostImages": sorted(self._catalogue.entries()),
+            "containers": self._containers_view(),
         }
         problem = self._catalogue.problem
         return view if problem is None else {**view, "hostImagesError": problem}
+
+    def _containers_view(self) -> dict[str, Any]:
+        """The container engine: what it is, what it can enforce, and whether it answers."""
+        engine = self._engine.container_engine
+        problem: str | None = None
+        try:
+            facts: EngineFacts | None = engine.find()
+        except EngineUnreachable as error:
+            facts, problem = engine.last_known, str(error)
+        view: dict[str, Any] = {"wanted": engine.is_wanted, "problem": problem}
+        if facts is None:
+            return {**view, "engine": None}
+        return {
+            **view,
+            "engine": facts.name,
+            "version": facts.version,
+            "url": f"unix://{facts.socket}",
+            "storage": f"{facts.storage} in {facts.root_directory}",
+            "rootless": facts.rootless,
+            "enforces": {
+                "cpu": facts.limits_cpu,
+                "memory": facts.limits_memory,
+                "pids": facts.limits_pids,
+            },
+            "limits": engine_limits(facts),
+            "imageBytes": self._image_bytes(),
+        }
+
+    def _image_bytes(self) -> int | None:
+        try:
+            return sum(image.size_bytes for image in self._engine.images.stored())
+        except (EngineUnreachable, EngineRefuses):
+            return None
 
     def _allocated(self) -> dict[str, float]:
         query = select(pod.c.devices).where(pod.c.exited_at.is_(None), pod.c.devices.is_not(None))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from windlass import __version__
-from windlass.cli import access
+from windlass.cli import access, images
 from windlass.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Project, Timeout
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(access.app, name="access")
+app.add_typer(images.app, name="images")
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from windlass.cli.output import print_facts, print_json, print_table, warn
 from windlass.cli.wording import age, byte_size, count_of, number
 from windlass.client import Client
-from windlass.client.types import Platform, PlatformDevice
+from windlass.client.types import Platform, PlatformContainers, PlatformDevice
 
 
 def run(data_dir: Path, as_json: bool) -> int:
@@ -64,7 +64,30 @@ def _print(platform: Platform, url: str) -> None:
         ]
     )
     print()
+    _print_containers(engine.get("containers"))
     _print_devices(engine["devices"])
+
+
+def _print_containers(containers: PlatformContainers | None) -> None:
+    if containers is None or not containers["wanted"]:
+        return
+    if containers["engine"] is None:
+        print(f"No container engine: {containers['problem']}.")
+        print("Ordinary images are refused until there is one.\n")
+        return
+    stored = containers.get("imageBytes")
+    rootless = ", rootless" if containers["rootless"] else ""
+    answers = "" if containers["problem"] is None else " (does not answer)"
+    print_facts(
+        [
+            ("Containers", f"{containers['engine']} {containers['version']}{rootless}{answers}"),
+            ("Engine at", containers["url"]),
+            ("Storage", containers["storage"]),
+            ("Images", "unknown" if stored is None else byte_size(stored)),
+            ("Limits", containers["limits"]),
+        ]
+    )
+    print()
 
 
 def _print_devices(devices: list[PlatformDevice]) -> None:
@@ -97,6 +120,12 @@ def _complaints(platform: Platform) -> Iterator[str]:
         yield f"The gate is down: Envoy serves the routes it has, but none can change. {log}"
     if not platform["controllers"]["running"]:
         yield "The controllers are not running: requests are kept, but nothing is started or ended."
+    containers = platform["engine"].get("containers")
+    if containers and containers["engine"] is not None and containers["problem"] is not None:
+        yield (
+            f"The container engine does not answer: {containers['problem']}. Containers go on, but "
+            "none can be started."
+        )
     problem = platform["engine"].get("hostImagesError")
     if problem:
         yield f"The file of host images cannot be used: {problem}"

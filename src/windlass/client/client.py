@@ -18,9 +18,11 @@ from windlass.client.types import (
     Inference,
     InferenceRequest,
     LiveWorkload,
+    MachineImages,
     OrgUnit,
     Platform,
     Pod,
+    PrunedImages,
     Role,
     Workload,
     WorkloadPage,
@@ -100,6 +102,15 @@ class Client:
     def platform(self) -> Platform:
         """The platform itself: version, engine, gateway, controllers."""
         return cast(Platform, self._get("/api/v1/platform"))
+
+    def images(self) -> MachineImages:
+        """The images on this machine."""
+        return cast(MachineImages, self._get("/api/v1/platform/images"))
+
+    def prune_images(self) -> PrunedImages:
+        """Remove images that the platform pulled and nothing uses."""
+        answer = self._connection.request("POST", "/api/v1/platform/images/prune")
+        return cast(PrunedImages, answer)
 
     def clusters(self) -> list[Cluster]:
         """Every cluster."""

@@ -203,6 +203,46 @@ class PlatformDevice(TypedDict):
     portionAllocated: float
 
 
+class PlatformContainers(TypedDict):
+    """The container engine of this machine; `engine` is null where none was found."""
+
+    wanted: bool
+    problem: str | None
+    engine: str | None
+    version: NotRequired[str]
+    url: NotRequired[str]
+    storage: NotRequired[str]
+    rootless: NotRequired[bool]
+    enforces: NotRequired[dict[str, bool]]
+    limits: NotRequired[str]
+    imageBytes: NotRequired[int | None]
+
+
+class MachineImage(TypedDict):
+    """An image on this machine."""
+
+    id: str
+    names: list[str]
+    sizeBytes: int
+    createdAt: str
+    pulledByPlatform: bool
+    inUse: bool
+
+
+class MachineImages(TypedDict):
+    """Every image of the container engine; `totalBytes` counts layers once for each image."""
+
+    images: list[MachineImage]
+    totalBytes: int
+
+
+class PrunedImages(TypedDict):
+    """What was removed, and how large it was."""
+
+    removed: list[MachineImage]
+    freedBytes: int
+
+
 class PlatformEngine(TypedDict):
     """Where replicas run."""
 
@@ -215,6 +255,7 @@ class PlatformEngine(TypedDict):
     limits: str
     hostImages: list[str]
     hostImagesError: NotRequired[str | None]
+    containers: NotRequired[PlatformContainers]
 
 
 class PlatformGateway(TypedDict):

@@ -35,6 +35,10 @@ class StoredImage:
     in_use: bool
     """Whether a container is made of it, running or not."""
 
+    def is_needed(self, needed: Collection[str]) -> bool:
+        """Whether its id or one of its names is among those."""
+        return self.id in needed or any(name in needed for name in _other_names(self.names))
+
 
 class Images:
     """Asks the engine, and has it pull. Safe to use from several threads."""
@@ -91,8 +95,7 @@ class Images:
         """
         removed = []
         for image in self.stored():
-            wanted = image.id in needed or any(name in needed for name in image.names)
-            if image.in_use or wanted or not image.pulled_here:
+            if image.in_use or image.is_needed(needed) or not image.pulled_here:
                 continue
             try:
                 # By each of its names, and without force: the engine itself refuses where a
@@ -230,6 +233,16 @@ def _pulling(pull: Pull) -> str:
 
 def _failed(kind: PullFailure, message: str, attempt: int = 0) -> ImageStatus:
     return ImageStatus(ImageState.FAILED, reason=kind.value, message=message, attempt=attempt)
+
+
+def _other_names(names: Collection[str]) -> set[str]:
+    """The names with what people leave out of them, and without."""
+    found = set(names)
+    for name in names:
+        found.add(name.removesuffix(":latest"))
+    for prefix in ("docker.io/", "docker.io/library/"):
+        found |= {name.removeprefix(prefix) for name in found}
+    return found
 
 
 def _full_id(image_id: str) -> str:
