@@ -88,10 +88,10 @@ def _explanation(
     if phase in (Phase.INITIALIZING, Phase.DEGRADED):
         return _unready(record, current, ended)
     if phase is Phase.RUNNING:
-        return None, _scaling_up(record, current)
+        return _without_engine(current) or (None, _scaling_up(record, current))
     if phase is Phase.DELETING:
         return None, _deleting(decision.alive)
-    return _without_engine(current)
+    return None, ""
 
 
 def _unready(
@@ -107,18 +107,22 @@ def _unready(
                 "CrashLoop",
                 f"{counted} Replica {pod.ordinal}{count}: {history[0].exit.message}",
             )
+    waiting = next((pod for pod in current if pod.unready_reason and pod.unready_because), None)
+    if waiting is not None:
+        # What all replicas wait for is not said of one of them.
+        because = waiting.unready_because or ""
+        return waiting.unready_reason, f"{because[:1].upper()}{because[1:]}."
     reasons = [
         f" Replica {pod.ordinal}: {pod.unready_because}." for pod in current if pod.unready_because
     ]
-    named = next((pod.unready_reason for pod in current if pod.unready_reason), None)
-    return named, "".join([counted, *reasons[:1]])
+    return None, "".join([counted, *reasons[:1]])
 
 
-def _without_engine(current: Sequence[Pod]) -> tuple[str | None, str]:
+def _without_engine(current: Sequence[Pod]) -> tuple[str, str] | None:
     for pod in current:
         if pod.engine_message is not None:
             return ENGINE_LOST, f"Replicas go on, but {pod.engine_message}."
-    return None, ""
+    return None
 
 
 def _is_unhealthy(pod: Pod) -> bool:

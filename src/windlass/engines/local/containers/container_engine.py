@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,11 @@ class EngineFacts:
     def is_podman(self) -> bool:
         """Whether it is Podman, whose Docker API differs here and there."""
         return self.name == _PODMAN
+
+    @property
+    def has_readable_logs(self) -> bool:
+        """Whether this process may change the files in which it keeps containers' logs."""
+        return os.access(self.root_directory, os.R_OK | os.W_OK | os.X_OK)
 
     @property
     def version_numbers(self) -> tuple[int, ...]:

@@ -224,5 +224,7 @@ def _limits(spec: ReplicaSpec, engine: EngineFacts, settings: ContainerSettings)
 def _log(engine: EngineFacts) -> dict[str, Any]:
     """The supervisor copies the log and keeps it; the engine needs only what is not copied yet."""
     if engine.is_podman:
-        return {"Type": "k8s-file", "Config": {"max-size": _LOG_SIZE}}
+        # Where supervisors can read its file they cut out of it what they have copied.
+        size = {} if engine.has_readable_logs else {"max-size": _LOG_SIZE}
+        return {"Type": "k8s-file", "Config": size}
     return {"Type": "json-file", "Config": {"max-size": _LOG_SIZE, "max-file": "2"}}

@@ -226,8 +226,8 @@ def _pulling(pull: Pull) -> str:
     told = f"pulling {pull.image}"
     if progress := pull.progress.described():
         told += f": {progress}"
-    if pull.failure is not None:
-        told += f", attempt {pull.attempts} after: {pull.failure.message}"
+    if pull.attempts > 1:
+        told += f", attempt {pull.attempts}"
     return told
 
 

@@ -86,16 +86,18 @@ def explain(image: str, error: str) -> Explanation:
             "built on this machine, set imagePullPolicy to IfNotPresent"
         ),
         PullFailure.UNAUTHORISED: (
-            f"the registry {registry} does not let it be pulled; check its name, and have the "
+            f"the registry {registry} does not let {image} be pulled; check its name, and have the "
             "operator give credentials with `windlass up --registry-auth FILE`"
         ),
-        PullFailure.UNREACHABLE: f"the registry {registry} does not answer",
-        PullFailure.DISK_FULL: (
-            "the disk on which the container engine keeps images is full; "
-            "`windlass images prune` removes those that nothing uses"
+        PullFailure.UNREACHABLE: (
+            f"{image} cannot be pulled, because the registry {registry} does not answer"
         ),
-    }.get(kind, "the container engine could not pull it")
-    return Explanation(kind, f"{image}: {what} ({text})")
+        PullFailure.DISK_FULL: (
+            f"{image} cannot be pulled, because the disk of the container engine is full; "
+            "`windlass images prune` removes images that nothing uses"
+        ),
+    }.get(kind, f"the container engine could not pull {image}")
+    return Explanation(kind, f"{what} ({text})")
 
 
 def _kind(text: str) -> PullFailure:

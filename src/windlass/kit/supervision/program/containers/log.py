@@ -5,17 +5,16 @@ last is known by its time and by how many pieces came with that time.
 """
 
 import calendar
+import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 from windlass.kit.supervision.program.containers.activity import Waiting
-from windlass.kit.supervision.program.containers.api import Unreachable, ask, stream
+from windlass.kit.supervision.program.containers.api import Unreachable, stream
 from windlass.kit.supervision.program.log import Log
 
 _HEADER = 8
 _RETRY = 0.5
-_PATIENCE = 5.0
-_STREAMS = (0, 1, 2)
 
 Moment = tuple[int, int]
 """Seconds since the epoch, and nanoseconds."""
@@ -24,11 +23,7 @@ Moment = tuple[int, int]
 class LogCopy:
     """Appends to `log` what the container writes."""
 
-    def __init__(
-        self, socket: str, container: str, log: Log, tell: Callable[[str | None], None]
-    ) -> None:
-        """`tell` hears why the engine does not answer, and None once it does again."""
-        self._tell = tell
+    def __init__(self, socket: str, container: str, log: Log) -> None:
         self._socket = socket
         self._container = container
         self._log = log
@@ -36,30 +31,18 @@ class LogCopy:
         self._with_last = 0
         self._to_skip = 0
         self._buffer = b""
+        self._read_stamp: tuple[bytes, Moment | None] = (b"", None)
 
     def follow(self) -> Generator[Waiting, None, None]:
         """Copy for as long as it is continued; an engine that went away is asked again."""
         while True:
-            try:
+            with contextlib.suppress(Unreachable):
                 yield from self._read("true")
-            except Unreachable:
-                yield from self._until_it_answers()
             yield None, time.monotonic() + _RETRY
 
     def catch_up(self) -> Generator[Waiting, None, None]:
         """Copy what is there and not copied yet. Raises Unreachable."""
         yield from self._read("false")
-
-    def _until_it_answers(self) -> Generator[Waiting, None, None]:
-        while True:
-            try:
-                yield from ask(self._socket, "GET", "/_ping", None, _PATIENCE)
-            except Unreachable as error:
-                self._tell(str(error))
-                yield None, time.monotonic() + _RETRY
-                continue
-            self._tell(None)
-            return
 
     def _read(self, follow: str) -> Generator[Waiting, None, None]:
         self._buffer = b""
@@ -71,32 +54,43 @@ class LogCopy:
     def _take(self, data: bytes) -> None:
         """Pieces, each with a header: the stream, three zeros, and the length in four bytes."""
         self._buffer += data
-        while len(self._buffer) >= _HEADER and self._buffer[0] in _STREAMS:
-            end = _HEADER + int.from_bytes(self._buffer[4:_HEADER], "big")
+        texts: list[bytes] = []
+        begin = 0
+        while len(self._buffer) >= begin + _HEADER:
+            text = begin + _HEADER
+            end = text + int.from_bytes(self._buffer[begin + 4 : text], "big")
             if len(self._buffer) < end:
-                return
-            piece, self._buffer = self._buffer[_HEADER:end], self._buffer[end:]
-            self._take_piece(piece)
+                break
+            texts.append(self._new_text(self._buffer[text:end]))
+            begin = end
+        self._buffer = self._buffer[begin:]
+        if new := b"".join(texts):
+            self._log.write(new)
 
-    def _take_piece(self, piece: bytes) -> None:
+    def _new_text(self, piece: bytes) -> bytes:
+        """What of a piece was not copied before; it begins with its time."""
         stamp, _, text = piece.partition(b" ")
-        moment = _moment(stamp.decode("ascii", "replace"))
-        if moment is None:
-            return
-        if moment < self._last:
-            return
+        moment = self._moment_of(stamp)
+        if moment is None or moment < self._last:
+            return b""
         if moment == self._last and self._to_skip:
             self._to_skip -= 1
-            return
+            return b""
         self._with_last = self._with_last + 1 if moment == self._last else 1
         self._to_skip = 0
         self._last = moment
-        self._log.write(text)
+        return text
+
+    def _moment_of(self, stamp: bytes) -> Moment | None:
+        if stamp != self._read_stamp[0]:
+            # Many pieces may come with one time, and reading it takes longer than all else.
+            self._read_stamp = stamp, _moment(stamp.decode("ascii", "replace"))
+        return self._read_stamp[1]
 
 
 def _moment(stamp: str) -> Moment | None:
     """A time as RFC 3339 writes it."""
-    date, _, rest = stamp[:19], stamp[19:20], stamp[19:]
+    date, rest = stamp[:19], stamp[19:]
     try:
         seconds = calendar.timegm(time.strptime(date, "%Y-%m-%dT%H:%M:%S"))
     except ValueError:

@@ -16,10 +16,13 @@ from urllib.parse import quote
 from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.containers.activity import NEVER, Activity, Waiting
 from windlass.kit.supervision.program.containers.api import Answer, Unreachable, ask
+from windlass.kit.supervision.program.containers.attention import attend
 from windlass.kit.supervision.program.containers.groups import groups_of
 from windlass.kit.supervision.program.containers.lifeline import Lifeline
 from windlass.kit.supervision.program.containers.listening import ContainerPort
 from windlass.kit.supervision.program.containers.log import LogCopy
+from windlass.kit.supervision.program.containers.log_file import FORMAT as LOG_FILE_FORMAT
+from windlass.kit.supervision.program.containers.log_file import LogFileCopy
 from windlass.kit.supervision.program.containers.remains import kill_process
 from windlass.kit.supervision.program.instructions import Instructions, StopRequest
 from windlass.kit.supervision.program.listening import Ownership
@@ -59,7 +62,9 @@ class ContainerRun:
         self._path = f"/containers/{container.name}"
         self._instructions = instructions
         self._lifeline = Lifeline(container.socket, container.name)
-        self._copy = LogCopy(container.socket, container.name, log, self._hear_of_engine)
+        self._log = log
+        self._attending: Activity | None = None
+        self._copy: LogCopy | LogFileCopy = LogCopy(container.socket, container.name, log)
         self._following: Activity | None = None
         self._life = Activity(self._live())
         self._signalling: Activity | None = None
@@ -153,7 +158,7 @@ class ContainerRun:
         return {**end, "message": message, "stopped": stopped}
 
     def _activities(self) -> list[Activity]:
-        activities = (self._life, self._following, self._signalling)
+        activities = (self._life, self._following, self._attending, self._signalling)
         return [each for each in activities if each is not None and not each.finished]
 
     def _live(self) -> Generator[Waiting, None, None]:
@@ -209,7 +214,8 @@ class ContainerRun:
         self.pid = pid
         if pid and _is_visible(pid, described["Id"]):
             self._pin(pid)
-        self._following = Activity(self._copy.follow())
+        self._follow_log(described)
+        self._attending = Activity(attend(self._what.socket, self._hear_of_engine))
         limit = self._instructions.memory_limit
         self._sampler = Sampler(limit) if limit and self._pinned is not None else None
         self._next_look_at_memory = now
@@ -218,6 +224,13 @@ class ContainerRun:
             self._watch = ReadinessWatch(port, self._instructions.probe, now, self._listener(port))
         if self._terminated:
             self._signal(signal.SIGKILL if self._killing else self._stop_signal)
+
+    def _follow_log(self, described: dict[str, Any]) -> None:
+        """From the engine's file where that can be read, else through the engine."""
+        if described["HostConfig"]["LogConfig"]["Type"] == LOG_FILE_FORMAT:
+            with contextlib.suppress(OSError):
+                self._copy = LogFileCopy(described["LogPath"], self._log)
+        self._following = Activity(self._copy.follow())
 
     def _listener(self, port: int) -> Ownership | ContainerPort:
         if self._what.port is None:
@@ -287,7 +300,7 @@ class ContainerRun:
         if self._following is not None:
             self._following.close()
         # An engine that is gone now is asked no more: the container's end is on record.
-        with contextlib.suppress(Unreachable):
+        with contextlib.suppress(Unreachable, OSError):
             yield from self._copy.catch_up()
 
     def _inspect(self) -> Generator[Waiting, None, dict[str, Any] | None]:
@@ -395,7 +408,7 @@ class ContainerRun:
 
     def _finish(self) -> None:
         self._close_watch()
-        for activity in (self._following, self._signalling):
+        for activity in (self._following, self._attending, self._signalling):
             if activity is not None:
                 activity.close()
         if self._pinned is not None:
