@@ -1,6 +1,7 @@
 """A replica that tells what was made of it and misbehaves when asked; standard library alone.
 
-It listens on PORT and answers JSON. Every path takes any method:
+It listens on PORT and answers JSON. Requests with a header `x-mark` are noted in the file RECORD of
+the environment, if there is one. Every path takes any method:
 
 - `/`: its arguments, environment, user, groups, cgroup, resource limits, process id and port.
 - `/echo`: method, path, headers, port, and length and SHA-256 of the body.
@@ -121,6 +122,8 @@ class Handler(BaseHTTPRequestHandler):
         """Any method comes here."""
         url = urlsplit(self.path)
         requests.append((url.path, time.monotonic() - started))
+        if mark := self.headers.get("x-mark"):
+            note(mark)
         query = dict(parse_qsl(url.query))
         if url.path == "/websocket":
             self.answer_websocket()
@@ -277,6 +280,13 @@ def set_ready(query: dict[str, str]) -> dict[str, Any]:
 def tell_requests(query: dict[str, str]) -> dict[str, Any]:
     """Those that came for one path."""
     return {"seconds": [seconds for path, seconds in requests if path == query["path"]]}
+
+
+def note(mark: str) -> None:
+    """Add a line to the file RECORD: which process got the request, and its mark."""
+    if record := os.environ.get("RECORD"):
+        with open(record, "a") as file:
+            file.write(f"{os.getpid()} {mark}\n")
 
 
 def sleep(query: dict[str, str]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 _WORKLOADS = """
-    SELECT workload.id, name, desired_phase, phase, deleted_at IS NOT NULL, replicas
-    FROM workload JOIN revision ON revision.id = workload.revision_id
+    SELECT id, name, desired_phase, phase, deleted_at IS NOT NULL, wanted_replicas, is_autoscaled
+    FROM workload
 """
 _PODS = """
     SELECT id, workload_id, state, ready, port, stop_requested_at IS NOT NULL
@@ -45,6 +45,8 @@ class WorkloadRow:
     phase: str
     gone: bool
     replicas: int
+    """How many are wanted now."""
+    is_autoscaled: bool
     pods: list[PodRow] = field(default_factory=list)
 
     @property

@@ -29,6 +29,7 @@ _SETTLING_SECONDS = 2 * PATIENCE_SECONDS
 _STREAM = "/stream?count=20&interval=0.1"
 _STREAMED = "".join(f"chunk {number}\n" for number in range(20)).encode()
 _LOG_TAIL = 6000
+SCALING = "steady-scaling"
 _SMALL = {"cpuCoreRequest": 0.01}
 
 
@@ -73,6 +74,7 @@ class Session:
         self._checked: set[str] = set()
         generator = random.Random(seed)
         self._random = random.Random(generator.random())
+        self._scaling: list[SteadyTraffic] = []
         self._churn = [
             Churn(platform, f"churn-{letter}", random.Random(generator.random())) for letter in "ab"
         ]
@@ -88,7 +90,11 @@ class Session:
             for traffic in self._traffic:
                 traffic.start()
             while (done := len(self._killer.kills)) < kills:
+                for traffic in self._scaling:
+                    traffic.go_on()
                 self._kill(min(KILLS_BETWEEN_CHECKS, kills - done))
+                for traffic in self._scaling:
+                    traffic.pause()
                 self._check()
                 print(f"{len(self._killer.kills)} kills, all well", flush=True)
                 self._renew_token()
@@ -110,7 +116,19 @@ class Session:
         open_one = self._deploy("steady-open", 1)
         closed = self._deploy("steady-closed", 1, "authenticatedUsers")
         victim = self._deploy("steady-victim", 2)
+        scaling = self._deploy_scaling()
         gateway, project = self._platform.gateway, self._platform.administrator["project_name"]
+        self._scaling = [
+            SteadyTraffic(
+                SCALING,
+                scaling,
+                gateway,
+                project,
+                burst_seconds=burst,
+                silence_seconds=silence,
+            )
+            for burst, silence in ((4.0, 11.0), (2.0, 12.0))
+        ]
         token = {"Authorization": f"Bearer {self._platform.token}"}
         traffic = [
             SteadyTraffic("steady-open", open_one, gateway, project),
@@ -119,6 +137,7 @@ class Session:
             ),
             SteadyTraffic("steady-closed", closed, gateway, project, headers=token),
             SteadyTraffic("steady-victim", victim, gateway, project),
+            *self._scaling,
         ]
         return traffic, {open_one, closed}
 
@@ -129,6 +148,15 @@ class Session:
             servingPort={"container": 8000, "authorizationType": access},
         )
         return str(self._platform.deploy(name, spec)["workloadId"])
+
+    def _deploy_scaling(self) -> str:
+        """One whose replicas come and go with its traffic."""
+        scaling = {"metric": "concurrency", "metricThreshold": 1, "metricThresholdPercentage": 70}
+        spec = canary(
+            compute=_SMALL,
+            autoscaling={"minReplicas": 0, "maxReplicas": checks.MOST_SCALED, **scaling},
+        )
+        return str(self._platform.deploy(SCALING, spec)["workloadId"])
 
     def _read(self) -> Records:
         return read_records(self._platform.data_dir, self._database_url)
@@ -183,6 +211,9 @@ class Session:
         try:
             records = self._read()
             if any(checks.unsettled(records)) or any(checks.wrong_api(self._platform)):
+                return False
+            if any(row.name == SCALING and row.replicas for row in records.living):
+                # Nobody asks it for anything: its last replica is about to go.
                 return False
             if any(checks.wrong_processes(records, self._world)):
                 # Nothing is settled amid a change: what stays wrong is found when time is up.

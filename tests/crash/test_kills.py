@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.session import Session, seed_of_this_run
+from tests.end_to_end.conftest import QUICK_AUTOSCALER
 from tests.end_to_end.platforms import running
 
 KILLS = int(os.environ.get("KILLS", "20"))
@@ -33,5 +34,5 @@ def run_session(data_dir: Path, kills: int, database_url: str | None = None) -> 
     seed = seed_of_this_run()
     print(f"\nseed {seed}", flush=True)
     options = ("--database", database_url) if database_url else ()
-    for platform in running(data_dir, *options):
+    for platform in running(data_dir, *options, environment=QUICK_AUTOSCALER):
         print(Session(platform, seed, database_url).run(kills), flush=True)

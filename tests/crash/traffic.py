@@ -37,7 +37,11 @@ class SteadyTraffic:
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: bytes | None = None
     """The whole body; None: the canary's account of itself, which names its workload."""
+    burst_seconds: float = 0.0
+    """How long it asks before it falls silent for `silence_seconds`; 0: it never does."""
+    silence_seconds: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
+    _paused: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -51,6 +55,14 @@ class SteadyTraffic:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+
+    def pause(self) -> None:
+        """Ask nothing from after the request under way until `go_on`."""
+        self._paused.set()
+
+    def go_on(self) -> None:
+        """Ask again."""
+        self._paused.clear()
 
     @property
     def failures(self) -> list[Attempt]:
@@ -66,13 +78,20 @@ class SteadyTraffic:
 
     def _run(self) -> None:
         address = urlsplit(self.gateway).netloc
+        silent_at = time.monotonic() + self.burst_seconds
         while not self._stop.is_set():
+            if self._paused.is_set():
+                self._stop.wait(_PAUSE_SECONDS)
+                continue
+            if self.burst_seconds and time.monotonic() >= silent_at:
+                self._stop.wait(self.silence_seconds)
+                silent_at = time.monotonic() + self.burst_seconds
             connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
             for _ in range(_REQUESTS_A_CONNECTION):
                 attempt = self._ask(connection)
                 self.attempts.append(attempt)
                 self._stop.wait(_PAUSE_SECONDS)
-                if attempt.status is None or self._stop.is_set():
+                if attempt.status is None or self._stop.is_set() or self._paused.is_set():
                     break
             connection.close()
 

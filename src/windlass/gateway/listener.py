@@ -353,12 +353,13 @@ def _router() -> dict[str, Any]:
 def _local_replies(at_inner: bool) -> dict[str, Any]:
     """Every answer of Envoy's own has the shape of the platform's errors; to gRPC clients, which
     are told by `grpc-status` and `grpc-message`, it is the message alone."""
-    no_answer = "The replica did not answer."
+    nobody = "No replica could be reached."
     mappers = [
         (_status_is(408), "The request was not answered within its time-out.", 504),
         (_status_is(504), "The request was not answered within its time-out.", None),
         (_flags("NR"), NOT_HERE, None),
-        (_flags("UH", "UF", "UC", "URX"), no_answer, 503),
+        (_flags("UC", "UR"), "The replica ended the connection before it answered.", 503),
+        (_flags("UH", "UF", "URX"), nobody, 503),
         (_status_is(400), "The request is not valid HTTP: %RESPONSE_CODE_DETAILS%", None),
         (_was_revoked(), "The token has been revoked. Sign in again.", 401),
         (_status_is(403), "The token's owner may not call this workload.", None),
@@ -369,10 +370,10 @@ def _local_replies(at_inner: bool) -> dict[str, Any]:
     whatever = "%LOCAL_REPLY_BODY%"
     return {
         "mappers": [
-            {**_mapper(_both(_is_grpc(), failed), _text(no_answer), 503), **unreached},
+            {**_mapper(_both(_is_grpc(), failed), _text(nobody), 503), **unreached},
             *(_mapper(_both(_is_grpc(), each[0]), _text(each[1]), each[2]) for each in mappers),
             _mapper(_is_grpc(), _text(whatever), None),
-            {**_mapper(failed, _error_shape(no_answer), 503), **unreached},
+            {**_mapper(failed, _error_shape(nobody), 503), **unreached},
             *(_mapper(each[0], _error_shape(each[1]), each[2]) for each in mappers),
         ],
         "body_format": _error_shape(whatever),

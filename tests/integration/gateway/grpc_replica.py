@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -56,11 +57,13 @@ class GrpcReplica:
     def _shout(self, message: bytes, context: grpc.ServicerContext) -> bytes:
         marks = [str(value) for key, value in context.invocation_metadata() if key == "mark"]
         self.marks += marks
+        _note(marks)
         context.set_trailing_metadata([("seen", ",".join(marks))])
         return message.upper()
 
     def _echo(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         count = 0
+        _note([str(value) for key, value in context.invocation_metadata() if key == "mark"])
         for message in messages:
             count += 1
             yield message
@@ -101,6 +104,13 @@ def client_of(port: int, authority: str) -> Iterator[GrpcClient]:
         yield client
     finally:
         client.close()
+
+
+def _note(marks: list[str]) -> None:
+    """Add a line for each to the file RECORD of the environment: which process got it."""
+    if record := os.environ.get("RECORD"):
+        with Path(record).open("a") as file:
+            file.writelines(f"{os.getpid()} {mark}\n" for mark in marks)
 
 
 if __name__ == "__main__":
