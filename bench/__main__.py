@@ -12,6 +12,7 @@ BENCHES = (
     "workload_page",
     "permissions",
     "gateway",
+    "traffic",
     "scheduling",
 )
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 REQUEST_BYTES = 150_000
-"""What Envoy and the gate need for one held request without a body; measured by `bench/held.py`."""
+"""Of Envoy and the gate, for one held request without a body; `bench/traffic.py` measures it."""
 BODY_BYTES = 800_000
 """Of a body that is larger, Envoy takes no more until the request goes on; measured likewise."""
 MOST_BYTES = 2 * 1024**3
-DESCRIPTORS_EACH = 3
-"""One connection with the client, and the two ends of one inside Envoy."""
 DESCRIPTORS_KEPT = 2_000
 """Left for everything that is not held."""
 LEAST_REQUESTS = 100
@@ -41,7 +39,8 @@ class Room:
         _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         if descriptors == resource.RLIM_INFINITY:
             return cls(min(MOST_BYTES, memory // 4))
-        most_requests = max(LEAST_REQUESTS, (descriptors - DESCRIPTORS_KEPT) // DESCRIPTORS_EACH)
+        # Each is a connection.
+        most_requests = max(LEAST_REQUESTS, descriptors - DESCRIPTORS_KEPT)
         return cls(min(MOST_BYTES, memory // 4), most_requests)
 
     def has(self, size: int) -> bool:
