@@ -66,14 +66,16 @@ class InProcess:
         self._loop.close()
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: object) -> Answer:
-        """One request with a JSON body, or without one where it is None."""
+        """One request with a body as it is, as JSON, or without one where it is None."""
         return self._loop.run_until_complete(self._ask(method, path, headers, body))
 
     async def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: object
     ) -> Answer:
         place, _, query = path.partition("?")
-        sent = b"" if body is None else json.dumps(body).encode()
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if body is None:
+            sent = b""
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},

@@ -151,7 +151,7 @@ def serving(root: Path, database_url: str) -> Iterator[Api]:
         application = Observed(create_api(context, database))
         client = httpx.Client(base_url=context.api_url, timeout=60.0)
         with _answering(application, listener), client:
-            yield _signed_in(Api(client, context, database))
+            yield sign_in(Api(client, context, database))
     database.close()
 
 
@@ -179,7 +179,8 @@ def prepared(root: Path, database_url: str, database: Database, port: int = 9) -
     return context
 
 
-def _signed_in(api: Api) -> Api:
+def sign_in(api: Api) -> Api:
+    """Give it a token of the first administrator's."""
     known = api.context.foundation.administrator
     granted = api.token(
         grantType="client_credentials",

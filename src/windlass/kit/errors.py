@@ -20,10 +20,22 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, object]:
         """The body on the wire."""
-        body: dict[str, object] = {"code": self.status, "message": self.message}
+        body: dict[str, object] = {
+            "code": self.status,
+            "message": _shortened(self.message, _LONGEST_MESSAGE),
+        }
         if self.details is not None:
-            body["details"] = self.details
+            body["details"] = _shortened(self.details, _LONGEST_DETAILS)
         return body
+
+
+def _shortened(text: str, most: int) -> str:
+    # What a caller sends comes back in messages, and need not come back whole.
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+_LONGEST_MESSAGE = 4000
+_LONGEST_DETAILS = 40_000
 
 
 class BadRequest(ApiError):

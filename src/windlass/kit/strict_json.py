@@ -157,7 +157,7 @@ def _unstorable(body: Any) -> Iterator[FieldError]:
         elif isinstance(value, list):
             if len(value) > MOST_ENTRIES:
                 yield FieldError(
-                    path, f"must have at most {MOST_ENTRIES} entries, not {len(value)}"
+                    path or "body", f"must have at most {MOST_ENTRIES} entries, not {len(value)}"
                 )
                 continue
             pending.extend(

@@ -1,0 +1,144 @@
+"""Bodies that nobody means well with, sent to every operation that takes one."""
+
+import copy
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.in_process import Answer
+from tests.api.permission_world import World, world_over
+
+MEGABYTE = 1024 * 1024
+NEVER_SOUND = {
+    "empty": b"",
+    "null": b"null",
+    "a number": b"0",
+    "a string": b'"x"',
+    "cut off": b'{"name": "x"',
+    "10 MB": b'{"name": "' + b"x" * (10 * MEGABYTE) + b'"}',
+    "10 MB of brackets": b"[" * (10 * MEGABYTE),
+    "1,000 deep": b'{"a":' * 1000 + b"1" + b"}" * 1000,
+    "1,000 lists deep": b"[" * 1000 + b"]" * 1000,
+    "a list of lists": b"[" + b"[]," * 100_000 + b"[]]",
+    "100,000 empty items": b'{"spec":{"labels":[' + b"{}," * 99_999 + b'{}]},"resources":[{}]}',
+    "key twice": b'{"name": "a", "name": "b"}',
+    "key twice in a list": b'[{"gpu": null, "gpu": null}]',
+    "NaN": b'{"name": NaN}',
+    "Infinity": b'[{"gpu": {"deserved": Infinity}}]',
+    "beyond doubles": b'[{"gpu": {"deserved": 1e999}}]',
+    "5,000 digits": b'{"roleId": ' + b"9" * 5000 + b"}",
+    "NUL": b'{"name": "a\\u0000b", "email": "a\\u0000b"}',
+    "half a surrogate pair": b'{"name": "\\ud800"}',
+    "half a pair as a key": b'{"\\udfff": 1}',
+    "not UTF-8": b'{"name": "\xff\xfe"}',
+    "overlong UTF-8": b'{"name": "\xc0\xaf"}',
+    "a surrogate in UTF-8": b'{"name": "\xed\xa0\x80"}',
+    "UTF-16": '{"name": "x"}'.encode("utf-16"),
+    "byte order mark": b"\xef\xbb\xbf{}",
+}
+FRAGMENTS = (
+    "'; DROP TABLE workload; --",
+    '" OR ""="',
+    "x' UNION SELECT password_hash FROM user_account --",
+    "{{7*7}}",
+    "${jndi:ldap://x}",
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "%00%0a%0d",
+    "$(reboot)",
+    "\u202egnp.exe",
+    "a\u0301" * 50,
+    "\ufeff",
+    "\u200b",
+    "𝒶𝒹𝓂𝒾𝓃",
+    "İıſK",
+    "😀" * 100,
+    " ",
+    "x" * 100_000,
+)
+NUMBERS = (-1, 0, -(2**31) - 1, 2**31, -(2**63), 2**63, 2**64, 10**400, 1e308, -1e308, 1e-320, 0.5)
+OTHERS: tuple[Any, ...] = (None, True, [], {}, [[]], [None], {"": ""}, "1", 1)
+
+
+@pytest.fixture(scope="module")
+def world(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root = tmp_path_factory.mktemp("hostile")
+    store = shutil.copy(sqlite_template, root / "windlass.sqlite")
+    with world_over(root / "data", f"sqlite:///{store}") as made:
+        yield made
+
+
+def with_bodies(world: World) -> list[str]:
+    """Every operation that takes a body as JSON."""
+    found = [
+        f"{method.upper()} {path}"
+        for path, methods in world.document["paths"].items()
+        for method, operation in methods.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+    assert len(found) > 25
+    return found
+
+
+def send(world: World, operation: str, body: object) -> Answer:
+    method, _, template = operation.partition(" ")
+    return world.api.ask(method, world.address(template), world.administrator, body)
+
+
+def check_refusal(answer: Answer, told: object) -> None:
+    assert 400 <= answer.status < 500, told
+    assert len(answer.body) < 64 * 1024, told
+    assert answer.json["code"] == answer.status, told
+    assert answer.message, told
+
+
+@pytest.mark.parametrize("name", NEVER_SOUND)
+def test_what_is_never_sound_is_refused_everywhere(world: World, name: str) -> None:
+    for operation in with_bodies(world):
+        answer = send(world, operation, NEVER_SOUND[name])
+        check_refusal(answer, (operation, name, answer.body[:300]))
+
+
+def test_a_body_of_the_largest_size_is_refused_for_its_size(world: World) -> None:
+    for operation in with_bodies(world):
+        assert send(world, operation, NEVER_SOUND["10 MB"]).status == 413, operation
+
+
+def test_no_value_in_any_place_fails(world: World) -> None:
+    tried = 0
+    for operation in with_bodies(world):
+        sound = world.body(operation)
+        for place in places(sound):
+            for value in (*FRAGMENTS, *NUMBERS, *OTHERS):
+                body = replaced(sound, place, value)
+                answer = send(world, operation, json.dumps(body).encode())
+                told = (operation, place, str(value)[:40], answer.status, answer.body[:300])
+                tried += 1
+                assert answer.status < 500, told
+                if answer.status >= 400:
+                    check_refusal(answer, told)
+    assert tried > 2000
+    listed = world.api.ask("GET", "/api/v1/workloads", world.administrator, None)
+    assert len(listed.json["workloads"]) == 2, "all that was there, and nothing else"
+
+
+def places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where there is something in a body, in whole and in part."""
+    if place:
+        yield place
+    members = dict(enumerate(value)) if isinstance(value, list) else value
+    for key, member in members.items() if isinstance(members, dict) else ():
+        yield from places(member, (*place, key))
+
+
+def replaced(body: Any, place: tuple[str | int, ...], value: object) -> Any:
+    changed = copy.deepcopy(body)
+    inner = changed
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return changed
