@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.answers import published_problems
 from tests.conftest import RunWithRunapy
 from tests.end_to_end.platforms import Platform
 
 FLOW = Path(__file__).parent / "runapy_flow.py"
+ORGANISATION = Path(__file__).parent / "runapy_organisation.py"
 IDENTITY = Path(__file__).parent / "runapy_identity.py"
+UNIT_ID = "123e4567-e89b-12d3-a456-426614174000"
 
 
 def test_the_vendors_client_does_the_whole_flow(
@@ -72,3 +75,25 @@ def test_the_vendors_client_manages_users_applications_and_keys(
         assert shown["created"]["name"] in shown["listed"]
         assert shown["regenerated"] == (["secret"] if thing == "applications" else ["clientSecret"])
         assert shown["gone"] == 404
+
+
+def test_the_vendors_client_does_all_there_is_to_do_with_the_organisation(
+    platform: Platform, run_with_runapy: RunWithRunapy, request: pytest.FixtureRequest
+) -> None:
+    version = request.node.callspec.params["run_with_runapy"]
+    name = f"o-{version.replace('.', '-')}"
+    administrator = platform.data_dir / "admin.json"
+    answers = json.loads(run_with_runapy(str(ORGANISATION), str(administrator), name).stdout)
+    for operation, status, body in answers:
+        method, _, place = operation.partition(" ")
+        path = place.replace("{}", UNIT_ID)
+        if body:
+            problems = list(published_problems(method, path, status, body))
+            assert not problems, (operation, status, problems)
+    statuses = {(operation, status) for operation, status, _ in answers}
+    for kind, created in (("departments", 201), ("projects", 201)):
+        place = f"/api/v1/org-unit/{kind}"
+        assert {(f"POST {place}", created), (f"POST {place}", 409)} <= statuses
+        assert {(f"DELETE {place}/{{}}", 204), (f"GET {place}/{{}}", 404)} <= statuses
+    tried = {operation for operation, _, _ in answers}
+    assert len(tried) >= 31 + 6 * (version == "1.224.0")
