@@ -142,9 +142,8 @@ def nodes(session: Session, api_of: Any, cluster: str) -> None:
 def properties(session: Session, client: Any) -> None:
     ranks = api.OrgUnitApi(client.api_client).get_priorities()
     session.note("GET /api/v1/org-unit/priorities", ranks)
-    older = getattr(client.workloads, "workloads_priorities", None)
     newer = getattr(client.workloads, "workload_properties", None)
-    priorities = (older or newer).get_workload_priorities()
+    priorities = (newer or client.workloads.workloads_priorities).get_workload_priorities()
     session.note("GET /api/v1/workload-priorities", priorities)
     if newer is not None:
         types = session.note("GET /api/v1/workload-types", newer.list_workload_types())["types"]

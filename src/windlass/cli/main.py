@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from windlass import __version__
-from windlass.cli import access, images
+from windlass.cli import access, departments, images, node_pools, nodes, projects
 from windlass.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Project, Timeout
 
 app = typer.Typer(
@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 app.add_typer(access.app, name="access")
 app.add_typer(images.app, name="images")
+app.add_typer(projects.app, name="projects")
+app.add_typer(departments.app, name="departments")
+app.add_typer(node_pools.app, name="node-pools")
+app.add_typer(nodes.app, name="nodes")
 
 
 def main() -> None:

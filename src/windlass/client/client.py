@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
 from windlass.client.connection import Connection, Credentials
+from windlass.client.organisation import OrganisationOperations
 from windlass.client.types import (
     AccessRule,
     AccessRuleRequest,
@@ -19,7 +20,6 @@ from windlass.client.types import (
     InferenceRequest,
     LiveWorkload,
     MachineImages,
-    OrgUnit,
     Platform,
     Pod,
     PrunedImages,
@@ -37,7 +37,7 @@ _INFERENCES = "/api/v1/workloads/inferences"
 _WORKLOADS = "/api/v1/workloads"
 
 
-class Client:
+class Client(OrganisationOperations):
     """One platform. Every method raises ApiError, BadAnswer or Unreachable.
 
     A client keeps connections open and is for one thread; close it, or use it in a `with`.
@@ -115,14 +115,6 @@ class Client:
     def clusters(self) -> list[Cluster]:
         """Every cluster."""
         return cast(list[Cluster], self._get("/api/v1/clusters"))
-
-    def departments(self) -> Iterator[OrgUnit]:
-        """Every department."""
-        return self._every("/api/v1/org-unit/departments", "departments", {})
-
-    def projects(self) -> Iterator[OrgUnit]:
-        """Every project."""
-        return self._every("/api/v1/org-unit/projects", "projects", {})
 
     def roles(self) -> list[Role]:
         """Every role that can be given."""
