@@ -10,6 +10,7 @@ BENCHES = (
     "scale_step",
     "api",
     "workload_page",
+    "project_page",
     "permissions",
     "gateway",
     "traffic",
