@@ -8,6 +8,7 @@ BENCHES = (
     "first_answer",
     "wake",
     "scale_step",
+    "autoscale_many",
     "api",
     "workload_page",
     "project_page",

@@ -15,6 +15,11 @@ _SPEC = {"image": "host/canary", "servingPort": {"container": 8000}}
 
 def fill(store: Store, count: int) -> str:
     """Write `count` running inferences; the id of the one in the middle."""
+    return write(store, count, _SPEC)[count // 2]
+
+
+def write(store: Store, count: int, spec: dict[str, Any], *, autoscaled: bool = False) -> list[str]:
+    """Write `count` running inferences; their ids."""
     database = store.open()
     tree = store.context.tree
     ids = [(new_id(), new_id()) for _ in range(count)]
@@ -33,7 +38,7 @@ def fill(store: Store, count: int) -> str:
                 "created_by": "bench",
                 "created_at": 1_800_000_000.0 + number,
                 "updated_at": 1_800_000_000.0 + number,
-                "spec": _SPEC,
+                "spec": spec,
                 "revision_id": ids[number][1],
                 "category": "Deploy",
                 "priority_class": "very-high",
@@ -44,9 +49,10 @@ def fill(store: Store, count: int) -> str:
                 "phase": "Running",
                 "phase_message": "",
                 "phase_updated_at": 1_800_000_000.0 + number,
+                "first_running_at": 1_800_000_000.0 + number,
                 "running_pods": 1,
                 "wanted_replicas": 1,
-                "is_autoscaled": False,
+                "is_autoscaled": autoscaled,
             }
             for number in numbers
         ]
@@ -55,7 +61,7 @@ def fill(store: Store, count: int) -> str:
                 "id": ids[number][1],
                 "workload_id": ids[number][0],
                 "number": 1,
-                "spec": _SPEC,
+                "spec": spec,
                 "replicas": 1,
                 "created_at": 1_800_000_000.0 + number,
             }
@@ -63,7 +69,7 @@ def fill(store: Store, count: int) -> str:
         ]
         database.write(partial(_insert, workloads, revisions))
     database.close()
-    return ids[count // 2][0]
+    return [workload_id for workload_id, _ in ids]
 
 
 def _insert(
