@@ -77,8 +77,10 @@ def router(log: AuditLog, tenant_of_caller: Callable[..., Any]) -> APIRouter:
         tenant_id: Tenant,
         query: Query,
         file_type: QueryText = None,
+        fileType: QueryText = None,  # noqa: N803
     ) -> Response:
-        kind = file_type or "CSV"
+        # The second is what the vendor's client calls the first.
+        kind = file_type or fileType or "CSV"
         if kind not in _FORMATS:
             raise BadRequest(f"file_type: is {kind!r}; it must be CSV or JSON")
         rows = log.entries(tenant_id, query)
