@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.crash.churn import Entry
@@ -46,8 +46,13 @@ def wrong_processes(records: Records, world: World) -> Iterator[str]:
     pods = {pod.id: pod for row in records.living for pod in row.pods}
     supervisors = world.supervisors()
     of_supervisors = {pid for pids in supervisors.values() for pid in pids}
-    main = [process for process in world.replica_processes() if process.parent in of_supervisors]
-    orphans = [process for process in world.replica_processes() if not _is_below(process, main)]
+    processes = world.replica_processes()
+    main = [
+        each
+        for each in processes
+        if each.parent in of_supervisors or _is_supervised(each, supervisors)
+    ]
+    orphans = [process for process in processes if not _is_below(process, main)]
     for orphan in orphans:
         yield f"process {orphan.process.pid} of {orphan.replica_id} has no living supervisor"
     running = Counter(process.replica_id for process in main)
@@ -64,7 +69,9 @@ def wrong_processes(records: Records, world: World) -> Iterator[str]:
         pod = pods.get(process.replica_id)
         if pod is not None and process.workload_id != pod.workload_id:
             yield f"process {process.process.pid} belongs to {process.workload_id}, pod {pod}"
-        if pod is not None and pod.port not in listening_ports(process.process.pid):
+        # A container listens in a network of its own.
+        listens = process.is_first_in_container or pod is None
+        if pod is not None and not listens and pod.port not in listening_ports(process.process.pid):
             yield f"process {process.process.pid} does not listen on its port: {pod}"
     ports = Counter(pod.port for pod in pods.values())
     yield from (f"port {port} is given {count} times" for port, count in ports.items() if count > 1)
@@ -166,6 +173,11 @@ def _excuses(traffic: SteadyTraffic, kills: Sequence[Kill]) -> Iterator[_Excuse]
         elif kill.workload_id == traffic.workload_id:
             back_at = kill.back_at
             yield _Excuse(kill.at, math.inf if back_at is None else back_at, also_answers=True)
+
+
+def _is_supervised(process: ReplicaProcess, supervisors: Mapping[str, list[int]]) -> bool:
+    """Whether it is the first of a container that has a supervisor."""
+    return process.is_first_in_container and bool(supervisors.get(process.replica_id))
 
 
 def _is_below(process: ReplicaProcess, main: Sequence[ReplicaProcess]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
+from tests.end_to_end.containers import container_canary
 from tests.end_to_end.platforms import Answer, Platform, canary
 
 _MOST_ALIVE = 5
@@ -35,6 +36,7 @@ class Churn:
     platform: Platform
     prefix: str
     random: random.Random
+    share_in_containers: float = 0.0
     entries: list[Entry] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """Answers that no kill explains."""
@@ -91,7 +93,9 @@ class Churn:
         entry = Entry(f"{self.prefix}-{len(self.entries)}")
         self.entries.append(entry)
         known = self.platform.administrator
-        spec = canary(self.random.choice(_ARGUMENTS), compute={"cpuCoreRequest": 0.01})
+        boxed = self.random.random() < self.share_in_containers
+        make = container_canary if boxed else canary
+        spec = make(self.random.choice(_ARGUMENTS), compute={"cpuCoreRequest": 0.01})
         if self.random.random() < 0.3:
             spec["autoscaling"] = {"minReplicas": 2, "maxReplicas": 2}
         answer = self._call(

@@ -13,6 +13,7 @@ from tests.end_to_end.platforms import Platform, eventually
 CONTROL_PLANE = "control plane"
 API = "API"
 CONTROLLERS = "controllers"
+CONTAINER_ENGINE = "container engine"
 ENVOYS = ("envoy", "supervisor of envoy")
 REPLICAS = ("replica", "supervisor of a replica")
 _LONGEST_PAUSE_SECONDS = 1.5
@@ -30,6 +31,7 @@ _WEIGHTS = {
     "supervisor of envoy": 1,
     "replica": 2,
     "supervisor of a replica": 2,
+    CONTAINER_ENGINE: 2,
 }
 
 
@@ -61,6 +63,7 @@ class Killer:
     refused: list[str] = field(default_factory=list)
     """How starts of the control plane ended that nobody killed."""
     _start_at: float | None = None
+    _engine_start_at: float | None = None
 
     def kill_one(self) -> bool:
         """Kill something that runs; False where what was chosen does not run now."""
@@ -84,10 +87,19 @@ class Killer:
             self._process.wait()
             pause = self.random.choice((0.0, self.random.uniform(0, _LONGEST_PAUSE_SECONDS)))
             self._start_at = time.monotonic() + pause
+        if what == CONTAINER_ENGINE:
+            self._engine_start_at = time.monotonic() + self.random.uniform(
+                0, _LONGEST_PAUSE_SECONDS
+            )
         return True
 
     def keep_up(self) -> None:
-        """Start the control plane again once its pause is over."""
+        """Start the control plane, and the container engine, again once their pause is over."""
+        if self._engine_start_at is not None and time.monotonic() >= self._engine_start_at:
+            self._engine_start_at = None
+            if self.world.podman is not None:
+                self.world.podman.kill()
+                self.world.podman.start()
         if self._start_at is None:
             if self._process.poll() is None:
                 return
@@ -126,6 +138,8 @@ class Killer:
     def _find(self, what: str) -> tuple[Process, tuple[str, str] | None] | None:
         if what in REPLICAS:
             return self._find_replica(what)
+        if what == CONTAINER_ENGINE:
+            return self._find_engine()
         service = "gate" if "gate" in what else "envoy"
         directory = self.world.service_directory(service)
         if what == service:
@@ -134,6 +148,12 @@ class Killer:
             process = self.world.supervisor(directory)
         else:
             process = self._find_control_plane(what)
+        return None if process is None else (process, None)
+
+    def _find_engine(self) -> tuple[Process, None] | None:
+        if self.world.podman is None or self._engine_start_at is not None:
+            return None
+        process = Process.find(self.world.podman.pid)
         return None if process is None else (process, None)
 
     def _find_control_plane(self, what: str) -> Process | None:

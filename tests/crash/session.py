@@ -18,7 +18,9 @@ from tests.crash.killing import ENVOYS, Killer
 from tests.crash.records import Records, read_records
 from tests.crash.traffic import SteadyTraffic
 from tests.crash.world import World
+from tests.end_to_end.containers import container_canary
 from tests.end_to_end.platforms import PATIENCE_SECONDS, Platform, TookTooLong, canary, eventually
+from tools.podman import Podman
 
 KILLS_BETWEEN_CHECKS = 20
 _MEAN_PAUSE_SECONDS = 0.5
@@ -66,17 +68,31 @@ class Report:
 class Session:
     """Owns the traffic and the killer; the platform is up already."""
 
-    def __init__(self, platform: Platform, seed: int, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        seed: int,
+        database_url: str | None = None,
+        podman: Podman | None = None,
+    ) -> None:
+        """With a Podman, some workloads run in its containers, and it is killed as well."""
         self._platform = platform
         self._seed = seed
         self._database_url = database_url
-        self._world = World(platform.data_dir)
+        self._world = World(platform.data_dir, podman)
+        self._podman = podman
         self._checked: set[str] = set()
         generator = random.Random(seed)
         self._random = random.Random(generator.random())
         self._scaling: list[SteadyTraffic] = []
         self._churn = [
-            Churn(platform, f"churn-{letter}", random.Random(generator.random())) for letter in "ab"
+            Churn(
+                platform,
+                f"churn-{letter}",
+                random.Random(generator.random()),
+                share_in_containers=0.4 if podman else 0.0,
+            )
+            for letter in "ab"
         ]
         self._traffic, spared = self._deploy_steady()
         self._killer = Killer(
@@ -117,6 +133,7 @@ class Session:
         closed = self._deploy("steady-closed", 1, "authenticatedUsers")
         victim = self._deploy("steady-victim", 2)
         scaling = self._deploy_scaling()
+        boxed = self._deploy("steady-boxed", 1, boxed=True) if self._podman else None
         gateway, project = self._platform.gateway, self._platform.administrator["project_name"]
         self._scaling = [
             SteadyTraffic(
@@ -139,10 +156,14 @@ class Session:
             SteadyTraffic("steady-victim", victim, gateway, project),
             *self._scaling,
         ]
+        if boxed is not None:
+            traffic.append(SteadyTraffic("steady-boxed", boxed, gateway, project))
         return traffic, {open_one, closed}
 
-    def _deploy(self, name: str, replicas: int, access: str = "public") -> str:
-        spec = canary(
+    def _deploy(
+        self, name: str, replicas: int, access: str = "public", *, boxed: bool = False
+    ) -> str:
+        spec = (container_canary if boxed else canary)(
             compute=_SMALL,
             autoscaling={"minReplicas": replicas, "maxReplicas": replicas},
             servingPort={"container": 8000, "authorizationType": access},

@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
 import signal
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tools.podman import Podman
+
+_CONTAINER_GROUP = re.compile(r"libpod-([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class ReplicaProcess:
     parent: int
     workload_id: str
     replica_id: str
+    is_first_in_container: bool = False
+    """Whether it is process 1 of a container; then its parent is not its supervisor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class World:
     """The processes that belong to one data directory."""
 
     data_dir: Path
+    podman: Podman | None = None
+    """Where its containers are, if it has any."""
 
     def supervised(self, directory: Path) -> Process | None:
         """The process that a supervisor says it runs, if that is so."""
@@ -89,7 +98,37 @@ class World:
                 workload_id = environment.get("RUNAI_JOB_UUID", "")
                 replica_id = home.removeprefix(homes)
                 found.append(ReplicaProcess(process, int(fields[1]), workload_id, replica_id))
+        return found + self._container_processes()
+
+    def _container_processes(self) -> list[ReplicaProcess]:
+        """Those in containers, by the cgroup that Podman made for each, and its own records."""
+        names = self.container_names()
+        found = []
+        for pid in _pids() if names else ():
+            groups = " ".join(_words(pid, "cgroup"))
+            container = _CONTAINER_GROUP.search(groups)
+            fields, process = _stat(pid), Process.find(pid)
+            workload_id = _environment(pid).get("RUNAI_JOB_UUID")
+            # Before its program is executed, a container's first process is still the engine's.
+            if container is None or fields is None or process is None or workload_id is None:
+                continue
+            if container[1] in names:
+                is_first = "\t1\n" in _line(pid, "NSpid")
+                name = names[container[1]]
+                found.append(ReplicaProcess(process, int(fields[1]), workload_id, name, is_first))
         return found
+
+    def container_names(self) -> Mapping[str, str]:
+        """The names of all containers by id, as Podman's storage has them."""
+        if self.podman is None:
+            return {}
+        for file in (self.podman.folder / "graph").glob("*-containers/containers.json"):
+            try:
+                listed = json.loads(file.read_bytes() or b"[]")
+            except (OSError, ValueError):
+                continue
+            return {each["id"]: each["names"][0] for each in listed if each.get("names")}
+        return {}
 
     def supervisors(self) -> Mapping[str, list[int]]:
         """The supervisors of replicas, by replica id."""
@@ -114,13 +153,14 @@ class World:
         return found
 
     def traces(self) -> set[str]:
-        """Ids of the replicas that have a directory or a home."""
-        return {
+        """Ids of the replicas that have a directory, a home or a container."""
+        folders = {
             entry.name
             for folder in ("replicas", "homes")
             if (self.data_dir / folder).exists()
             for entry in (self.data_dir / folder).iterdir()
         }
+        return folders | set(self.container_names().values())
 
 
 def children(pid: int) -> list[Process]:
@@ -166,6 +206,15 @@ def _stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def _line(pid: int, name: str) -> str:
+    """The line of /proc/<pid>/status that begins with the name."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines(keepends=True)
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith(f"{name}:")), "")
 
 
 def _environment(pid: int) -> dict[str, str]:
