@@ -15,6 +15,7 @@ BENCHES = (
     "permissions",
     "gateway",
     "traffic",
+    "containers",
     "scheduling",
 )
 
