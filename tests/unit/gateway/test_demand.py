@@ -67,3 +67,23 @@ def test_a_flood_is_told_once_in_a_while() -> None:
         assert await asyncio.wait_for(following, 5) == "flood"
 
     asyncio.run(scenario())
+
+
+def test_the_first_that_waits_is_told_at_once_though_others_have_just_been_refused() -> None:
+    async def scenario() -> None:
+        demand = Demand(ManualClock())
+        watching = demand.watch()
+
+        async def told() -> "asyncio.Future[str]":
+            following = asyncio.ensure_future(anext(watching))
+            await asyncio.sleep(0)
+            return following
+
+        following = await told()
+        demand.refused("id")
+        assert await asyncio.wait_for(following, 5) == "id"
+        following = await told()
+        with demand.waiting("id", without_endpoint=True):
+            assert await asyncio.wait_for(following, 5) == "id"
+
+    asyncio.run(scenario())

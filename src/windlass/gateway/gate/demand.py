@@ -9,7 +9,7 @@ from windlass.gateway.gate.room import REQUEST_BYTES, Room
 from windlass.kit.clock import Clock
 
 TELLING_SECONDS = 0.1
-"""Watchers are told of one workload no more often than that."""
+"""Watchers are told of one workload no more often, but of the first request that waits at once."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Demand:
         waiting.held += 1
         waiting.asked += 1
         if without_endpoint:
-            self._tell(workload_id, waiting)
+            self._tell(workload_id, waiting, at_once=waiting.held == 1)
         try:
             with self.room.taken(size):
                 yield
@@ -99,9 +99,10 @@ class Demand:
         waiting.counted_at = now
         return waiting
 
-    def _tell(self, workload_id: str, waiting: Waiting) -> None:
+    def _tell(self, workload_id: str, waiting: Waiting, at_once: bool = False) -> None:
         now = self._clock.monotonic()
-        if waiting.told_at is not None and now - waiting.told_at < TELLING_SECONDS:
+        is_recent = waiting.told_at is not None and now - waiting.told_at < TELLING_SECONDS
+        if is_recent and not at_once:
             return
         waiting.told_at = now
         for watcher in self._watchers:
