@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.end_to_end.platforms import (
     Platform,
     canary,
+    eventually,
     fetch,
     run_windlass,
     windlass,
@@ -214,3 +216,31 @@ def test_submit_waits_through_a_restart_of_the_control_plane(
     assert watching.returncode == 0
     assert "the platform does not answer; asking again" in output
     assert "patient answers at " in output
+
+
+def test_top_shows_what_is_asked_and_who_answers(
+    type_: Any, platform: Platform, names: list[str]
+) -> None:
+    names.append("cli-top")
+    platform.deploy("cli-top", canary())
+    under_way = threading.Thread(target=platform.ask, args=("cli-top", "/sleep?seconds=8"))
+    under_way.start()
+    asked = [fetch(f"{platform.gateway}/default/cli-top/echo") for _ in range(20)]
+    assert {answer.status for answer in asked} == {200}
+
+    def seen() -> dict[str, Any] | None:
+        listed = json.loads(type_("top", "--json").stdout)
+        (found,) = [each for each in listed if each["name"] == "cli-top"]
+        return found if found["inFlight"] == 1 else None
+
+    shown = eventually(seen, "the request under way")
+    assert shown["replicas"] == {"ready": 1, "wanted": 1, "min": 1, "max": 1}
+    assert shown["held"] == 0
+    under_way.join()
+    (line,) = [
+        line.split()
+        for line in type_("top", "--once", "--project", "default").stdout.splitlines()
+        if line.startswith("cli-top ")
+    ]
+    assert line[:5] == ["cli-top", "default", "Running", "1", "1"]
+    assert type_("top", "--once", "--project", "nowhere").stdout.splitlines()[1:] == []
