@@ -140,7 +140,11 @@ def _range(autoscaling: Mapping[str, Any]) -> str:
     most = autoscaling.get("maxReplicas")
     if least is None and most is None:
         return ""
-    return str(least if most in (None, least) else f"{least} to {most}")
+    if most in (None, least):
+        return str(least)
+    metric, threshold = autoscaling.get("metric"), autoscaling.get("metricThreshold")
+    by = f", by {metric} of {threshold} each" if metric else ", by traffic"
+    return f"{least} to {most}{by}"
 
 
 def _priority(workload: Workload) -> str:
