@@ -1,6 +1,7 @@
 """Departments and projects: made, shown, changed, removed; what they may have, and who may say."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -269,3 +270,54 @@ def test_departments_are_shown_in_as_many_words_as_asked_for(api: Api) -> None:
     for verbosity in ("brief", "verbose"):
         assert "status" in api.get(DEPARTMENTS, verbosity=verbosity)["departments"][0]
     assert "verbosity" in api.refused(DEPARTMENTS, verbosity="loud")
+
+
+DEPARTMENT_ADMINISTRATOR = 2
+
+
+def test_an_administrator_of_one_department_sees_and_changes_no_other(api: Api) -> None:
+    own, other = make(api, DEPARTMENTS, resources=gpus(2)), make(api, DEPARTMENTS)
+    hidden = make(api, PROJECTS, parentId=other["id"])
+    name = f"{uuid.uuid4()}@example.org"
+    given = api.give(name, DEPARTMENT_ADMINISTRATOR, "department", own["id"])
+    headers = api.headers_of(name)
+
+    def ask(method: str, path: str, **options: Any) -> Any:
+        return api.ask(method, path, headers=headers, **options)
+
+    assert [unit["id"] for unit in ask("GET", DEPARTMENTS).json()["departments"]] == [own["id"]]
+    assert ask("GET", f"{DEPARTMENTS}/count").json() == {"count": 1}
+    assert ask("GET", PROJECTS).json()["projects"] == []
+    child = ask("POST", PROJECTS, json=body_of(api, parentId=own["id"], resources=gpus(1)))
+    assert child.status_code == 201, child.text
+    assert [unit["id"] for unit in ask("GET", PROJECTS).json()["projects"]] == [child.json()["id"]]
+    elsewhere = ask("POST", PROJECTS, json=body_of(api, parentId=other["id"]))
+    missing = ask("POST", PROJECTS, json=body_of(api, parentId="1"))
+    assert elsewhere.json()["message"].replace(other["id"], "1") == missing.json()["message"]
+    for path in (f"{DEPARTMENTS}/{other['id']}", f"{PROJECTS}/{hidden['id']}"):
+        assert ask("GET", path).status_code == 404
+        assert ask("PUT", path, json={"resources": []}).status_code == 404
+        assert ask("PATCH", f"{path}/resources", json=[]).status_code == 404
+        assert ask("DELETE", path).status_code == 404
+    assert ask("GET", "/api/v1/node-pools").json()["nodepools"], "those of its own cluster"
+    pool = {"name": "x", "labelKey": "x", "labelValue": "x"}
+    cluster = {"clusterId": api.context.tree.cluster_id}
+    assert ask("POST", "/api/v1/node-pools", json={**pool, **cluster}).status_code == 403
+    assert ask("POST", "/api/v1/clusters", json={"name": "x"}).status_code == 403
+
+    assert api.ask("DELETE", f"{DEPARTMENTS}/{own['id']}").status_code == 204
+    rules = "/api/v1/authorization/access-rules"
+    assert api.ask("GET", f"{rules}/{given['id']}").status_code == 404, "it ends with its scope"
+
+
+def test_every_change_is_on_record(api: Api) -> None:
+    began = datetime.now(UTC)
+    made = make(api, PROJECTS)
+    place = f"{PROJECTS}/{made['id']}"
+    assert api.ask("PATCH", f"{place}/resources", json=[]).status_code == 200
+    assert api.ask("DELETE", place).status_code == 204
+    span = {"start": began.isoformat(), "end": (began + timedelta(hours=1)).isoformat()}
+    found = api.get("/api/v1/audit/log", **span, numberOfSamples="1000")["audit_logs"]
+    ours = [item for item in found if item["entity_id"] == made["id"]]
+    assert sorted(item["action"] for item in ours) == ["create", "delete", "update"]
+    assert {item["entity_name"] for item in ours} == {made["name"]}
