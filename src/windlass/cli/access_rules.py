@@ -7,6 +7,7 @@ from pathlib import Path
 
 from windlass.cli.configuration import BadOption
 from windlass.cli.output import print_json, print_table
+from windlass.cli.target import client_of
 from windlass.cli.wording import age
 from windlass.client import Client, ClientError
 from windlass.client.types import AccessRule, AccessRuleRequest, OrgUnit, Role
@@ -47,7 +48,7 @@ class Place:
 
 def run_roles(data_dir: Path, as_json: bool) -> int:
     """Print every role."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = client.roles()
     if as_json:
         print_json(found)
@@ -65,7 +66,7 @@ def run_list(
         filters.append(f"subjectId=={subject}")
     if role is not None:
         filters.append(f"roleName=={role}")
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = client.own_access_rules() if own else client.access_rules(filter_by=filters)
         rules = list(found)
     if as_json:
@@ -83,7 +84,7 @@ def run_create(
     """Give a role. Raises BadOption, NoSuchName."""
     if kind not in _KINDS:
         raise BadOption(f"--kind {kind!r} is none of {', '.join(_KINDS)}")
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         role_id = _role_id(client.roles(), role)
         scope_type, scope_id = place.scope(client)
         request: AccessRuleRequest = {
@@ -104,7 +105,7 @@ def run_create(
 
 def run_delete(data_dir: Path, ids: Sequence[int]) -> int:
     """End rules one after the other."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         for rule_id in ids:
             client.delete_access_rule(rule_id)
             print(f"The access rule {rule_id} is deleted.")

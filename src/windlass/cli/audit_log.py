@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.cli.output import print_json, print_table
-from windlass.client import Client
+from windlass.cli.target import client_of
 from windlass.client.types import AuditRecord
 
 _HOUR_SECONDS = 3600.0
@@ -34,7 +34,7 @@ class LogSelection:
 def run(data_dir: Path, selection: LogSelection, as_json: bool) -> int:
     """Print the newest of the records selected; finding none is no failure."""
     now = time.time()
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         newest = client.audit_log(
             now - selection.hours * _HOUR_SECONDS,
             now + 1,

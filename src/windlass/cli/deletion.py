@@ -6,6 +6,7 @@ from pathlib import Path
 from windlass.cli.names import find_workload
 from windlass.cli.output import print_json, warn
 from windlass.cli.progress import Progress
+from windlass.cli.target import client_of
 from windlass.cli.waiting import Waiting
 from windlass.client import Client, NotFound
 from windlass.client.types import Workload
@@ -24,7 +25,7 @@ def run(
 
     Raises NoSuchWorkload or AmbiguousName. 1 when the wait took too long.
     """
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = {each["id"]: each for each in (find_workload(client, n, project) for n in names)}
         for workload_id in found:
             _delete(client, workload_id)

@@ -10,6 +10,7 @@ from windlass.cli.names import find_workload
 from windlass.cli.output import console, print_facts, print_json, print_table, styled
 from windlass.cli.pods import HEADINGS, has_log, pod_rows
 from windlass.cli.progress import replicas
+from windlass.cli.target import client_of
 from windlass.cli.wording import age, compute
 from windlass.client import Client, NotFound
 from windlass.client.types import Event, Inference, Pod, Workload
@@ -29,7 +30,7 @@ class Subject:
 
 def run(data_dir: Path, name: str, *, project: str | None, event_limit: int, as_json: bool) -> int:
     """Print all that is known of one workload."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         subject = _look(client, find_workload(client, name, project), event_limit)
     if as_json:
         print_json(

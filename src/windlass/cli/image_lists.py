@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from windlass.cli.output import print_json, print_table
+from windlass.cli.target import client_of
 from windlass.cli.wording import age, byte_size, count_of
-from windlass.client import Client
 from windlass.client.types import MachineImage
 
 _HEADINGS = ("IMAGE", "ID", "SIZE", "CREATED", "KEPT BECAUSE")
@@ -16,7 +16,7 @@ _SHORT_ID = 12
 
 def run_list(data_dir: Path, as_json: bool) -> int:
     """Print the images. Always 0."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = client.images()
     if as_json:
         print_json(found)
@@ -28,7 +28,7 @@ def run_list(data_dir: Path, as_json: bool) -> int:
 
 def run_prune(data_dir: Path, *, as_json: bool, ask: bool) -> int:
     """Remove what nothing uses, after asking on a terminal. 1 when that was not wanted."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         if ask and sys.stdin.isatty() and not as_json:
             going = [image for image in client.images()["images"] if _is_removable(image)]
             if not going:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from windlass.cli.output import print_json, print_table
 from windlass.cli.progress import replicas
+from windlass.cli.target import client_of
 from windlass.cli.wording import age
 from windlass.client import Client
 from windlass.client.types import Workload
@@ -29,7 +30,7 @@ class Selection:
 
 def run(data_dir: Path, selection: Selection, as_json: bool) -> int:
     """Print the workloads selected; finding none is no failure."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = list(islice(_select(client, selection), selection.limit))
     if as_json:
         print_json(found)

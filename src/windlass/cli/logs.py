@@ -7,7 +7,8 @@ from pathlib import Path
 from windlass.cli.names import find_workload
 from windlass.cli.output import warn
 from windlass.cli.pods import has_log
-from windlass.client import Client, ClientError
+from windlass.cli.target import client_of
+from windlass.client import ClientError
 from windlass.client.types import Pod, Workload
 
 _ENDED_PODS = 500
@@ -28,7 +29,7 @@ def run(
     as_json: bool,
 ) -> int:
     """Print a pod's log; with `follow` until the pod ends. Raises NoLog."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         workload = find_workload(client, name, project)
         pods = client.pods(workload["id"]) + client.ended_pods(workload["id"], _ENDED_PODS)
         chosen = _choose(workload, pods, pod)

@@ -3,6 +3,7 @@
 Those modules are imported when their command runs, so that `--help` and short commands are quick.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,24 @@ from typing import Annotated, Any
 import typer
 
 from windlass import __version__
-from windlass.cli import access, departments, images, node_pools, nodes, projects
-from windlass.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Project, Timeout
+from windlass.cli import (
+    access,
+    contexts,
+    departments,
+    images,
+    node_pools,
+    nodes,
+    projects,
+    users,
+)
+from windlass.cli.options import (
+    CONTEXT_VARIABLE,
+    DEFAULT_DATA_DIR,
+    AsJson,
+    DataDir,
+    Project,
+    Timeout,
+)
 
 app = typer.Typer(
     name="windlass",
@@ -28,6 +45,8 @@ app.add_typer(projects.app, name="projects")
 app.add_typer(departments.app, name="departments")
 app.add_typer(node_pools.app, name="node-pools")
 app.add_typer(nodes.app, name="nodes")
+app.add_typer(contexts.app, name="contexts")
+app.add_typer(users.app, name="users")
 
 
 def main() -> None:
@@ -48,8 +67,18 @@ def _common(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            envvar=CONTEXT_VARIABLE,
+            metavar="NAME",
+            help="For which platform that you have signed in to: windlass contexts list",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    if context is not None:
+        os.environ[CONTEXT_VARIABLE] = context
 
 
 @app.command(short_help="Run the platform in the foreground.")
@@ -189,6 +218,56 @@ def status(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> Non
     from windlass.cli.status import run
 
     raise typer.Exit(run(data_dir, as_json))
+
+
+@app.command(short_help="Sign in to a platform.")
+def login(
+    url: Annotated[
+        str | None,
+        typer.Argument(metavar="URL", help="[default: the current platform]"),
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it. [default: its host]")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="With a password, which is asked for.")
+    ] = None,
+    access_key: Annotated[
+        str | None, typer.Option(metavar="CLIENT-ID", help="With the secret of an access key.")
+    ] = None,
+    stdin: Annotated[
+        bool,
+        typer.Option("--stdin", help="Read the password or secret from there, not the terminal."),
+    ] = False,
+) -> None:
+    """Sign in to a platform; commands are for it from now on.
+
+    Without --user and --access-key it is done in a browser, of this machine or of another one.
+    """
+    from windlass.cli.signing_in import Login, run_login
+
+    raise typer.Exit(run_login(data_dir, Login(url, context, user, access_key, stdin)))
+
+
+@app.command(short_help="Sign out of a platform.")
+def logout(
+    context: Annotated[
+        str | None, typer.Argument(metavar="CONTEXT", help="[default: the current one]")
+    ] = None,
+) -> None:
+    """Sign out of a platform, and forget what was kept of it."""
+    from windlass.cli.signing_in import run_logout
+
+    raise typer.Exit(run_logout(context))
+
+
+@app.command(short_help="Show whom the platform takes you for.")
+def whoami(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Show whom the platform takes you for, and which roles you have."""
+    from windlass.cli.signing_in import run_whoami
+
+    raise typer.Exit(run_whoami(data_dir, as_json))
 
 
 @app.command(short_help="List workloads.")

@@ -29,9 +29,8 @@ Runtime = Annotated[
 def list_pools(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List node pools with their nodes."""
     from windlass.cli.output import print_json, print_table
-    from windlass.client import Client
 
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = list(client.node_pools())
     if as_json:
         print_json(found)
@@ -62,9 +61,8 @@ def create(
 ) -> None:
     """Create a node pool of the nodes with a label; units have no GPUs there until it is said."""
     from windlass.cli.output import print_json
-    from windlass.client import Client
 
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         body = _changes(label, gpu_placement, cpu_placement, min_guaranteed_runtime)
         cluster = client.clusters()[0]["uuid"]
         made = client.create_node_pool({"name": name, "clusterId": cluster, **body})
@@ -89,9 +87,8 @@ def edit(
 ) -> None:
     """Change what is given of a node pool; the rest stays."""
     from windlass.cli.output import print_json
-    from windlass.client import Client
 
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         body = _changes(label, gpu_placement, cpu_placement, min_guaranteed_runtime)
         changed = client.change_node_pool(_find(client, name), body)
     if as_json:
@@ -103,9 +100,8 @@ def edit(
 @app.command("delete", short_help="Delete node pools.")
 def delete(names: Names, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Delete node pools that nobody uses; their nodes come into the default one."""
-    from windlass.client import Client
 
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = {_find(client, name): name for name in names}
         for pool_id, name in found.items():
             client.delete_node_pool(pool_id)

@@ -23,9 +23,8 @@ def list_nodes(
 ) -> None:
     """List nodes with their GPUs, node pools and labels."""
     from windlass.cli.output import print_json, print_table
-    from windlass.client import Client
 
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         found = list(client.nodes(search=search))
     if as_json:
         print_json(found)

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 DEFAULT_DATA_DIR = Path("~/.local/share/windlass")
+CONTEXT_VARIABLE = "WINDLASS_CONTEXT"
 
 DataDir = Annotated[
     Path,
     typer.Option(
         "--data-dir",
         envvar="WINDLASS_DATA_DIR",
-        help="The platform's data directory.",
+        help="The platform's data directory, rather than where you have signed in.",
         metavar="DIR",
     ),
 ]

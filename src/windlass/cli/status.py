@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from windlass.cli.output import print_facts, print_json, print_table, warn
+from windlass.cli.target import client_of
 from windlass.cli.wording import age, byte_size, count_of, number
-from windlass.client import Client
 from windlass.client.types import Platform, PlatformContainers, PlatformDevice
 
 
 def run(data_dir: Path, as_json: bool) -> int:
     """Print the platform's state. 1 when a part of it is down, else 0."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         platform = client.platform()
         url = client.url
     if as_json:

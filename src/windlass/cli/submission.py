@@ -8,6 +8,7 @@ from typing import Any, cast
 from windlass.cli.documents import read_documents
 from windlass.cli.output import print_json, warn
 from windlass.cli.progress import Progress
+from windlass.cli.target import client_of, context_of
 from windlass.cli.waiting import Outcome, Waiting, has_settled
 from windlass.client import Administrator, ApiError, Client, ClientError, NotFound
 from windlass.client.types import Inference, InferenceRequest, Workload
@@ -32,9 +33,8 @@ def run(data_dir: Path, submission: Submission) -> int:
     Every file is read before anything is sent. Raises BadFile.
     """
     documents = [document for file in submission.files for document in read_documents(file)]
-    administrator = Administrator.read(data_dir)
-    with Client.from_administrator(administrator) as client:
-        defaults = _defaults(client, administrator, submission.project)
+    with client_of(data_dir) as client:
+        defaults = _defaults(client, data_dir, submission.project)
         created, refused = _create_all(client, documents, defaults, quiet=submission.as_json)
         outcome = _wait(client, created, submission) if submission.wait else None
         if submission.as_json:
@@ -45,16 +45,17 @@ def run(data_dir: Path, submission: Submission) -> int:
     return 1 if refused or not all(good) else 0
 
 
-def _defaults(
-    client: Client, administrator: Administrator, project_name: str | None
-) -> Mapping[str, str]:
-    if project_name is None:
+def _defaults(client: Client, data_dir: Path, project_name: str | None) -> Mapping[str, str]:
+    if project_name is None and context_of(data_dir) is None:
+        administrator = Administrator.read(data_dir)
         return {"projectId": administrator.project_id, "clusterId": administrator.cluster_id}
     projects = list(client.projects())
-    for project in projects:
-        if project["name"] == project_name:
-            return {"projectId": project["id"], "clusterId": project["clusterId"]}
-    names = ", ".join(project["name"] for project in projects)
+    fitting = [each for each in projects if project_name in (None, each["name"])]
+    if len(fitting) == 1:
+        return {"projectId": fitting[0]["id"], "clusterId": fitting[0]["clusterId"]}
+    names = ", ".join(project["name"] for project in projects) or "none that you may see"
+    if project_name is None:
+        raise ClientError(f"Say in which project, with --project. There are: {names}")
     raise ClientError(f"There is no project {project_name!r}. There are: {names}")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.cli.output import console, print_json, print_table, styled
-from windlass.client import Client, Unreachable
+from windlass.cli.target import client_of
+from windlass.client import Unreachable
 from windlass.client.types import LiveWorkload
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Watch:
 
 def run(data_dir: Path, watch: Watch) -> int:
     """Show workloads until Ctrl-C; busy ones first."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
 
         def look() -> list[LiveWorkload]:
             filters = [f"projectName=={watch.project}"] if watch.project else []

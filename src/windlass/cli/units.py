@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.cli.output import print_json, print_table
+from windlass.cli.target import client_of
 from windlass.cli.wording import age, number
 from windlass.client import Client, ClientError
 from windlass.client.types import OrgUnit, PoolResources
@@ -83,7 +84,7 @@ def run_list(
     as_json: bool,
 ) -> int:
     """List units by name."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         kind = kind_of(client)
         found = list(kind.every(filter_by=filter_by, search=search))
     if as_json:
@@ -105,7 +106,7 @@ def run_create(
     as_json: bool,
 ) -> int:
     """Create a unit. Raises NoSuchUnit of its department or node pool."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         kind = kind_of(client)
         above = None if department is None else find_unit(departments(client), department)
         cluster = above["clusterId"] if above else client.clusters()[0]["uuid"]
@@ -132,7 +133,7 @@ def run_edit(
     as_json: bool,
 ) -> int:
     """Change what is given of a unit. Raises NoSuchUnit."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         kind = kind_of(client)
         unit = find_unit(kind, name)
         if wanted.has_resources:
@@ -147,7 +148,7 @@ def run_edit(
 
 def run_delete(data_dir: Path, kind_of: Callable[[Client], Kind], names: Sequence[str]) -> int:
     """Delete all that is named, or nothing when a name does not fit. Raises NoSuchUnit."""
-    with Client.from_data_dir(data_dir) as client:
+    with client_of(data_dir) as client:
         kind = kind_of(client)
         found = {unit["id"]: unit["name"] for unit in (find_unit(kind, name) for name in names)}
         for unit_id, name in found.items():

@@ -10,6 +10,7 @@ with Client.from_data_dir() as client:
 from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
 from windlass.client.client import Client
 from windlass.client.connection import Credentials
+from windlass.client.contexts import Context, ContextFile, NoContext, SignedOut
 from windlass.client.errors import (
     ApiError,
     BadAnswer,
@@ -28,8 +29,12 @@ __all__ = [
     "Client",
     "ClientError",
     "Conflict",
+    "Context",
+    "ContextFile",
     "Credentials",
+    "NoContext",
     "NoPlatform",
     "NotFound",
+    "SignedOut",
     "Unreachable",
 ]

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self, cast
 from urllib.parse import quote
 
 from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
-from windlass.client.connection import Connection, Credentials
+from windlass.client.connection import Connection, Credentials, TokenSource
+from windlass.client.contexts import ContextCredentials, ContextFile
 from windlass.client.organisation import OrganisationOperations
 from windlass.client.types import (
     AccessRule,
@@ -20,10 +21,12 @@ from windlass.client.types import (
     InferenceRequest,
     LiveWorkload,
     MachineImages,
+    NewUser,
     Platform,
     Pod,
     PrunedImages,
     Role,
+    User,
     Workload,
     WorkloadPage,
 )
@@ -34,6 +37,7 @@ _PAGE_SIZE = 500
 _MOST_AUDIT_RECORDS = 1000
 _AUTHORIZATION = "/api/v1/authorization"
 _INFERENCES = "/api/v1/workloads/inferences"
+_USERS = "/api/v1/users"
 _WORKLOADS = "/api/v1/workloads"
 
 
@@ -46,7 +50,7 @@ class Client(OrganisationOperations):
     def __init__(
         self,
         url: str,
-        credentials: Credentials,
+        credentials: TokenSource,
         *,
         timeout_seconds: float = 30.0,
         clock: Clock | None = None,
@@ -79,6 +83,23 @@ class Client(OrganisationOperations):
             why_silent=lambda: _why_silent(administrator),
         )
 
+    @classmethod
+    def from_context(
+        cls,
+        name: str | None = None,
+        file: ContextFile | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+    ) -> Self:
+        """A client of a platform that `windlass login` signed in to; None is the current one.
+
+        Raises NoContext where there is none.
+        """
+        found = file or ContextFile.default()
+        context = found.get(name)
+        credentials = ContextCredentials(found, context.name)
+        return cls(context.url, credentials, timeout_seconds=timeout_seconds)
+
     def __enter__(self) -> Self:
         return self
 
@@ -98,6 +119,54 @@ class Client(OrganisationOperations):
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
+
+    def token(self) -> str:
+        """A valid access token."""
+        return self._connection.token()
+
+    def logout(self) -> None:
+        """End this sign-in: its tokens count no more."""
+        self._connection.request("POST", "/api/v1/logout")
+
+    def users(self, *, filter_by: Sequence[str] = (), search: str | None = None) -> Iterator[User]:
+        """Every user who fits, by name."""
+        parameters = {"limit": str(_PAGE_SIZE), "sortBy": "username"}
+        if filter_by:
+            parameters["filterBy"] = ",".join(filter_by)
+        if search:
+            parameters["search"] = search
+        offset = 0
+        while True:
+            page = self._connection.request(
+                "GET", _USERS, parameters={**parameters, "offset": str(offset)}
+            )
+            yield from page
+            if len(page) < _PAGE_SIZE:
+                return
+            offset += _PAGE_SIZE
+
+    def create_user(self, email: str, *, temporary: bool = True) -> NewUser:
+        """A new user, with a password that is told this once."""
+        body = {"email": email, "resetPassword": temporary}
+        return cast(NewUser, self._connection.request("POST", _USERS, body=body))
+
+    def enable_user(self, user_id: str, *, enabled: bool) -> User:
+        """Let a user sign in, or not any more."""
+        path = f"{_USERS}/{quote(user_id, safe='')}"
+        return cast(User, self._connection.request("PATCH", path, body={"enabled": enabled}))
+
+    def reset_password(self, user_id: str) -> str:
+        """A temporary password in the place of a user's own."""
+        path = f"{_USERS}/{quote(user_id, safe='')}/password"
+        return str(self._connection.request("POST", path)["tempPassword"])
+
+    def sign_out_user(self, user_id: str) -> None:
+        """End a user's sign-ins everywhere."""
+        self._connection.request("POST", f"{_USERS}/{quote(user_id, safe='')}/logout")
+
+    def delete_user(self, user_id: str) -> None:
+        """Remove a user."""
+        self._connection.request("DELETE", f"{_USERS}/{quote(user_id, safe='')}")
 
     def platform(self) -> Platform:
         """The platform itself: version, engine, gateway, controllers."""

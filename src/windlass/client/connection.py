@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from windlass import __version__
+from windlass.client.contexts import Exchange
 from windlass.client.errors import ApiError, BadAnswer, Unreachable, api_error
 from windlass.kit.clock import Clock, SystemClock
 
@@ -23,6 +24,24 @@ class Credentials:
     client_id: str
     client_secret: str = field(repr=False)
 
+    def token(self, exchange: Exchange, *, fresh: bool) -> tuple[str, float]:  # noqa: ARG002
+        """A new access token, and for how many seconds it is valid."""
+        answer = exchange(
+            {
+                "grantType": "client_credentials",
+                "clientID": self.client_id,
+                "clientSecret": self.client_secret,
+            }
+        )
+        return answer["accessToken"], float(answer.get("expiresIn") or _SHORTEST_LIFE_SECONDS)
+
+
+class TokenSource(Protocol):
+    """Where a connection's tokens come from."""
+
+    def token(self, exchange: Exchange, *, fresh: bool) -> tuple[str, float]:
+        """A valid access token, and for how many seconds; a new one if `fresh`."""
+
 
 class Connection:
     """One platform, spoken to over kept-alive connections. Not for several threads at once."""
@@ -30,7 +49,7 @@ class Connection:
     def __init__(
         self,
         url: str,
-        credentials: Credentials,
+        credentials: TokenSource,
         *,
         timeout_seconds: float,
         clock: Clock | None = None,
@@ -122,24 +141,29 @@ class Connection:
     def _valid_token(self) -> str:
         if self._clock.monotonic() < self._renew_at:
             return self._token
+        # A token that the platform refuses is not asked for again.
+        fresh = bool(self._token)
+        self._token, life = self._credentials.token(self.exchange, fresh=fresh)
+        self._renew_at = self._clock.monotonic() + life - _REFRESH_BEFORE_SECONDS
+        return self._token
+
+    def token(self) -> str:
+        """A valid access token."""
+        return self._valid_token()
+
+    def exchange(self, body: Mapping[str, str]) -> dict[str, Any]:
+        """The answer to a token request, which is sent without a token.
+
+        Raises ApiError, BadAnswer or Unreachable.
+        """
         with self._transport_errors():
-            response = self._http.post(
-                "/api/v1/token",
-                json={
-                    "grantType": "client_credentials",
-                    "clientID": self._credentials.client_id,
-                    "clientSecret": self._credentials.client_secret,
-                },
-            )
+            response = self._http.post("/api/v1/token", json=body)
         if response.is_error:
             raise _error(response)
         answer = _value(response)
         if not isinstance(answer, dict) or not isinstance(answer.get("accessToken"), str):
             raise BadAnswer(f"{self.url} answers a token request without an accessToken.")
-        self._token = answer["accessToken"]
-        life = float(answer.get("expiresIn") or _SHORTEST_LIFE_SECONDS)
-        self._renew_at = self._clock.monotonic() + life - _REFRESH_BEFORE_SECONDS
-        return self._token
+        return answer
 
     @contextmanager
     def _transport_errors(self) -> Iterator[None]:

@@ -396,3 +396,24 @@ class AuditRecord(TypedDict):
     source_ip: NotRequired[str]
     request_id: NotRequired[str]
     metadata: NotRequired[dict[str, str]]
+
+
+class User(TypedDict):
+    """Somebody who signs in."""
+
+    id: str
+    username: str
+    enabled: bool
+    isLocal: bool
+    groups: list[str]
+    createdBy: str
+    createdAt: str
+    lastLogin: str | None
+
+
+class NewUser(TypedDict):
+    """A user who was just created; the password is told this once."""
+
+    id: str
+    username: str
+    tempPassword: str
