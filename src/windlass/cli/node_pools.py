@@ -29,6 +29,7 @@ Runtime = Annotated[
 def list_pools(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List node pools with their nodes."""
     from windlass.cli.output import print_json, print_table
+    from windlass.cli.target import client_of
 
     with client_of(data_dir) as client:
         found = list(client.node_pools())
@@ -61,6 +62,7 @@ def create(
 ) -> None:
     """Create a node pool of the nodes with a label; units have no GPUs there until it is said."""
     from windlass.cli.output import print_json
+    from windlass.cli.target import client_of
 
     with client_of(data_dir) as client:
         body = _changes(label, gpu_placement, cpu_placement, min_guaranteed_runtime)
@@ -87,6 +89,7 @@ def edit(
 ) -> None:
     """Change what is given of a node pool; the rest stays."""
     from windlass.cli.output import print_json
+    from windlass.cli.target import client_of
 
     with client_of(data_dir) as client:
         body = _changes(label, gpu_placement, cpu_placement, min_guaranteed_runtime)
@@ -100,6 +103,7 @@ def edit(
 @app.command("delete", short_help="Delete node pools.")
 def delete(names: Names, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Delete node pools that nobody uses; their nodes come into the default one."""
+    from windlass.cli.target import client_of
 
     with client_of(data_dir) as client:
         found = {_find(client, name): name for name in names}

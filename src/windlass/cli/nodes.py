@@ -23,6 +23,7 @@ def list_nodes(
 ) -> None:
     """List nodes with their GPUs, node pools and labels."""
     from windlass.cli.output import print_json, print_table
+    from windlass.cli.target import client_of
 
     with client_of(data_dir) as client:
         found = list(client.nodes(search=search))
