@@ -141,6 +141,21 @@ def test_an_address_leads_to_its_route_whatever_is_asked_for(
     eventually(lambda: not _listens(listen.port))
 
 
+def test_an_address_is_there_again_after_gate_and_envoy_were_killed(
+    own_gateway: RunningGateway, replica: Replica, tool: Replica, name: str
+) -> None:
+    listen = Address("127.0.0.1", free_port())
+    own_gateway.client.put(_route(name, _both(replica, tool), listen=listen), EPOCH)
+    own_gateway.kill_gate()
+    assert _request_at(own_gateway, listen.port, "/echo")["replica"] == "tool"
+    own_gateway.kill_envoy()
+    own_gateway.start_gate()
+    own_gateway.start_envoy()
+    eventually(lambda: _listens(listen.port))
+    assert _request_at(own_gateway, listen.port, "/echo")["replica"] == "tool"
+    assert own_gateway.request("/echo", host=_host(name)).json["replica"] == "tool"
+
+
 def test_an_address_in_use_is_told_and_tried_again(
     own_gateway: RunningGateway, replica: Replica, tool: Replica, name: str
 ) -> None:
