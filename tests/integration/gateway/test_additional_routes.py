@@ -167,10 +167,12 @@ def test_an_address_in_use_is_told_and_tried_again(
         for _ in range(2):
             with pytest.raises(AddressInUse, match=f"127.0.0.1:{port}: something else listens"):
                 own_gateway.client.put(wanted, EPOCH)
-        other = route("other", replica.endpoint)
+        own_gateway.client.remove(f"id-{name}", EPOCH)
+        free = Address("127.0.0.1", free_port())
+        other = _route("other", _both(replica, tool), listen=free)
         refused = own_gateway.client.replace_all([wanted, other], NO_TRUST, EPOCH)
         assert list(refused) == [f"id-{name}"]
-        assert own_gateway.request("/team/other/echo").status == 200
+        assert _request_at(own_gateway, free.port, "/echo")["replica"] == "tool"
         assert own_gateway.request(f"/team/{name}/echo").status == 200
     own_gateway.client.put(wanted, EPOCH)
     assert _request_at(own_gateway, port, "/echo")["replica"] == "tool"

@@ -9,7 +9,14 @@ from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.route.v3 import route_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
-from windlass.gateway.gate.discovery import ENDPOINTS, ROUTES, SCOPE, Discovery, Rejected
+from windlass.gateway.gate.discovery import (
+    ENDPOINTS,
+    LISTENER,
+    ROUTES,
+    SCOPE,
+    Discovery,
+    Rejected,
+)
 from windlass.gateway.gate.subscription import Subscription
 
 Scenario = Callable[[], Coroutine[Any, Any, None]]
@@ -106,6 +113,27 @@ def test_a_refusal_reaches_whoever_waits() -> None:
         with pytest.raises(Rejected, match="nonsense"):
             await waiting
         assert discovery.rejections == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_listener_that_is_refused_takes_no_other_with_it_and_is_tried_again() -> None:
+    async def scenario() -> None:
+        discovery = Discovery()
+        keys = [discovery.publish(LISTENER, name, _scope(name)) for name in ("taken", "free")]
+        envoy = Envoy(discovery)
+        envoy.subscribe(LISTENER)
+        for _ in keys:
+            response = await envoy.receive()
+            [resource] = response.resources
+            envoy.answer(response, "in use" if resource.name == "taken" else "")
+        await discovery.wait_until_acknowledged(keys[1:])
+        with pytest.raises(Rejected, match="in use"):
+            await discovery.wait_until_acknowledged(keys)
+
+        discovery.publish(LISTENER, "taken", _scope("taken"))
+        envoy.answer(await envoy.receive())
+        await discovery.wait_until_acknowledged(keys)
 
     asyncio.run(scenario())
 
