@@ -5,6 +5,7 @@
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -18,8 +19,7 @@ class _Connection(asyncio.Protocol):
         self._missing = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self._missing:

@@ -25,6 +25,11 @@ class GatewayFiles:
         return self.directory / "envoy.sock"
 
     @property
+    def slots_socket(self) -> Path:
+        """Where the gate answers Envoy about slots."""
+        return self.directory / "slots.sock"
+
+    @property
     def control_socket(self) -> Path:
         """Where the gate answers the control plane."""
         return self.directory / "control.sock"

@@ -26,6 +26,7 @@ from windlass.gateway.names import (
     SERVED,
     SIZE_HEADERS,
     SLOT_FILTER,
+    SLOTS_CLUSTER,
     TOKEN_FILTER,
 )
 
@@ -275,7 +276,7 @@ def _hold() -> dict[str, Any]:
             "status_on_error": {"code": "ServiceUnavailable"},
             # The gate needs to know whose request it is and how large, not what is in it.
             "allowed_headers": _headers(":authority", *SIZE_HEADERS),
-            "grpc_service": _patient_gate(),
+            "grpc_service": _patient_gate(GATE_CLUSTER),
         },
     }
 
@@ -302,7 +303,7 @@ def _slot() -> dict[str, Any]:
             "mutation_rules": {"allow_envoy": True},
             "forward_rules": {"allowed_headers": _headers(ARRIVAL_HEADER, *SIZE_HEADERS)},
             "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
-            "grpc_service": _patient_gate(),
+            "grpc_service": _patient_gate(SLOTS_CLUSTER),
         },
     }
 
@@ -311,11 +312,11 @@ def _headers(*names: str) -> dict[str, Any]:
     return {"patterns": [{"exact": name} for name in names]}
 
 
-def _patient_gate() -> dict[str, Any]:
+def _patient_gate(cluster: str) -> dict[str, Any]:
     """The gate, which is asked again when it dies, for as long as it takes."""
     longest = f"{LONGEST_SECONDS}s"
     return {
-        "envoy_grpc": {"cluster_name": GATE_CLUSTER},
+        "envoy_grpc": {"cluster_name": cluster},
         "timeout": longest,
         # Else each question would end with the longest back-off, and be asked again.
         "initial_metadata": [

@@ -19,6 +19,7 @@ CALLER_FILTERS = (TOKEN_FILTER, REVOKED_FILTER, CALLERS_FILTER)
 HOLD_FILTER = "windlass.hold"
 SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"
+SLOTS_CLUSTER = "gate-slots"
 
 TOKEN_REQUIREMENT = "signed-in"
 """The requirement that routes name when only signed-in callers may pass."""
@@ -27,7 +28,8 @@ CLAIMS = "claims"
 """Where the filter of tokens leaves a token's claims for the filter of callers."""
 
 ARRIVAL_HEADER = "x-windlass-arrival"
-"""On the way to an inner listener: when a request arrived, and on which connection."""
+"""On the way to an inner listener: when a request arrived, on which connection, and at which
+workload."""
 
 UNREACHED_HEADER = "x-windlass-unreached"
 """In an inner listener's answer, where no byte of the request reached the replica: it is tried

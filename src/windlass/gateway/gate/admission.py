@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
@@ -36,11 +36,13 @@ class Workloads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When a request arrived, and what tells it apart: both the same when it is asked for again."""
+    """A request, as it arrived: all the same when it is asked for again."""
 
+    workload_id: str
     at: float
     """Seconds since the epoch."""
     identity: str
+    """Tells it apart."""
     size: int = REQUEST_BYTES
     """What it takes of memory while it waits, `room.held_bytes`."""
 
@@ -58,7 +60,6 @@ class Grant:
 class Visit:
     """One request, from its arrival to its end."""
 
-    workload_id: str
     arrival: Arrival
     started: float
     """Its arrival, by the monotonic clock."""
@@ -91,20 +92,19 @@ class Admission:
         self._numbers = itertools.count()
         self._ended: OrderedDict[str, frozenset[str]] = OrderedDict()
 
-    def enter(self, workload_id: str, arrival: Arrival) -> Visit:
+    def enter(self, arrival: Arrival) -> Visit:
         """Take in a request. It may be decided at once; when it has ended it must `leave`."""
         waited = max(0.0, self._clock.now() - arrival.at)
         tried = self._ended.pop(arrival.identity, frozenset())
-        outlook = self._workloads.outlook(workload_id)
+        outlook = self._workloads.outlook(arrival.workload_id)
         visit = Visit(
-            workload_id,
             arrival,
             self._clock.monotonic() - waited,
             outlook.limit_seconds,
             Ticket(arrival.at, next(self._numbers), tried),
             asyncio.get_running_loop().create_future(),
         )
-        queue = self._queues.setdefault(workload_id, _Queue())
+        queue = self._queues.setdefault(arrival.workload_id, _Queue())
         queue.slots.join(visit.ticket)
         queue.visits[visit.ticket] = visit
         self._grant_free(queue, outlook)
@@ -112,33 +112,46 @@ class Admission:
             self._begin_to_wait(visit, queue, outlook)
         return visit
 
-    async def decision(self, visit: Visit, ended: "asyncio.Future[Any]") -> Grant | Denial | None:
-        """Wait until a request may go or must not; None once it has `ended` before that."""
+    async def wait(self, visit: Visit) -> None:
+        """Return once it is decided. Cancelled when the request ends before that."""
+        seconds = max(0.0, min(visit.limit_seconds, LONGEST_WAIT_SECONDS) - self._waited(visit))
+        outlook = self._workloads.outlook(visit.arrival.workload_id)
+        with (
+            suppress(_NotSentOn),
+            self._demand.waiting(
+                visit.arrival.workload_id,
+                without_endpoint=not outlook.has_endpoint,
+                size=visit.arrival.size,
+            ),
+        ):
+            await asyncio.wait([visit.decided], timeout=seconds)
+            if visit.ticket.address is None:
+                raise _NotSentOn
         if not visit.decided.done():
-            await self._wait(visit, ended)
-        if visit.decided.done():
-            denial = visit.decided.result()
-            waited = self._clock.monotonic() - visit.started
-            if denial is None and waited >= visit.limit_seconds:
-                # It had slots before, on replicas that nobody could reach.
-                denial = Denial(504, "No replica was reached within the time-out.")
-            return denial or self._grant(visit)
-        if ended.done():
-            return None
-        if self._clock.monotonic() - visit.started >= LONGEST_WAIT_SECONDS:
-            return Denial(503, "The request has waited for an hour.", retry_after_seconds())
-        return Denial(504, "No replica was free within the time-out.")
+            self._decide(self._queues[visit.arrival.workload_id], visit, self._too_late(visit))
+
+    def decision(self, visit: Visit) -> Grant | Denial:
+        """What is decided."""
+        denial = visit.decided.result()
+        if denial is not None:
+            return denial
+        assert visit.ticket.address is not None
+        waited = self._waited(visit)
+        if waited >= visit.limit_seconds:
+            # It had slots before, on replicas that nobody could reach.
+            return Denial(504, "No replica was reached within the time-out.")
+        return Grant(visit.ticket.address, waited, visit.limit_seconds - waited)
 
     def leave(self, visit: Visit) -> None:
         """Give up a place in the queue, or a slot: the request has ended."""
-        queue = self._queues[visit.workload_id]
+        queue = self._queues[visit.arrival.workload_id]
         queue.visits.pop(visit.ticket, None)
         queue.slots.leave(visit.ticket)
         if visit.ticket.address is not None:
             self._remember(visit.arrival.identity, visit.ticket)
             if queue.visits:
-                self.look(visit.workload_id)
-        self._forget_if_unused(visit.workload_id)
+                self.look(visit.arrival.workload_id)
+        self._forget_if_unused(visit.arrival.workload_id)
 
     def loaded(self, record: Record) -> None:
         """A workload is known from before: what an earlier gate granted is not."""
@@ -203,28 +216,12 @@ class Admission:
             self._decide(queue, visit, outlook.denial)
             return
         try:
-            admit_to_wait(visit.workload_id, outlook, self._demand, visit.arrival.size)
+            admit_to_wait(visit.arrival.workload_id, outlook, self._demand, visit.arrival.size)
         except Denied as denied:
             self._decide(queue, visit, denied.denial)
             return
         if queue.following is None:
-            queue.following = asyncio.create_task(self._follow(visit.workload_id, queue))
-
-    async def _wait(self, visit: Visit, ended: "asyncio.Future[Any]") -> None:
-        has_endpoint = self._workloads.outlook(visit.workload_id).has_endpoint
-        waited = self._clock.monotonic() - visit.started
-        seconds = max(0.0, min(visit.limit_seconds, LONGEST_WAIT_SECONDS) - waited)
-        with (
-            suppress(_NotSentOn),
-            self._demand.waiting(
-                visit.workload_id, without_endpoint=not has_endpoint, size=visit.arrival.size
-            ),
-        ):
-            await asyncio.wait(
-                {visit.decided, ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            if visit.ticket.address is None:
-                raise _NotSentOn
+            queue.following = asyncio.create_task(self._follow(visit.arrival.workload_id, queue))
 
     async def _follow(self, workload_id: str, queue: _Queue) -> None:
         """Look again whenever Envoy acknowledges something, for as long as a request waits."""
@@ -245,10 +242,13 @@ class Admission:
         if not visit.decided.done():
             visit.decided.set_result(denial)
 
-    def _grant(self, visit: Visit) -> Grant:
-        assert visit.ticket.address is not None
-        waited = self._clock.monotonic() - visit.started
-        return Grant(visit.ticket.address, waited, visit.limit_seconds - waited)
+    def _waited(self, visit: Visit) -> float:
+        return self._clock.monotonic() - visit.started
+
+    def _too_late(self, visit: Visit) -> Denial:
+        if visit.limit_seconds > LONGEST_WAIT_SECONDS:
+            return Denial(503, "The request has waited for an hour.", retry_after_seconds())
+        return Denial(504, "No replica was free within the time-out.")
 
     def _remember(self, identity: str, ticket: Ticket) -> None:
         assert ticket.address is not None

@@ -7,18 +7,17 @@ replica's slot is taken from there to the stream's end.
 
 import asyncio
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
-import grpc
 from envoy.config.core.v3 import base_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2
 
-from windlass.gateway.gate.admission import Admission, Arrival, Grant
+from windlass.gateway.gate.admission import Admission, Arrival, Grant, Visit
+from windlass.gateway.gate.grpc_streams import Stream
 from windlass.gateway.gate.holds import REMAINING_HEADER, Denial
-from windlass.gateway.gate.resources import SLOT_TRIES
+from windlass.gateway.gate.resources import NO_SLOT, SLOT_TRIES
 from windlass.gateway.gate.room import held_bytes
 from windlass.gateway.names import ARRIVAL_HEADER, SLOT, SLOT_FILTER
-from windlass.kit.clock import Clock
 
 ProcessingRequest = external_processor_pb2.ProcessingRequest
 ProcessingResponse = external_processor_pb2.ProcessingResponse
@@ -28,54 +27,70 @@ _TRAILERS_UNCHANGED = ProcessingResponse(
 UNNOTICED_SECONDS = 0.1
 """Who waited no longer than that has the whole time-out at the replica."""
 ANSWERS_KEPT = 10_000
-
-
-class Stream(Protocol):
-    """One stream; a cancelled one raises asyncio.CancelledError."""
-
-    async def read(self) -> Any:
-        """The next message, or `grpc.aio.EOF`."""
-
-    async def write(self, message: bytes) -> None:
-        """Send a response as it goes over the wire."""
+LONGEST_DENIAL = 12_000
+"""Characters that fit into one message of the stream, whatever they are."""
 
 
 class Processing:
-    """Answers Envoy's streams."""
+    """Begins an exchange with Envoy for each of its streams."""
 
-    def __init__(self, admission: Admission, clock: Clock) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._clock = clock
 
-    async def process(self, workload_id: str, stream: Stream) -> None:
-        """Return once the request has ended, or has been denied."""
-        first = await stream.read()
-        if first is grpc.aio.EOF:
+    def begin(self, stream: Stream) -> "Processed":
+        """A request wants a slot."""
+        return Processed(self._admission, stream)
+
+
+class Processed:
+    """One request, as Envoy tells of it."""
+
+    def __init__(self, admission: Admission, stream: Stream) -> None:
+        self._admission = admission
+        self._stream = stream
+        self._visit: Visit | None = None
+        self._waiting: asyncio.Task[None] | None = None
+
+    def received(self, message: bytes) -> None:
+        """Its headers have come, or, later, the trailers of its answer."""
+        if self._visit is not None:
+            self._stream.write(_TRAILERS_UNCHANGED)
             return
-        visit = self._admission.enter(workload_id, self._arrival(first))
-        try:
-            reading = asyncio.ensure_future(stream.read())
-            decision = await self._admission.decision(visit, reading)
-            if decision is None:
-                return
-            if isinstance(decision, Denial):
-                await stream.write(_denied(decision))
-                return
-            await stream.write(_granted(decision))
-            while await reading is not grpc.aio.EOF:
-                await stream.write(_TRAILERS_UNCHANGED)
-                reading = asyncio.ensure_future(stream.read())
-        finally:
-            self._admission.leave(visit)
+        arrival = _arrival(ProcessingRequest.FromString(message))
+        if arrival is None:
+            self._stream.write(_denied(Denial(503, NO_SLOT)))
+            return
+        self._visit = self._admission.enter(arrival)
+        if self._visit.decided.done():
+            self._stream.write(_answer(self._admission.decision(self._visit)))
+        else:
+            self._waiting = asyncio.create_task(self._wait(self._visit))
 
-    def _arrival(self, request: Any) -> Arrival:
-        received = request.request_headers.headers.headers
-        headers = {header.key: header.raw_value.decode() for header in received}
-        size = held_bytes(headers)
-        identity = headers.get(ARRIVAL_HEADER)
-        if identity is None:
-            return Arrival(self._clock.now(), "", size)
-        return Arrival(float(identity.split()[0]), identity, size)
+    def ended(self) -> None:
+        """It has ended, in whichever way."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._visit is not None:
+            self._admission.leave(self._visit)
+
+    async def _wait(self, visit: Visit) -> None:
+        await self._admission.wait(visit)
+        self._stream.write(_answer(self._admission.decision(visit)))
+
+
+def _arrival(request: Any) -> Arrival | None:
+    """None where Envoy does not say what its routes have it say."""
+    received = request.request_headers.headers.headers
+    headers = {header.key: header.raw_value.decode() for header in received}
+    identity = headers.get(ARRIVAL_HEADER)
+    if identity is None:
+        return None
+    at, _, workload_id = identity.split(" ", 2)
+    return Arrival(workload_id, float(at), identity, held_bytes(headers))
+
+
+def _answer(decision: Grant | Denial) -> bytes:
+    return _granted(decision) if isinstance(decision, Grant) else _denied(decision)
 
 
 def _granted(grant: Grant) -> bytes:
@@ -107,7 +122,7 @@ def _denied(denial: Denial) -> bytes:
     answer = ProcessingResponse()
     immediate = answer.immediate_response
     immediate.status.code = denial.status
-    immediate.body = denial.message.encode()
+    immediate.body = denial.message[:LONGEST_DENIAL].encode()
     if denial.retry_after_seconds is not None:
         _set(immediate.headers, "retry-after", str(denial.retry_after_seconds))
     return _written(answer)

@@ -55,6 +55,7 @@ NOT_FOR_REPLICAS = (
     ROUTE_KEY_HEADER,
     INNER_HEADER,
     INTERNAL_HEADER,
+    ARRIVAL_HEADER,
     "x-envoy-external-address",
 )
 """The last is Envoy's own word for what `x-forwarded-for` says."""
@@ -309,7 +310,6 @@ def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> 
     slot = built.match.dynamic_metadata.add(filter=SLOT_FILTER)
     slot.path.add(key=SLOT)
     slot.value.present_match = True
-    built.request_headers_to_remove.append(ARRIVAL_HEADER)
     built.response_headers_to_remove.append(UNREACHED_HEADER)
     policy = built.route.retry_policy
     policy.num_retries.value = SLOT_TRIES - 1
@@ -320,15 +320,17 @@ def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> 
 
 
 def _lead_to_inner(built: route_components_pb2.Route, route: Route, way: Way) -> None:
+    # Also where there is no limit: there may be one by the time the request goes on.
+    workload_id = route.workload_id.replace("%", "%%")
+    arrival = f"%START_TIME(%s.%9f)% %CONNECTION_ID% {workload_id}"
+    built.request_headers_to_add.append(_header(ARRIVAL_HEADER, arrival))
+    built.response_headers_to_remove.append(UNREACHED_HEADER)
     action = built.route
     action.cluster = inner_cluster_name(limit_seconds(route), way.protocol)
     action.timeout.SetInParent()
     action.idle_timeout.SetInParent()
     action.retry_policy.retry_on = RETRIED
     if is_limited(route, way):
-        arrival = "%START_TIME(%s.%9f)% %CONNECTION_ID%"
-        built.request_headers_to_add.append(_header(ARRIVAL_HEADER, arrival))
-        built.response_headers_to_remove.append(UNREACHED_HEADER)
         action.retry_policy.retry_on += ",retriable-headers"
         action.retry_policy.retriable_headers.append(_present(UNREACHED_HEADER))
         action.retry_policy.num_retries.value = TRIES - 1
@@ -369,7 +371,7 @@ def _waiting_filters(route: Route, way: Way) -> dict[str, Message]:
         hold.disabled = True
     slot = ext_proc_pb2.ExtProcPerRoute()
     if is_limited(route, way):
-        slot.overrides.grpc_initial_metadata.add(key=WORKLOAD, value=route.workload_id)
+        slot.overrides.SetInParent()
     else:
         slot.disabled = True
     return {HOLD_FILTER: hold, SLOT_FILTER: slot}

@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2
 from envoy.service.discovery.v3 import discovery_pb2
-from envoy.service.ext_proc.v3 import external_processor_pb2
 
 from windlass.gateway.control_protocol import (
     ADDRESS_IN_USE,
@@ -21,21 +20,16 @@ from windlass.gateway.control_protocol import (
 from windlass.gateway.gate.admin import EnvoyUnreachable
 from windlass.gateway.gate.discovery import Discovery, Rejected
 from windlass.gateway.gate.holds import Holds
-from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import RouteConflict, Superseded
 from windlass.gateway.gate.subscription import Subscription
 from windlass.gateway.gateway import AddressInUse, StaleEpoch
-from windlass.gateway.names import WORKLOAD
 
 Method = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Stream = Callable[[Mapping[str, Any]], AsyncIterator[Mapping[str, Any]]]
 
 
-def envoy_server(
-    socket: Path, discovery: Discovery, holds: Holds, processing: Processing
-) -> grpc.aio.Server:
-    """Answers Envoy: incremental aggregated discovery, checks of held requests, and streams of
-    requests that need a slot."""
+def envoy_server(socket: Path, discovery: Discovery, holds: Holds) -> grpc.aio.Server:
+    """Answers Envoy: incremental aggregated discovery, and checks of held requests."""
 
     async def stream(
         requests: AsyncIterator[discovery_pb2.DeltaDiscoveryRequest],
@@ -57,13 +51,6 @@ def envoy_server(
     ) -> external_auth_pb2.CheckResponse:
         return await holds.check(request)
 
-    async def process(
-        requests: AsyncIterator[external_processor_pb2.ProcessingRequest],  # noqa: ARG001
-        context: grpc.aio.ServicerContext,
-    ) -> None:
-        metadata = dict(context.invocation_metadata() or ())
-        await processing.process(metadata.get(WORKLOAD, ""), context)
-
     server = grpc.aio.server(options=UNBOUNDED_MESSAGES)
     server.add_generic_rpc_handlers(
         (
@@ -84,15 +71,6 @@ def envoy_server(
                         check,
                         external_auth_pb2.CheckRequest.FromString,
                         external_auth_pb2.CheckResponse.SerializeToString,
-                    )
-                },
-            ),
-            grpc.method_handlers_generic_handler(
-                "envoy.service.ext_proc.v3.ExternalProcessor",
-                {
-                    "Process": grpc.stream_stream_rpc_method_handler(
-                        process,
-                        external_processor_pb2.ProcessingRequest.FromString,
                     )
                 },
             ),

@@ -1,0 +1,193 @@
+"""Streams as grpcio's client, and bytes as RFC 9113, have them; on the gate's event loop."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import uvloop
+
+from windlass.gateway.gate.grpc_streams import MOST_BYTES, PREFACE, Stream, serve_streams
+
+METHOD = "/any.Service/Method"
+
+
+class Echo:
+    """Says back what it hears, as often as the first byte tells."""
+
+    ended_streams = 0
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def received(self, message: bytes) -> None:
+        for _ in range(message[0]):
+            self._stream.write(message)
+
+    def ended(self) -> None:
+        Echo.ended_streams += 1
+
+
+def _run(tmp_path: Path, scenario: Callable[[Any], Awaitable[None]]) -> None:
+    """With a function that opens a stream of grpcio's."""
+
+    async def run() -> None:
+        Echo.ended_streams = 0
+        socket = tmp_path / "socket"
+        server = await serve_streams(socket, Echo)
+        async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+            await scenario(channel.stream_stream(METHOD))
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 60))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("size", [1, 100, 16_384 - 5, 16_384, MOST_BYTES // 3])
+def test_messages_of_every_size_go_to_and_fro(tmp_path: Path, size: int) -> None:
+    async def scenario(open_stream: Any) -> None:
+        stream = open_stream()
+        for _ in range(3):
+            message = b"\x01" * size
+            await stream.write(message)
+            assert await stream.read() == message
+        await stream.done_writing()
+        assert await stream.read() is grpc.aio.EOF
+        assert await stream.code() is grpc.StatusCode.OK
+        assert Echo.ended_streams == 1
+
+    _run(tmp_path, scenario)
+
+
+def test_more_than_a_window_arrives_as_the_other_side_makes_room(tmp_path: Path) -> None:
+    async def scenario(open_stream: Any) -> None:
+        async def ask() -> None:
+            async def questions() -> AsyncIterator[bytes]:
+                yield b"\x01" * 50_000
+
+            answers = [answer async for answer in open_stream(questions())]
+            assert answers == [b"\x01" * 50_000]
+
+        await asyncio.gather(*(ask() for _ in range(200)))
+        assert Echo.ended_streams == 200
+
+    _run(tmp_path, scenario)
+
+
+def test_a_stream_that_is_cancelled_has_ended_and_others_go_on(tmp_path: Path) -> None:
+    async def scenario(open_stream: Any) -> None:
+        streams = [open_stream() for _ in range(100)]
+        for stream in streams:
+            await stream.write(b"\x01")
+            assert await stream.read() == b"\x01"
+        for stream in streams[1:]:
+            stream.cancel()
+        await _until(lambda: Echo.ended_streams == 99)
+        await streams[0].write(b"\x02more")
+        assert [await streams[0].read(), await streams[0].read()] == [b"\x02more"] * 2
+        assert Echo.ended_streams == 99
+
+    _run(tmp_path, scenario)
+
+
+def test_a_stream_without_a_word_ends_well(tmp_path: Path) -> None:
+    async def scenario(open_stream: Any) -> None:
+        stream = open_stream()
+        await stream.done_writing()
+        assert await stream.read() is grpc.aio.EOF
+        assert await stream.code() is grpc.StatusCode.OK
+
+    _run(tmp_path, scenario)
+
+
+def test_every_stream_has_ended_once_the_connection_has(tmp_path: Path) -> None:
+    async def scenario(open_stream: Any) -> None:
+        streams = [open_stream() for _ in range(20)]
+        for stream in streams:
+            await stream.write(b"\x01")
+            assert await stream.read() == b"\x01"
+
+    async def all_ended() -> None:
+        await _until(lambda: Echo.ended_streams == 20)
+
+    _run(tmp_path, scenario)
+    uvloop.run(asyncio.wait_for(all_ended(), 20))
+
+
+def test_bytes_may_come_in_any_pieces_padded_and_pinged(tmp_path: Path) -> None:
+    """A settings frame; headers, and a continuation of them; padded data in two frames; a ping."""
+    sent = PREFACE + b"".join(
+        (
+            bytes.fromhex("000000 04 00 00000000"),
+            bytes.fromhex("000002 01 00 00000001") + b"..",
+            bytes.fromhex("000002 09 04 00000001") + b"..",
+            bytes.fromhex("000008 00 08 00000001") + b"\x03\x00\x00\x00\x00...",
+            bytes.fromhex("000006 00 00 00000001") + b"\x05\x01four",
+            bytes.fromhex("000008 06 00 00000000") + b"12345678",
+            bytes.fromhex("000000 00 01 00000001"),
+        )
+    )
+    wanted = (
+        bytes.fromhex("000000 04 01 00000000"),
+        bytes.fromhex("00000a 00 00 00000001") + b"\x00\x00\x00\x00\x05\x01four",
+        bytes.fromhex("000008 06 01 00000000") + b"12345678",
+        bytes.fromhex("00000f 01 05 00000001") + b"\x00\x0bgrpc-status\x010",
+    )
+
+    async def run() -> None:
+        server = await serve_streams(tmp_path / "socket", Echo)
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "socket"))
+        for byte in sent:
+            writer.write(bytes([byte]))
+            await writer.drain()
+        writer.write_eof()
+        received = await reader.read()
+        positions = [received.find(each) for each in wanted]
+        assert -1 not in positions
+        assert positions == sorted(positions)
+        writer.close()
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 20))
+
+
+def test_who_does_not_speak_http2_is_cut_off(tmp_path: Path) -> None:
+    async def run() -> None:
+        server = await serve_streams(tmp_path / "socket", Echo)
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "socket"))
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            while await reader.read(100):
+                pass
+        writer.close()
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 20))
+
+
+def test_more_than_fits_through_a_window_is_refused(tmp_path: Path) -> None:
+    async def run() -> None:
+        refused = asyncio.get_running_loop().create_future()
+
+        class TooMuch(Echo):
+            def received(self, message: bytes) -> None:  # noqa: ARG002
+                try:
+                    self._stream.write(b"x" * (MOST_BYTES + 1))
+                except ValueError as error:
+                    refused.set_result(str(error))
+
+        server = await serve_streams(tmp_path / "socket", TooMuch)
+        async with grpc.aio.insecure_channel(f"unix:{tmp_path / 'socket'}") as channel:
+            stream = channel.stream_stream(METHOD)()
+            await stream.write(b"\x01")
+            assert await refused == "60001 bytes are too many for a stream."
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 20))
