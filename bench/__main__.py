@@ -14,6 +14,7 @@ BENCHES = (
     "project_page",
     "permissions",
     "gateway",
+    "concurrency_limit",
     "traffic",
     "containers",
     "scheduling",

@@ -1,6 +1,7 @@
 """Each replica of a limited workload has so many requests at once and never more, as it sees it
 itself, whichever of Envoy's four workers they come by."""
 
+import queue
 import socket
 import threading
 import time
@@ -11,6 +12,8 @@ from functools import partial
 import pytest
 from websockets.sync.client import connect
 
+from tests.integration.gateway.grpc_replica import GrpcReplica, client_of
+from tests.integration.gateway.issuer import SIGNED_IN, Issuer, bearer, trust_in
 from tests.integration.gateway.replica import Replica
 from tests.integration.gateway.running import (
     DOMAIN,
@@ -20,7 +23,7 @@ from tests.integration.gateway.running import (
     eventually,
     route,
 )
-from windlass.gateway.gateway import Endpoint
+from windlass.gateway.gateway import Endpoint, ReplicaProtocol
 
 StartReplica = Callable[[str], Replica]
 
@@ -372,6 +375,51 @@ def test_a_websocket_holds_its_slot_until_it_closes(
         assert socket.recv(timeout=20) == "still here"
         assert gateway.held(name) == 1
     assert waiting.result().status == 200
+
+
+def test_a_stream_of_grpc_holds_its_slot_until_it_ends(
+    wide_gateway: RunningGateway, threads: ThreadPoolExecutor, name: str
+) -> None:
+    gateway, words = wide_gateway, GrpcReplica().start()
+    host = f"{name}-runai-team.{DOMAIN}"
+    limited = route(name, words.endpoint, protocol=ReplicaProtocol.GRPC, concurrency_limit=1)
+    gateway.client.put(limited, EPOCH)
+    sent: queue.Queue[bytes | None] = queue.Queue()
+    try:
+        with client_of(gateway.port, host) as first, client_of(gateway.port, host) as second:
+            call = first.stream("Echo")(iter(sent.get, None), timeout=20)
+            sent.put(b"one")
+            assert next(call) == b"one"
+            waiting = threads.submit(second.unary("Shout"), b"hello", timeout=20)
+            eventually(lambda: gateway.held(name) == 1)
+            sent.put(b"two")
+            assert next(call) == b"two"
+            assert not waiting.done()
+            sent.put(None)
+            assert list(call) == []
+            assert waiting.result() == b"HELLO"
+    finally:
+        sent.put(None)
+        words.stop()
+
+
+def test_who_may_not_call_takes_neither_slot_nor_place(
+    own_gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica
+) -> None:
+    issuer = Issuer("key-1")
+    closed = route("closed", replica.endpoint, callers=SIGNED_IN, concurrency_limit=1)
+    own_gateway.client.replace_all([closed], trust_in(issuer), EPOCH)
+    token = bearer(issuer.token())
+    in_flight = threads.submit(own_gateway.request, "/team/closed/wait", headers=token)
+    eventually(lambda: replica.in_flight == 1)
+    assert own_gateway.request("/team/closed/echo").status == 401
+    waiting = threads.submit(own_gateway.request, "/team/closed/echo", headers=token)
+    eventually(lambda: own_gateway.held("closed") == 1)
+    assert own_gateway.request("/team/closed/echo").status == 401
+    assert own_gateway.held("closed") == 1
+    replica.release()
+    assert {each.result().status for each in (in_flight, waiting)} == {200}
+    assert replica.seen == {"/wait": 1, "/echo": 1}
 
 
 def test_large_bodies_wait_and_arrive_whole(

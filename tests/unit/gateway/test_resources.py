@@ -13,7 +13,13 @@ from windlass.gateway.gate.resources import (
     scopes,
 )
 from windlass.gateway.gateway import Access, Callers, Endpoint, ReplicaProtocol, Route
-from windlass.gateway.names import HOLD_FILTER, INNER_HEADER, LONGEST_SECONDS, TOKEN_FILTER
+from windlass.gateway.names import (
+    HOLD_FILTER,
+    INNER_HEADER,
+    LONGEST_SECONDS,
+    SLOT_FILTER,
+    TOKEN_FILTER,
+)
 
 SIGNED_IN = Callers(Access.AUTHENTICATED)
 ONE, TWO = Endpoint("one", "127.0.0.1", 1001), Endpoint("two", "127.0.0.1", 1002)
@@ -78,6 +84,25 @@ def test_what_waits_has_no_way_but_through_an_inner_listener(route: Route) -> No
     filters = at_inner["typedPerFilterConfig"]
     assert (TOKEN_FILTER in filters) == (route.callers.access is Access.AUTHENTICATED)
     assert ("checkSettings" in filters[HOLD_FILTER]) == (not route.endpoints)
+
+
+@pytest.mark.parametrize("endpoints", [(), (ONE,)])
+def test_a_limited_workload_has_no_way_to_a_replica_but_with_a_slot(
+    endpoints: tuple[Endpoint, ...],
+) -> None:
+    with_slot, without, rest = _ways(_route(*endpoints, concurrency_limit=1))
+    for way in (with_slot, without):
+        assert way["match"]["headers"] == [{"name": INNER_HEADER, "presentMatch": True}]
+    assert with_slot["match"]["dynamicMetadata"][0]["filter"] == SLOT_FILTER
+    assert "retryHostPredicate" not in with_slot["route"]["retryPolicy"]
+    assert without["directResponse"]["status"] == 503
+    assert "overrides" in without["typedPerFilterConfig"][SLOT_FILTER]
+    assert without["typedPerFilterConfig"][HOLD_FILTER]["disabled"]
+    assert _leads_to(rest) == "inner-300000"
+
+
+def test_a_limit_is_not_in_the_routes_so_that_changing_it_changes_none() -> None:
+    assert _ways(_route(ONE, concurrency_limit=1)) == _ways(_route(ONE, concurrency_limit=9))
 
 
 def test_an_unavailable_workload_has_one_answer() -> None:
