@@ -143,3 +143,19 @@ def test_after_a_restart_nothing_is_granted_until_envoy_counts_room() -> None:
         admission.leave(visit)
 
     _run(FREE, scenario)
+
+
+def test_when_envoys_word_is_lost_its_count_decides_whether_a_slot_is_free() -> None:
+    async def scenario(queueing: Queueing) -> None:
+        admission = queueing.admission
+        lost, waiting = (admission.enter(queueing.arrival(each)) for each in ("lost", "waiting"))
+        admission.lose(lost)
+        admission.leave(lost)
+        assert not waiting.decided.done()
+        admission.count("id", {"127.0.0.1_1001": 1}, settled_before=0.0)
+        assert not waiting.decided.done()
+        admission.count("id", {}, settled_before=0.0)
+        assert waiting.decided.done()
+        admission.leave(waiting)
+
+    _run(FREE, scenario)

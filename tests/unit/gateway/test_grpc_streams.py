@@ -19,6 +19,7 @@ class Echo:
     """Says back what it hears, as often as the first byte tells."""
 
     ended_streams = 0
+    lost_streams = 0
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -30,12 +31,15 @@ class Echo:
     def ended(self) -> None:
         Echo.ended_streams += 1
 
+    def lost(self) -> None:
+        Echo.lost_streams += 1
+
 
 def _run(tmp_path: Path, scenario: Callable[[Any], Awaitable[None]]) -> None:
     """With a function that opens a stream of grpcio's."""
 
     async def run() -> None:
-        Echo.ended_streams = 0
+        Echo.ended_streams = Echo.lost_streams = 0
         socket = tmp_path / "socket"
         server = await serve_streams(socket, Echo)
         async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
@@ -107,18 +111,48 @@ def test_a_stream_without_a_word_ends_well(tmp_path: Path) -> None:
     _run(tmp_path, scenario)
 
 
-def test_every_stream_has_ended_once_the_connection_has(tmp_path: Path) -> None:
-    async def scenario(open_stream: Any) -> None:
-        streams = [open_stream() for _ in range(20)]
-        for stream in streams:
-            await stream.write(b"\x01")
-            assert await stream.read() == b"\x01"
+def test_streams_are_lost_when_the_connection_breaks(tmp_path: Path) -> None:
+    async def run() -> None:
+        Echo.ended_streams = Echo.lost_streams = 0
+        server = await serve_streams(tmp_path / "socket", Echo)
+        _, writer = await asyncio.open_unix_connection(str(tmp_path / "socket"))
+        writer.write(PREFACE)
+        for number in (1, 3, 5):
+            writer.write(bytes.fromhex(f"000001 01 04 0000000{number}") + b".")
+        writer.write(bytes.fromhex("000004 03 00 00000003 00000008"))
+        await writer.drain()
+        await _until(lambda: Echo.ended_streams == 1)
+        writer.close()
+        await _until(lambda: Echo.lost_streams == 2)
+        assert Echo.ended_streams == 1
+        server.close()
 
-    async def all_ended() -> None:
-        await _until(lambda: Echo.ended_streams == 20)
+    uvloop.run(asyncio.wait_for(run(), 20))
 
-    _run(tmp_path, scenario)
-    uvloop.run(asyncio.wait_for(all_ended(), 20))
+
+def test_one_stream_that_goes_wrong_takes_no_other_with_it(tmp_path: Path) -> None:
+    class Wrong(Echo):
+        def received(self, message: bytes) -> None:
+            if message == b"wrong":
+                raise RuntimeError
+            super().received(message)
+
+    async def run() -> None:
+        Echo.ended_streams = Echo.lost_streams = 0
+        server = await serve_streams(tmp_path / "socket", Wrong)
+        async with grpc.aio.insecure_channel(f"unix:{tmp_path / 'socket'}") as channel:
+            right, wrong = (channel.stream_stream(METHOD)() for _ in range(2))
+            for stream in (right, wrong):
+                await stream.write(b"\x01")
+                assert await stream.read() == b"\x01"
+            await wrong.write(b"wrong")
+            assert await wrong.code() is grpc.StatusCode.INTERNAL
+            await right.write(b"\x01")
+            assert await right.read() == b"\x01"
+            assert (Echo.ended_streams, Echo.lost_streams) == (1, 0)
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 20))
 
 
 def test_bytes_may_come_in_any_pieces_padded_and_pinged(tmp_path: Path) -> None:

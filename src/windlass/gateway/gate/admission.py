@@ -153,6 +153,11 @@ class Admission:
                 self.look(visit.arrival.workload_id)
         self._forget_if_unused(visit.arrival.workload_id)
 
+    def lose(self, visit: Visit) -> None:
+        """It is not known whether a request is in flight any more; `leave` follows."""
+        if visit.ticket.address is not None:
+            self._queues[visit.arrival.workload_id].slots.distrust([visit.ticket.address])
+
     def loaded(self, record: Record) -> None:
         """A workload is known from before: what an earlier gate granted is not."""
         if record.route.concurrency_limit:

@@ -1,19 +1,20 @@
 """Short gRPC messages to and fro, on many short streams, for one client that is known: Envoy.
 
-Each request to a limited workload is a stream of its own. The server of `grpcio` takes 0.4 ms of a
-processor for one, several times what Envoy itself takes; this one, which does only what that needs,
-takes less than a tenth of it (`bench.concurrency_limit`). The whole socket is one method, so no
-header block is ever read. The wire formats are those of RFC 9113 (HTTP/2), RFC 7541 (its headers)
-and of gRPC over HTTP/2.
+Each request to a limited workload is a stream of its own. The server of `grpcio` takes several
+times what Envoy itself takes for one; this does only what that needs. The whole socket is one
+method, so no header block is ever read. The wire formats are those of RFC 9113 (HTTP/2), RFC 7541
+(its headers) and of gRPC over HTTP/2.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol, cast
 
+_log = logging.getLogger(__name__)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MOST_BYTES = 60_000
 """What fits through a stream's window, each way in all, so that it need never be renewed."""
@@ -24,6 +25,7 @@ _WINDOW_RENEWED_BYTES = 2**20
 _HEADERS = b"\x88\x0f\x10\x10application/grpc"
 """`:status: 200` and `content-type`, none of it for the table of headers."""
 _TRAILERS = b"\x00\x0bgrpc-status\x010"
+_INTERNAL_ERROR = 2
 _END_STREAM, _ACKNOWLEDGES, _END_HEADERS, _PADDED = 0x1, 0x1, 0x4, 0x8
 
 
@@ -43,7 +45,10 @@ class Exchange(Protocol):
         """The client has sent a message."""
 
     def ended(self) -> None:
-        """The client has said its last, or is gone."""
+        """The client has said its last, or has given the stream up."""
+
+    def lost(self) -> None:
+        """The connection broke; what the client has done since is not known."""
 
 
 class Stream:
@@ -94,8 +99,9 @@ class _Connection(asyncio.Protocol):
         self._frame(_Frame.WINDOW_UPDATE, 0, 0, _number(_LARGEST_WINDOW - _FIRST_WINDOW))
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
-        for number in list(self._streams):
-            self._end(number)
+        streams, self._streams = self._streams, {}
+        for _, exchange in streams.values():
+            exchange.lost()
 
     def data_received(self, data: bytes) -> None:
         data = self._unread + data
@@ -164,7 +170,16 @@ class _Connection(asyncio.Protocol):
             if len(stream.unread) < end:
                 break
             message, stream.unread = stream.unread[5:end], stream.unread[end:]
+            self._give(stream, exchange, message)
+
+    def _give(self, stream: Stream, exchange: Exchange, message: bytes) -> None:
+        """One exchange that goes wrong must not take the connection with it."""
+        try:
             exchange.received(message)
+        except Exception:
+            _log.exception("A stream is given up")
+            self._end(stream.number)
+            self._frame(_Frame.RST_STREAM, 0, stream.number, _number(_INTERNAL_ERROR))
 
     def _finish(self, number: int) -> None:
         """The client has said its last; so do we."""

@@ -73,6 +73,12 @@ class Processed:
         if self._visit is not None:
             self._admission.leave(self._visit)
 
+    def lost(self) -> None:
+        """Whether it has ended is not known."""
+        if self._visit is not None:
+            self._admission.lose(self._visit)
+        self.ended()
+
     async def _wait(self, visit: Visit) -> None:
         await self._admission.wait(visit)
         self._stream.write(_answer(self._admission.decision(visit)))
