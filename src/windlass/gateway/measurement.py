@@ -121,7 +121,11 @@ class _Change:
     def between(cls, before: TrafficCounters, after: TrafficCounters) -> "_Change":
         restarted = after.started < before.started or after.answered < before.answered
         envoy_before = TrafficCounters() if restarted else before
-        gate_before = TrafficCounters() if after.asked < before.asked else before
+        if after.asked < before.asked or after.held_seconds < before.held_seconds:
+            # Those that waited ask the new gate again.
+            gate_before = TrafficCounters(asked=min(before.held, after.asked))
+        else:
+            gate_before = before
         started = after.started - envoy_before.started
         waited = after.asked - gate_before.asked
         released = max(0, after.released - gate_before.released)

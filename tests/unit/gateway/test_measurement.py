@@ -216,10 +216,20 @@ def test_totals_that_begin_again_give_what_has_happened_since() -> None:
     meter.measure(busy)
     measured = meter.measure(new)
     assert measured is not None
-    assert measured.requests_per_second == 21
+    assert measured.requests_per_second == 20
     assert 0.5 <= measured.concurrency <= 4
     assert measured.latency_ms == pytest.approx(50)
     assert measured.replicas["one"].requests_per_second == 20
+
+
+def test_those_who_ask_a_new_gate_again_arrive_no_second_time() -> None:
+    meter = TrafficMeter()
+    meter.measure(TrafficCounters(at=0, held=30, held_seconds=100.0, asked=30))
+    again = TrafficCounters(at=1, held=31, held_seconds=15.5, asked=31)
+    measured = meter.measure(again)
+    assert measured is not None
+    assert measured.requests_per_second == 1
+    assert measured.concurrency == 15.5
 
 
 def test_a_clock_that_went_back_begins_anew() -> None:
