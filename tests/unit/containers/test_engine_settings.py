@@ -1,0 +1,65 @@
+"""Where an engine is looked for, and what an operator may say about containers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.containers.scripted_engine import scripted_engine
+from windlass.engines.local.containers.container_engine import ContainerEngine, EngineUnreachable
+from windlass.engines.local.containers.settings import ContainerSettings, Ulimit, usual_places
+
+HOME = Path("/home/somebody")
+
+
+def test_a_users_own_engine_comes_before_the_machines() -> None:
+    environment = {"XDG_RUNTIME_DIR": "/run/user/1", "DOCKER_HOST": "unix:///named.sock"}
+    places = [str(place) for place in usual_places(environment, HOME, is_root=False)]
+    assert places[0] == "/named.sock"
+    assert places.index("/run/user/1/podman/podman.sock") < places.index("/var/run/docker.sock")
+    of_root = [str(place) for place in usual_places({}, HOME, is_root=True)]
+    assert of_root == ["/var/run/docker.sock", "/run/podman/podman.sock"]
+    remote = usual_places({"DOCKER_HOST": "tcp://10.0.0.1:2375"}, HOME, is_root=True)
+    assert [str(place) for place in remote] == of_root, "another machine's is no use here"
+
+
+@pytest.mark.parametrize("engine", ["tcp://127.0.0.1:2375", "docker.sock", "unix://relative"])
+def test_only_sockets_of_this_machine_are_taken(engine: str) -> None:
+    with pytest.raises(ValueError, match="unix:///PATH"):
+        ContainerSettings(engine=engine).check()
+
+
+@pytest.mark.parametrize("text", ["nofile", "nofile=", "nofile=1:x", "NOFILE=1", "nofile=-5"])
+def test_a_wrong_ulimit_names_a_right_one(text: str) -> None:
+    with pytest.raises(ValueError, match="nofile=1024:4096"):
+        Ulimit.parse(text)
+
+
+@pytest.mark.parametrize("network", ["none", "container:other"])
+def test_networks_without_a_way_in_are_refused(network: str) -> None:
+    with pytest.raises(ValueError, match="no request reaches"):
+        ContainerSettings(network=network).check()
+
+
+def test_an_engine_is_found_lost_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(
+        "windlass.engines.local.containers.container_engine.time.monotonic", lambda: now[0]
+    )
+    missing, socket = tmp_path / "docker.sock", tmp_path / "podman.sock"
+    engine = ContainerEngine([missing, socket])
+    with pytest.raises(EngineUnreachable, match=r"docker\.sock"):
+        engine.find()
+    now[0] += 10
+    with scripted_engine(socket, lambda _method, _path: None):
+        found = engine.find()
+        assert (found.name, found.version, found.storage) == ("Docker", "27.0.1", "overlay2")
+        assert (found.limits_memory, found.cgroup_version) == (True, "2")
+    now[0] += 10
+    with pytest.raises(EngineUnreachable):
+        engine.find()
+    assert engine.last_known == found, "what it was is still known"
+    now[0] += 10
+    with scripted_engine(socket, lambda _method, _path: None):
+        assert engine.find() == found
