@@ -1,6 +1,7 @@
 """Departments and projects: made, shown, changed, removed; what they may have, and who may say."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -321,3 +322,24 @@ def test_every_change_is_on_record(api: Api) -> None:
     ours = [item for item in found if item["entity_id"] == made["id"]]
     assert sorted(item["action"] for item in ours) == ["create", "delete", "update"]
     assert {item["entity_name"] for item in ours} == {made["name"]}
+
+
+def test_what_is_asked_for_at_once_does_not_add_up_to_too_much(api: Api) -> None:
+    parent = make(api, DEPARTMENTS, resources=gpus(3))
+    bodies = [body_of(api, parentId=parent["id"], resources=gpus(1)) for _ in range(6)]
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        answers = list(threads.map(lambda body: api.ask("POST", PROJECTS, json=body), bodies))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 201, 400, 400, 400]
+    ids = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    assert len(ids) == 3
+
+
+def test_a_workload_and_the_end_of_its_project_at_once_leave_nothing_behind(api: Api) -> None:
+    for _ in range(4):
+        child = make(api, PROJECTS)
+        body = api.creation("meanwhile", projectId=child["id"])
+        with ThreadPoolExecutor(2) as threads:
+            created = threads.submit(api.post, body)
+            removed = threads.submit(api.ask, "DELETE", f"{PROJECTS}/{child['id']}")
+        outcome = created.result().status_code, removed.result().status_code
+        assert outcome in {(202, 202), (404, 204), (409, 204)}, outcome

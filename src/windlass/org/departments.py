@@ -36,6 +36,7 @@ from windlass.org.tables import (
 )
 from windlass.org.tree import (
     Pools,
+    close_projects,
     cluster_of_body,
     department_unit,
     departments,
@@ -197,6 +198,7 @@ class Departments:
             lock_tree(connection, caller.tenant_id)
             row = self._found(connection, caller, Action.DELETE, department_id)
             children = list(projects_in(connection, [row.id]))
+            close_projects(connection, children)
             inside = self._around.occupancy.workloads_in(connection, children)
             if inside:
                 more = len(inside) - _MOST_NAMED

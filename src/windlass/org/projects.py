@@ -47,6 +47,7 @@ from windlass.org.tables import (
 from windlass.org.tree import (
     FIRST_NAME,
     Pools,
+    close_projects,
     cluster_of_body,
     department_unit,
     departments,
@@ -211,6 +212,7 @@ class Projects:
             row = self._found(connection, caller, Action.DELETE, project_id)
             now = self._around.clock.now()
             unit = project_unit(caller.tenant_id, row)
+            close_projects(connection, [row.id])
             _record(connection, Deed.DELETE, unit)
             record_organisation_change(connection)
             if not self._around.occupancy.workloads_in(connection, [row.id]):

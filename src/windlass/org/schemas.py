@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 _MOST_GPUS = 1e6
 _MOST = 1e15
 _LONGEST_DESCRIPTION = 1000
+_MOST_ENTRIES = 1000
 
 Text = Annotated[str, Field(min_length=1)]
 Description = Annotated[str, Field(max_length=_LONGEST_DESCRIPTION)]
@@ -74,7 +75,7 @@ class PoolResources(Body):
     """One of `/api/v1/org-unit/priorities`; medium-low unless given."""
 
 
-class ResourcesUpdate(RootModel[list[PoolResources]]):
+class ResourcesUpdate(RootModel[Annotated[list[PoolResources], Field(max_length=_MOST_ENTRIES)]]):
     """What a unit may have, in several node pools."""
 
 
@@ -100,10 +101,10 @@ class UnitUpdate(Body):
     """What can be changed of a department: everything, so that what is left out is reset."""
 
     description: Description | None = None
-    resources: list[PoolResources]
+    resources: Annotated[list[PoolResources], Field(max_length=_MOST_ENTRIES)]
     """One entry a node pool; pools left out are given what everybody has in a new pool."""
     scheduling_rules: SchedulingRules | None = None
-    default_node_pools: list[Text] | None = None
+    default_node_pools: Annotated[list[Text], Field(max_length=_MOST_ENTRIES)] | None = None
     """For workloads that name none, by name, in order of preference."""
     node_types: NodeTypes | None = None
 

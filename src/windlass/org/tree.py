@@ -258,6 +258,13 @@ def pools_of(connection: Connection, cluster_id: str) -> Pools:
     )
 
 
+def close_projects(connection: Connection, project_ids: Sequence[int]) -> None:
+    """Let nothing come into these projects before this transaction ends, and see all that has: what
+    is inside of them is asked for after this."""
+    query = select(project.c.id).where(project.c.id.in_(project_ids)).order_by(project.c.id)
+    connection.execute(query.with_for_update())
+
+
 def pool_of_labels(labels: Mapping[str, str], pools: Any, default: int) -> int:
     """The pool whose label a node has: the oldest of them, or else the default one."""
     return next(

@@ -82,12 +82,14 @@ def constraints_of(
 def node_pool_errors(names: list[str] | None, known: Sequence[str]) -> list[FieldError]:
     """Node pools that the cluster does not have, and those given twice."""
     errors = []
+    seen: set[str] = set()
     for index, name in enumerate(names or ()):
         if name not in known:
             problem = f"is {name!r}; the cluster's node pools are {', '.join(known)}"
             errors.append(FieldError(f"spec.nodePools[{index}]", problem))
-        elif name in (names or ())[:index]:
+        elif name in seen:
             errors.append(FieldError(f"spec.nodePools[{index}]", f"gives {name!r} twice"))
+        seen.add(name)
     return errors
 
 
