@@ -93,6 +93,19 @@ class LiveWorkload(TypedDict):
     held: int | None
 
 
+class Connection(TypedDict):
+    """One way into a workload, and who may use it."""
+
+    name: str
+    toolType: str
+    connectionType: str
+    url: str
+    containerPort: int
+    authorizationType: str
+    authorizedUsers: NotRequired[list[str]]
+    authorizedGroups: NotRequired[list[str]]
+
+
 class Workload(TypedDict):
     """A workload as the list of workloads shows it. Times are ISO 8601."""
 
@@ -113,6 +126,7 @@ class Workload(TypedDict):
     phaseReason: NotRequired[str | None]
     requestedPods: NotRequired[RequestedPods]
     urls: NotRequired[list[str]]
+    externalConnections: NotRequired[list[Connection]]
     images: NotRequired[list[str]]
     priorityClassName: NotRequired[str]
     preemptible: NotRequired[bool | None]

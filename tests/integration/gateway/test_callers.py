@@ -8,8 +8,8 @@ import pytest
 
 from tests.integration.gateway.issuer import Issuer, bearer, trust_in
 from tests.integration.gateway.replica import PIECE, Replica
-from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, route
-from windlass.gateway.gateway import Access, AdditionalRoute, Callers
+from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, free_port, route
+from windlass.gateway.gateway import Access, AdditionalRoute, Address, Callers
 
 SOME_USERS = Callers(Access.AUTHORIZED, users=("ann@example.org", "bob@example.org"))
 SOME_GROUPS = Callers(Access.AUTHORIZED, groups=("vision", "speech"))
@@ -108,6 +108,31 @@ def test_each_route_of_a_workload_has_a_list_of_its_own(
     assert listed.request("/team/two/echo", headers=member).status == 403
     assert listed.request("/echo", host=HOST, headers=user).status == 403
     assert listed.request("/echo", host=HOST, headers=member).status == 200
+
+
+@pytest.mark.parametrize("body", [None, b"x" * 20_000])
+def test_an_address_of_its_own_and_the_internal_gateway_are_no_way_around_the_list(
+    listed: RunningGateway, issuer: Issuer, replica: Replica, body: bytes | None
+) -> None:
+    listen = Address("127.0.0.1", free_port())
+    port = AdditionalRoute("port", None, listen=listen, callers=SOME_GROUPS)
+    wanted = route("guarded", replica.endpoint, callers=SOME_GROUPS, additional=(port,))
+    listed.client.put(wanted, EPOCH)
+    stranger = bearer(issuer.token(email="vision", groups=["other"]))
+    member = bearer(issuer.token(groups=["speech"]))
+    forged = {"x-windlass-inner": "yes", "x-windlass-internal": "yes"}
+    for number in (listen.port, listed.internal_port):
+        statuses = [
+            listed.request(
+                "/team/guarded/echo",
+                "POST" if body else "GET",
+                headers={**headers, **forged},
+                body=body,
+                port=number,
+            ).status
+            for headers in ({}, stranger, member)
+        ]
+        assert statuses == [401, 403, 200]
 
 
 def test_a_change_of_the_list_is_in_effect_at_once_and_cuts_no_stream(

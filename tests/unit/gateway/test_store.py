@@ -15,6 +15,7 @@ from windlass.gateway.gateway import (
     Route,
     TokenTrust,
 )
+from windlass.gateway.wire import route_from_json
 
 ONE, TWO = Endpoint("one", "127.0.0.1", 1001, {9000: 2001}), Endpoint("two", "::1", 1002)
 LISTED = Callers(Access.AUTHORIZED, ("one@example.org",), ("team", "other"))
@@ -46,6 +47,21 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert list(again.load_records()) == [record]
     assert again.load_trust() == trust
     assert again.load_epoch() == 7
+
+
+def test_a_route_of_the_first_version_is_understood() -> None:
+    written = {
+        "workload_id": "id",
+        "hosts": ["a.test"],
+        "path_prefix": "/p/n",
+        "endpoints": [{"replica_id": "one", "host": "127.0.0.1", "port": 1001}],
+        "unavailable": None,
+        "access": "authenticated",
+        "request_timeout_seconds": 300.0,
+    }
+    endpoint = Endpoint("one", "127.0.0.1", 1001)
+    expected = Route("id", ("a.test",), "/p/n", (endpoint,), callers=Callers(Access.AUTHENTICATED))
+    assert route_from_json(written) == expected
 
 
 def test_nothing_is_loaded_from_an_empty_directory(tmp_path: Path) -> None:
