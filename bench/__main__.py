@@ -13,6 +13,7 @@ BENCHES = (
     "workload_page",
     "project_page",
     "permissions",
+    "sign_in_storm",
     "gateway",
     "concurrency_limit",
     "traffic",

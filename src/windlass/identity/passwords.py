@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from windlass.kit.errors import BadRequest, Unavailable
+from windlass.kit.errors import BadRequest, TooManyRequests
 
 Result = TypeVar("Result")
 
@@ -80,25 +80,32 @@ class PasswordWork:
         self._limits = {False: waiting_strangers, True: waiting}
 
     def hash(self, password: str) -> str:
-        """`hash_password` for a thread that waits. Raises Unavailable."""
+        """`hash_password` for a thread that waits. Raises TooManyRequests."""
         return self._submit(lambda: hash_password(password), known=True).result()
 
     def check(self, password: str, stored_hash: str | None) -> bool:
-        """`is_password` for a thread that waits. Raises Unavailable."""
+        """`is_password` for a thread that waits. Raises TooManyRequests."""
         return self._submit(lambda: is_password(password, stored_hash), known=True).result()
 
     async def check_for(self, password: str, stored_hash: str | None, *, known: bool) -> bool:
         """`is_password` for somebody signing in, who did before from there if `known`.
 
-        Raises Unavailable.
+        Raises TooManyRequests.
         """
         work = self._submit(lambda: is_password(password, stored_hash), known=known)
         return await asyncio.wrap_future(work)
 
+    def require_room(self, *, known: bool) -> None:
+        """Raises TooManyRequests where somebody signing in would not be checked.
+
+        To be asked before anything else is done for them.
+        """
+        if self._waiting >= self._limits[known]:
+            raise TooManyRequests("Too many sign in at this moment. Try again.", 1)
+
     def _submit(self, work: Callable[[], Result], *, known: bool) -> "Future[Result]":
         with self._lock:
-            if self._waiting >= self._limits[known]:
-                raise Unavailable("Too many sign in at this moment. Try again.")
+            self.require_room(known=known)
             self._waiting += 1
         submitted = self._executor.submit(work)
         submitted.add_done_callback(self._done)

@@ -88,7 +88,7 @@ class SignIn:
         self._throttle = SignInThrottle(clock)
 
     async def by_password(self, username: str, password: str, address: str) -> Granted:
-        """Sign in a user. Raises WrongCredentials, TooManyRequests, or Unavailable."""
+        """Sign in a user. Raises WrongCredentials or TooManyRequests."""
         account = await self._account_by_password(username, password, address)
         return await run_in_threadpool(self._begin_session, account)
 
@@ -97,6 +97,7 @@ class SignIn:
         made_by(name, "user")
         admission = self._throttle.admit(name, address)
         _require_admitted(admission)
+        self._passwords.require_room(known=admission.known)
         if admission.wait_seconds:
             await asyncio.sleep(admission.wait_seconds)
         account = await run_in_threadpool(self._read, user_named, name)
