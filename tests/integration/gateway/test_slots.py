@@ -346,6 +346,26 @@ def test_a_dead_replica_costs_no_request_and_no_slot(
     assert not any(key.startswith("x-windlass") for key in answer.headers)
 
 
+def test_who_found_its_replica_dead_waits_for_a_slot_on_another(
+    wide_gateway: RunningGateway,
+    threads: ThreadPoolExecutor,
+    start_replica: StartReplica,
+    name: str,
+) -> None:
+    gateway = wide_gateway
+    alive, dead = start_replica("alive"), start_replica("dead")
+    gateway.client.put(route(name, alive.endpoint, concurrency_limit=1), EPOCH)
+    in_flight = threads.submit(gateway.request, f"/team/{name}/wait")
+    eventually(lambda: alive.in_flight == 1)
+    dead.stop()
+    gateway.client.put(route(name, dead.endpoint, alive.endpoint, concurrency_limit=1), EPOCH)
+    sent = [threads.submit(gateway.request, f"/team/{name}/echo") for _ in range(8)]
+    eventually(lambda: gateway.held(name) == len(sent))
+    alive.release()
+    assert {each.result().status for each in (in_flight, *sent)} == {200}
+    assert alive.peak == 1
+
+
 def test_a_request_that_reached_its_replica_is_not_sent_again(
     wide_gateway: RunningGateway, replica: Replica, name: str
 ) -> None:
