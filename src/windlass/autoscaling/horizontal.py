@@ -14,6 +14,9 @@ from windlass.autoscaling.horizontal_rules import (
 )
 from windlass.autoscaling.stabilization import DownscaleStabilization
 
+LARGEST_VALUE = 1e100
+"""Replicas may tell anything; what is beyond counts as this, so that every sum is a number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HorizontalSettings:
@@ -74,7 +77,11 @@ class HorizontalAutoscaler:
         where it told nothing. Latency without any request is such an unknown: pass 0 where
         silence is to let replicas go. `starting` counts replicas that do not run yet.
         """
-        told = [value for value in values if value is not None and math.isfinite(value)]
+        told = [
+            max(-LARGEST_VALUE, min(value, LARGEST_VALUE))
+            for value in values
+            if value is not None and math.isfinite(value)
+        ]
         if not told:
             return self._limited(self._replicas, Reason.NO_DATA, None)
         target = self._settings.target

@@ -8,7 +8,6 @@ Nothing here is lost with the process: an autoscaler that begins without history
 away before it has seen enough.
 """
 
-import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,9 +80,13 @@ class WorkloadAutoscaler:
 
     def _run_by_the_second(self, stop: threading.Event) -> None:
         """Just after each second begins, so that every one has its reading."""
+        decided = self._around.clock.monotonic() // TICK_S
         while not stop.wait(1.0 - self._around.clock.monotonic() % 1.0):
             _safely(self.observe)
-            if math.floor(self._around.clock.monotonic()) % TICK_S == 0:
+            # By what has passed: a reading may take so long that every second one is never seen.
+            tick = self._around.clock.monotonic() // TICK_S
+            if tick != decided:
+                decided = tick
                 _safely(self.decide)
 
     def _run_metrics(self, stop: threading.Event) -> None:
@@ -121,10 +124,10 @@ class WorkloadAutoscaler:
         Due often: each workload's turn comes after its period.
         """
         due = self._due_metrics()
-        addresses = self._addresses([row for row, _ in due])
+        asked = self._ask_replicas(due)
         changes = []
         for row, scaled in due:
-            values = self._values(row, scaled, addresses.get(row.id, []))
+            values = self._values(row, scaled, asked.get(row.id, []))
             at = self._around.clock.monotonic()
             with self._lock:
                 assert isinstance(scaled.scaler, MetricScaler)
@@ -223,11 +226,12 @@ class WorkloadAutoscaler:
         return due
 
     def _addresses(self, rows: Sequence[Row[Any]]) -> Mapping[str, list[Row[Any]]]:
-        """The ready pods of each workload."""
+        """The ready pods of each workload, without those that are on their way out."""
         query: Select[Any] = select(pod.c.id, pod.c.workload_id, pod.c.host, pod.c.port).where(
             pod.c.workload_id.in_([row.id for row in rows]),
             pod.c.exited_at.is_(None),
             pod.c.ready.is_(True),
+            pod.c.stop_requested_at.is_(None),
         )
         found: dict[str, list[Row[Any]]] = {}
         if rows:
@@ -236,8 +240,21 @@ class WorkloadAutoscaler:
                     found.setdefault(item.workload_id, []).append(item)
         return found
 
+    def _ask_replicas(
+        self, due: Sequence[tuple[Row[Any], _Scaled]]
+    ) -> Mapping[str, list[float | None]]:
+        """What ready replicas tell, by workload: all at once, for some may take their time."""
+        asked = {row.id: scaled.scaling for row, scaled in due if scaled.scaling.source is not None}
+        rows = self._addresses([row for row, _ in due if row.id in asked])
+        ready = [(key, item) for key, several in rows.items() for item in several]
+        told = self._scraping.map(lambda each: self._scraped(asked[each[0]], each[1]), ready)
+        values: dict[str, list[float | None]] = {}
+        for (workload_id, _), value in zip(ready, told, strict=True):
+            values.setdefault(workload_id, []).append(value)
+        return values
+
     def _values(
-        self, row: Row[Any], scaled: _Scaled, ready: Sequence[Row[Any]]
+        self, row: Row[Any], scaled: _Scaled, asked: Sequence[float | None]
     ) -> Sequence[float | None]:
         """The metric of each ready replica."""
         assert isinstance(scaled.scaler, MetricScaler)
@@ -245,7 +262,7 @@ class WorkloadAutoscaler:
             with self._lock:
                 latency = scaled.scaler.take_latency()
             return [latency] * row.running_pods
-        return list(self._scraping.map(lambda item: self._scraped(scaled.scaling, item), ready))
+        return asked
 
     def _scraped(self, scaling: Scaling, item: Row[Any]) -> float | None:
         source, metric = scaling.source, scaling.metric

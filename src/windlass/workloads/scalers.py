@@ -92,7 +92,8 @@ class RequestScaler:
             return f"a request came while none ran{f'; {rule}' if rule else ''}"
         if found is None:
             return f"nothing was measured; {_RULES[decision.reason]}"
-        panic = found.panicking and decision.reason is Reason.PANIC
+        # In panic the window that asks for more decides, whichever bound then has the last word.
+        panic = found.panicking and found.panic_average > found.stable_average
         average = found.panic_average if panic else found.stable_average
         window = self._settings.panic_window_s if panic else self._settings.stable_window_s
         unit = "requests a second" if self._by_throughput else "requests in flight"

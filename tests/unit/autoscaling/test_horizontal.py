@@ -178,3 +178,11 @@ def test_bounds_hold_whatever_the_replicas_tell(
         decision = autoscaler.decide(15 * tick, told, starting)
         assert least <= decision.replicas <= least + more
         assert decision.replicas == autoscaler.replicas
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(1.7e308, 4), (-1.7e308, 1)])
+def test_values_whose_sum_is_beyond_numbers_are_as_good_as_any(value: float, wanted: int) -> None:
+    scaler = HorizontalAutoscaler(
+        HorizontalSettings(target=5, max_scale=9, downscale_stabilization_s=0), 0, running=2
+    )
+    assert scaler.decide(15, [value] * 2).replicas == wanted

@@ -95,3 +95,19 @@ def test_latency_twice_the_threshold_doubles_the_replicas() -> None:
     wanted = scaler.decide([410.0, 390.0], Standing(2, 2, has_run=True), 15.0)
     assert wanted.replicas == 4
     assert "latency is 400" in wanted.because
+
+
+def test_a_jump_beyond_the_bound_is_told_by_the_average_that_asked_for_it() -> None:
+    times = AutoscalerTimes(stable_window_seconds=60)
+    scaler = RequestScaler(BY_CONCURRENCY, times, RUNNING, 100.0)
+    for second in range(101, 160):
+        scaler.observe(measured(1), float(second))
+        scaler.decide(RUNNING, second + 0.5)
+    scaler.observe(measured(480), 160.0)
+    wanted = scaler.decide(RUNNING, 160.5)
+    assert wanted.replicas == 8
+    # A mean of 9 over a minute would not explain eight replicas of 7 each.
+    assert wanted.because == (
+        "80.8 requests in flight on the average of up to 6 s, 7 for each replica;"
+        " maxReplicas is the most"
+    )
