@@ -341,6 +341,13 @@ def test_a_provider_is_shown_without_its_secret(api: Api, alias: str) -> None:
     assert [entry["alias"] for entry in api.get(IDPS)] == [alias]
 
 
+def test_what_is_shown_can_be_sent_back(api: Api, alias: str) -> None:
+    shown = api.get(f"{IDPS}/{alias}")
+    body = {"type": shown["type"], "oidcData": shown["oidcData"], "mappers": shown["mappers"]}
+    assert api.ask("PUT", f"{IDPS}/{alias}", json=body).status_code == 200
+    assert Program(api, alias).sign_in("bob"), "with the secret that it had"
+
+
 def test_removing_a_provider_ends_what_its_users_were_given(
     api: Api, alias: str, provider: Provider
 ) -> None:

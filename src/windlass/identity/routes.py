@@ -18,6 +18,7 @@ from windlass.identity.sign_in.browser import BrowserSignIn
 from windlass.identity.sign_in.device import Devices
 from windlass.identity.sign_in.grants import Grants
 from windlass.identity.sign_in.service import SignIn
+from windlass.identity.throttle import AddressLimit
 from windlass.identity.tokens import TokenAuthority
 from windlass.identity.users import routes as user_routes
 from windlass.identity.users.service import Users
@@ -45,7 +46,7 @@ def router(
     access_keys = AccessKeys(database, clock, wake)
     routes = APIRouter()
     routes.include_router(sign_in_routes.router(sign_in, Grants(sign_in), authority, authenticated))
-    routes.include_router(browser_routes.router(browser, devices, sign_in))
+    routes.include_router(browser_routes.router(browser, devices, sign_in, AddressLimit(clock)))
     routes.include_router(provider_routes.router(providers, authenticated))
     routes.include_router(user_routes.router(users, authenticated))
     routes.include_router(application_routes.router(applications, authenticated))

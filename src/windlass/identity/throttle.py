@@ -12,11 +12,13 @@ whatever others do elsewhere.
 """
 
 import math
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from windlass.kit.clock import Clock
+from windlass.kit.errors import TooManyRequests
 
 FREE_ATTEMPTS = 5
 LONGEST_WAIT_SECONDS = 60.0
@@ -121,6 +123,27 @@ class SignInThrottle:
         if excess >= 0:
             failures.blocked_until = now + min(2.0 ** min(excess, 16), LONGEST_WAIT_SECONDS)
         self._pairs.put(pair, failures)
+
+
+class AddressLimit:
+    """How often anybody at one address may do what costs us something. Thread-safe."""
+
+    def __init__(self, clock: Clock, at_once: int = 30, refill_seconds: float = 1.0) -> None:
+        """`at_once` are free, then one more every `refill_seconds`."""
+        self._clock = clock
+        self._buckets = _Buckets(at_once, refill_seconds)
+        self._lock = threading.Lock()
+
+    def require(self, address: str) -> None:
+        """Raises TooManyRequests."""
+        now = self._clock.monotonic()
+        with self._lock:
+            wait = self._buckets.wait(address, now)
+            if wait <= 0:
+                self._buckets.take(address, now)
+                return
+        seconds = whole_seconds(wait)
+        raise TooManyRequests(f"Too many sign-ins were begun. Try again in {seconds} s.", seconds)
 
 
 class _Buckets:

@@ -12,10 +12,12 @@ from windlass.identity.throttle import (
     KNOWN_PACE_SECONDS,
     KNOWN_PATIENCE_SECONDS,
     LONGEST_WAIT_SECONDS,
+    AddressLimit,
     SignInThrottle,
     whole_seconds,
 )
 from windlass.kit.clock import ManualClock
+from windlass.kit.errors import TooManyRequests
 
 
 @pytest.fixture
@@ -121,6 +123,18 @@ def test_right_attempts_cost_nothing(throttle: SignInThrottle) -> None:
     for number in range(10 * ADDRESS_ATTEMPTS):
         fail(throttle, f"account-{number}", "office")
         throttle.succeeded(f"account-{number}", "office")
+
+
+def test_strangers_begin_only_so_many_sign_ins(clock: ManualClock) -> None:
+    limit = AddressLimit(clock, at_once=3, refill_seconds=10.0)
+    for _ in range(3):
+        limit.require("here")
+    with pytest.raises(TooManyRequests) as refused:
+        limit.require("here")
+    assert refused.value.headers["Retry-After"] == "10"
+    limit.require("elsewhere")
+    clock.advance(10.0)
+    limit.require("here")
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.01, 1), (1.0, 1), (1.2, 2)])

@@ -20,6 +20,8 @@ from windlass.kit.errors import BadRequest, Conflict, NotFound
 from windlass.kit.sealing import Seal
 
 OIDC = "oidc"
+HIDDEN_SECRET = "********"
+"""What is shown in the place of a secret."""
 _DEFAULT_SCOPES = ["openid", "email", "profile"]
 
 
@@ -73,8 +75,11 @@ class Providers:
 
     def replace(self, alias: str, request: ProviderRequest, caller: Caller) -> None:
         """Change all of a provider but its alias. Raises NotFound or BadRequest."""
-        self.show(alias, caller)
+        present = self.show(alias, caller)
         values = self._values(request)
+        if request.oidcData and request.oidcData.clientSecret == HIDDEN_SECRET:
+            # It was sent back as it is shown.
+            values["sealed_client_secret"] = present.sealed_client_secret
         self._update(alias, values, caller)
 
     def change_mappers(self, alias: str, mappers: Mappers, caller: Caller) -> None:

@@ -4,9 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from windlass.identity.providers.service import OIDC, mappers_of
-
-HIDDEN_SECRET = "********"
+from windlass.identity.providers.service import HIDDEN_SECRET, OIDC, mappers_of
 
 
 def provider_view(row: Row[Any], redirect_uri: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from windlass.identity.sign_in.device import (
 from windlass.identity.sign_in.oauth import read_form
 from windlass.identity.sign_in.pages import answer_page, device_page, sentence_page
 from windlass.identity.sign_in.service import SignIn
+from windlass.identity.throttle import AddressLimit
 from windlass.kit.errors import ApiError, BadRequest
 from windlass.kit.http import QueryText, RawBody, error_responses
 
@@ -32,22 +33,24 @@ _PAGES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(browser: BrowserSignIn, devices: Devices, sign_in: SignIn) -> APIRouter:
-    """The routes."""
+def router(
+    browser: BrowserSignIn, devices: Devices, sign_in: SignIn, limit: AddressLimit
+) -> APIRouter:
+    """The routes; `limit` is on what strangers make us keep and ask."""
     routes = APIRouter(tags=["Sign-in"])
-    _add_program_routes(routes, browser)
-    _add_device_routes(routes, browser, devices, sign_in)
+    _add_program_routes(routes, browser, limit)
+    _add_device_routes(routes, browser, devices, sign_in, limit)
     return routes
 
 
-def _add_program_routes(routes: APIRouter, browser: BrowserSignIn) -> None:
+def _add_program_routes(routes: APIRouter, browser: BrowserSignIn, limit: AddressLimit) -> None:
 
     @routes.get(
         "/api/v2/authorize",
         summary="Send a user's browser to an identity provider, and back with a code",
         status_code=302,
         response_class=Response,
-        responses=error_responses(400, 404, 503),
+        responses=error_responses(400, 404, 429, 503),
         openapi_extra=_OPEN,
     )
     def authorize(
@@ -63,6 +66,7 @@ def _add_program_routes(routes: APIRouter, browser: BrowserSignIn) -> None:
             raise BadRequest("response_type: must be code, and code_challenge_method S256")
         asked = Asked(redirect_uri or "", (state or "")[:1000], code_challenge or "", provider)
         _require_texts(asked.state, provider)
+        limit.require(_address(request))
         return RedirectResponse(browser.send(asked, _own_address(request)).location, 302)
 
     @routes.get(
@@ -95,15 +99,20 @@ def _add_program_routes(routes: APIRouter, browser: BrowserSignIn) -> None:
 
 
 def _add_device_routes(
-    routes: APIRouter, browser: BrowserSignIn, devices: Devices, sign_in: SignIn
+    routes: APIRouter,
+    browser: BrowserSignIn,
+    devices: Devices,
+    sign_in: SignIn,
+    limit: AddressLimit,
 ) -> None:
     @routes.post(
         "/api/v2/device",
         summary="Begin to sign in a device that has no browser",
-        responses=error_responses(413, 503),
+        responses=error_responses(413, 429, 503),
         openapi_extra=_OPEN,
     )
     def begin_device(request: Request, _raw: RawBody) -> JSONResponse:
+        limit.require(_address(request))
         codes = devices.begin()
         page = f"{_own_address(request)}/device"
         answer = {
@@ -138,9 +147,10 @@ def _add_device_routes(
     async def approve_device(raw: RawBody, request: Request) -> Response:
         fields = read_form(raw, "user_code", "username", "password")
         code = readable_code(fields["user_code"])
-        address = "" if request.client is None else request.client.host
         try:
-            await sign_in.approve_device(code, fields["username"], fields["password"], address)
+            await sign_in.approve_device(
+                code, fields["username"], fields["password"], _address(request)
+            )
         except ApiError as error:
             known = await run_in_threadpool(browser.providers)
             return answer_page(device_page(code, known, error.message), error.status)
@@ -158,6 +168,7 @@ def _add_device_routes(
         request: Request, user_code: QueryText = None, provider: QueryText = None
     ) -> Response:
         _require_texts(provider)
+        limit.require(_address(request))
         code = readable_code(user_code or "")
         if not await run_in_threadpool(devices.waits, code):
             raise BadRequest("No device shows this code, or it has ended. Begin again there.")
@@ -195,6 +206,10 @@ def _on_a_page(
 def _require_texts(*texts: str | None) -> None:
     if any("\0" in (text or "") for text in texts):
         raise BadRequest("The address has a NUL character.")
+
+
+def _address(request: Request) -> str:
+    return "" if request.client is None else request.client.host
 
 
 def _own_address(request: Request) -> str:
