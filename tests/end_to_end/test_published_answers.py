@@ -13,6 +13,8 @@ FULL: dict[str, Any] = {
     "args": "some words",
     "environmentVariables": [{"name": "A", "value": "b"}],
     "labels": [{"name": "a", "value": "b"}],
+    "ports": [{"container": 9000, "serviceType": "NodePort"}],
+    "exposedUrls": [{"container": 9001, "authorizedUsers": ["ann@example.org"]}],
     "compute": {
         "gpuDevicesRequest": 1,
         "gpuRequestType": "memory",
