@@ -13,7 +13,7 @@ from windlass.engines.local.containers.container_engine import (
     EngineRefuses,
     EngineUnreachable,
 )
-from windlass.engines.local.containers.notes import engine_limits
+from windlass.engines.local.containers.notes import engine_limits, engine_warning
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.client import GateClient
 from windlass.gateway.gateway import GatewayUnavailable
@@ -123,6 +123,7 @@ class Platform:
                 "pids": facts.limits_pids,
             },
             "limits": engine_limits(facts),
+            "warning": engine_warning(facts, self._engine.container_settings),
             "imageBytes": self._image_bytes(),
         }
 

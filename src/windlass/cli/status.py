@@ -126,6 +126,8 @@ def _complaints(platform: Platform) -> Iterator[str]:
             f"The container engine does not answer: {containers['problem']}. Containers go on, but "
             "none can be started."
         )
+    if containers and (warning := containers.get("warning")):
+        yield f"{warning}."
     problem = platform["engine"].get("hostImagesError")
     if problem:
         yield f"The file of host images cannot be used: {problem}"

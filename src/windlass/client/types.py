@@ -292,6 +292,7 @@ class PlatformContainers(TypedDict):
     rootless: NotRequired[bool]
     enforces: NotRequired[dict[str, bool]]
     limits: NotRequired[str]
+    warning: NotRequired[str | None]
     imageBytes: NotRequired[int | None]
 
 

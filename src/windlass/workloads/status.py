@@ -52,7 +52,9 @@ def status_of(
 
 def engine_events(record: WorkloadRecord, status: Status) -> Sequence[NewEvent]:
     """That the engine of its replicas was lost, or found again."""
-    was_lost, is_lost = record.phase_reason == ENGINE_LOST, status.reason == ENGINE_LOST
+    # Of replicas that run: where one waits to be started, its image's events say so.
+    was_lost = (record.phase, record.phase_reason) == (Phase.RUNNING, ENGINE_LOST)
+    is_lost = (status.phase, status.reason) == (Phase.RUNNING, ENGINE_LOST)
     if is_lost and not was_lost:
         return (NewEvent(ENGINE_LOST, status.message, True),)
     if was_lost and not is_lost:

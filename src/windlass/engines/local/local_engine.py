@@ -104,7 +104,7 @@ class LocalEngine:
         )
         machine = _node(devices, node_labels or {}, node_taints)
         self._nodes = (machine, *simulated_nodes)
-        settings = containers or ContainerSettings()
+        settings = self.container_settings = containers or ContainerSettings()
         self.container_engine = ContainerEngine(settings.sockets)
         self.images = Images(self.container_engine, settings.registry_auth, data / "pulled.json")
         self._containers = ContainerRuntime(
@@ -299,7 +299,11 @@ class LocalEngine:
 
     def _known_ports(self) -> dict[str, Collection[int]]:
         seen = ((directory.name, observe(directory)) for directory in self._directories())
-        return {name: ports_of(found.labels).values() for name, found in seen if found}
+        return {
+            name: ports_of(found.labels).values() or (found.port,)
+            for name, found in seen
+            if found and found.port is not None
+        }
 
     def _runs(self, directory: Path) -> bool:
         replica = self._observations.of(directory)

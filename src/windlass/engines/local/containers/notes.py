@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from windlass.engines.engine import Device, DeviceShare, Limits
 from windlass.engines.local.containers.container_engine import EngineFacts
+from windlass.engines.local.containers.settings import ContainerSettings
 
 
 def container_notes(
@@ -24,6 +25,17 @@ def container_notes(
 def engine_limits(engine: EngineFacts) -> str:
     """What an engine can enforce, for an operator."""
     return f"CPU {_cpu(engine)}; memory {_memory(engine)}; PIDs {_pids(engine)}"
+
+
+def engine_warning(engine: EngineFacts, settings: ContainerSettings) -> str | None:
+    """What an operator asked for and this engine does not do; None where there is nothing."""
+    runtime = settings.runtime
+    if not engine.is_podman or runtime in (None, engine.default_runtime):
+        return None
+    return (
+        f"Podman takes no runtime through its API: containers run with {engine.default_runtime}, "
+        f"not with --container-runtime {runtime}; set `runtime` in its containers.conf"
+    )
 
 
 def _memory(engine: EngineFacts) -> str:

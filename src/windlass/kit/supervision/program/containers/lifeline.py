@@ -5,16 +5,14 @@ supervisor, as it does with those it starts itself.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 
 from windlass.kit.supervision.program.containers import remains
+from windlass.kit.supervision.program.spare import show_arguments
 
 _SECONDS = 60.0
 _LAST_WORDS = b"done"
-_ARGUMENTS_BEGIN, _ARGUMENTS_END = 45, 46
-"""Fields of /proc/<pid>/stat from the third on (proc(5))."""
 
 
 class Lifeline:
@@ -67,7 +65,8 @@ def _hold(read_end: int, socket: str, container: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _close_all_but(read_end)
-    _call_itself(f"windlass lifeline {container}")
+    # Where processes are listed it must not be taken for the supervisor.
+    show_arguments(["windlass", "lifeline", container])
     with open(read_end, "rb") as pipe:
         told = pipe.read()
     if told.endswith(_LAST_WORDS):
@@ -85,13 +84,3 @@ def _close_all_but(kept: int) -> None:
         if int(name) != kept:
             with contextlib.suppress(OSError):
                 os.close(int(name))
-
-
-def _call_itself(title: str) -> None:
-    """Show as something else than the supervisor where processes are listed."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        with open("/proc/self/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-        begin, end = int(fields[_ARGUMENTS_BEGIN]), int(fields[_ARGUMENTS_END])
-        size = end - begin
-        ctypes.memmove(begin, title.encode()[: size - 1].ljust(size, b"\0"), size)
