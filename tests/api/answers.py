@@ -1,10 +1,11 @@
 """What holds for every answer of the API, whatever was asked."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
+from jsonschema import Draft202012Validator
 
 from tests.contract.published_api import (
     IDENTITY,
@@ -31,6 +32,25 @@ def check_answer(method: str, path: str, answer: httpx.Response) -> None:
         body = answer.json()
         problems = list(published_problems(method, path, answer.status_code, body))
     assert not problems, f"{told}\n" + "\n".join(problems)
+
+
+def described_problems(
+    document: Mapping[str, Any], method: str, path: str, answer: httpx.Response
+) -> Iterator[str]:
+    """What keeps an answer in JSON from being what the served description says of it."""
+    if answer.headers.get("content-type") != "application/json":
+        return
+    place = path.partition("?")[0]
+    templates = [template for template in document["paths"] if _fits(template, place)]
+    for template in sorted(templates, key=lambda found: found.count("{"))[:1]:
+        responses = document["paths"][template].get(method.lower(), {}).get("responses", {})
+        described = responses.get(str(answer.status_code))
+        if described is None:
+            continue
+        schema = described.get("content", {}).get("application/json", {}).get("schema", {})
+        complete = {**schema, "components": document["components"]}
+        for error in Draft202012Validator(complete).iter_errors(answer.json()):
+            yield f"{error.json_path}: {error.message[:300]}"
 
 
 def check_error(answer: httpx.Response, told: str = "") -> None:

@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 from sqlalchemy import select, update
 
-from tests.api.answers import check_answer
+from tests.api.answers import check_answer, described_problems
 from windlass.app.api import create_api
 from windlass.app.bootstrap import lay_foundation
 from windlass.app.context import Context, read_catalogue
@@ -46,6 +46,7 @@ class Api:
     context: Context
     database: Database
     headers: dict[str, str] = field(default_factory=dict)
+    description: dict[str, Any] = field(default_factory=dict)
 
     def ask(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
@@ -55,7 +56,15 @@ class Api:
         answer = self.client.request(method, path, headers=dict(sent), **options)
         check_answer(method, path, answer)
         self._check_record(method, path, answer)
+        self._check_description(method, path, answer)
         return answer
+
+    def _check_description(self, method: str, path: str, answer: httpx.Response) -> None:
+        """Fail unless the answer is as the served description says."""
+        if not self.description:
+            self.description.update(self.client.get("/openapi.json").json())
+        problems = list(described_problems(self.description, method, path, answer))
+        assert not problems, f"{method} {path} is not as described:\n" + "\n".join(problems)
 
     def _check_record(self, method: str, path: str, answer: httpx.Response) -> None:
         """Fail unless a change that succeeded is on record."""

@@ -1,6 +1,7 @@
 """The OpenAPI document that the platform serves."""
 
 import importlib.resources
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,13 @@ def _examples() -> Mapping[str, Any]:
     return examples
 
 
+def _answers() -> Mapping[str, Any]:
+    """What operations answer: the name of a schema by operation and status, and the schemas."""
+    source = importlib.resources.files("windlass.app").joinpath("openapi_answers.json")
+    answers: Mapping[str, Any] = json.loads(source.read_text("utf-8"))
+    return answers
+
+
 def _document(api: FastAPI) -> dict[str, Any]:
     made = get_openapi(
         title="Windlass",
@@ -54,10 +62,16 @@ def _document(api: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     made["security"] = [{"bearer": []}]
+    described = _answers()
+    schemas.update(described["schemas"])
     examples = _examples()
     for path, methods in made["paths"].items():
         for method, operation in methods.items():
             example = examples.get(f"{method.upper()} {path}")
+            for status, name in described["answers"].get(f"{method.upper()} {path}", {}).items():
+                answer = operation["responses"][status]
+                schema = {"$ref": f"#/components/schemas/{name}"}
+                answer["content"] = {"application/json": {"schema": schema}}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 content["example"] = example
             # Every parameter is checked by us, and answered in the one shape of errors.

@@ -168,6 +168,10 @@ def up(
             help="Declare a node that is not there, to plan with; may be given again.",
         ),
     ] = None,
+    audit_retention_days: Annotated[
+        float | None,
+        typer.Option(metavar="DAYS", help="How long audit records are kept. [default: 90]"),
+    ] = None,
     join: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Share that data directory with its control plane."),
@@ -198,6 +202,7 @@ def up(
         "registry_auth": registry_auth,
         "node_taints": node_taint,
         "simulate_nodes": simulate_node,
+        "audit_retention_days": audit_retention_days,
         "join": join,
     }
     run(settings_of(given))
