@@ -75,7 +75,7 @@ class World:
 
     def parameter(self, name: str, wing: str) -> str:
         """What stands in the path for a parameter."""
-        key = PARAMETERS[name]
+        key = PARAMETERS.get(name, name)
         return self.ids.get(f"{key}-{wing}", self.ids.get(key, NOBODY))
 
     def body(self, operation: str, wing: str = "a") -> object:
