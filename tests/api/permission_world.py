@@ -155,6 +155,8 @@ PARAMETERS = {
     "appId": "application",
     "serviceAccountId": "application",
     "accessKeyId": "access-key",
+    "idp": "identity-provider",
+    "provider": "identity-provider",
 }
 """What stands in paths for a parameter. Those of `unit` operations need a path below, too."""
 TARGET_OF_BODY = {

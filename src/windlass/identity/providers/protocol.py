@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-_SECONDS = 10.0
+_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 _LEEWAY_SECONDS = 60
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """No symmetric one, and not `none`: the provider signs with a key that is its own."""
@@ -140,13 +140,13 @@ def _session(party: RelyingParty, redirect_uri: str) -> Any:
         scope=" ".join(party.scopes),
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
-        timeout=_SECONDS,
+        timeout=_TIMEOUT,
     )
 
 
 def _get_json(url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     try:
-        answer = httpx.get(url, headers=dict(headers or {}), timeout=_SECONDS)
+        answer = httpx.get(url, headers=dict(headers or {}), timeout=_TIMEOUT)
         answer.raise_for_status()
         body = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
