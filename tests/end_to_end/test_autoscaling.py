@@ -140,6 +140,20 @@ def throughput(course: Course) -> None:
     assert "requests a second" in course.scaled()[0][1]
 
 
+def long_requests(course: Course) -> None:
+    scaling = {"metric": "throughput", "metricThreshold": 2, "metricThresholdPercentage": 100}
+    course.deploy({"minReplicas": 1, "maxReplicas": 3, **scaling})
+    with Load(course, workers=5):
+        course.wait_for_ready(3)
+    # Longer than requests have when their workload is deleted.
+    with ThreadPoolExecutor(9) as pool:
+        long = [pool.submit(course.ask, "/sleep?seconds=40") for _ in range(9)]
+        eventually(lambda: len(course.scaled()) > 1, "fewer replicas", PATIENCE_SECONDS)
+        assert not any(each.done() for each in long)
+        assert [each.result()["slept"] for each in long] == [40.0] * 9
+    course.wait_for(1)
+
+
 def initial_replicas(course: Course) -> None:
     scaling = {"metric": "concurrency", "metricThreshold": 10, "initialReplicas": 3}
     course.deploy({"minReplicas": 0, "maxReplicas": 4, **scaling})
@@ -221,6 +235,7 @@ COURSES: Mapping[str, Callable[[Course], None]] = {
         scale_to_zero_and_back,
         concurrency,
         throughput,
+        long_requests,
         initial_replicas,
         no_initial_replicas,
         activation_replicas,
@@ -266,6 +281,10 @@ def test_scale_to_zero(outcome: Outcome) -> None:
 def test_autoscaling_metric(outcome: Outcome) -> None:
     outcome("concurrency")
     outcome("throughput")
+
+
+def test_fewer_replicas_cut_no_long_request(outcome: Outcome) -> None:
+    outcome("long_requests")
 
 
 def test_initial_replicas(outcome: Outcome) -> None:

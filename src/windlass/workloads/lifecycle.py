@@ -25,7 +25,7 @@ from windlass.workloads.restarts import (
 )
 
 DRAIN_SECONDS = 30.0
-"""How long requests in flight have before their replica is told to stop."""
+"""How long requests in flight have before their replica is told to stop, where it all ends."""
 STOP_GRACE_SECONDS = 10.0
 """How long a replica has between SIGTERM and SIGKILL."""
 
@@ -78,6 +78,19 @@ def decide(
         wanted = _kept(state)
         created = _created(state, wanted, now, new_id, just_ended)
     return _decision(state, wanted, created, failure, now, initialization_timeout_seconds)
+
+
+def drain_seconds(
+    record: WorkloadRecord, failure: Failure | None, request_timeout_seconds: float
+) -> float:
+    """How long requests in flight have before their replica is told to stop.
+
+    Where fewer replicas are to go on, nobody asked for an end: each request keeps its time-out, as
+    with Knative, whose pods have the time-out of requests as their grace.
+    """
+    if record.desired_phase is DesiredPhase.RUNNING and failure is None:
+        return max(DRAIN_SECONDS, request_timeout_seconds)
+    return DRAIN_SECONDS
 
 
 def _with_interruption(state: WorkloadState) -> WorkloadState:
@@ -173,7 +186,10 @@ def _failure(state: WorkloadState, now: float, timeout_seconds: float) -> Failur
 def _crash_loop(state: WorkloadState) -> Failure | None:
     for ordinal in range(state.record.replicas):
         history = _history(state, ordinal)
-        if failed_starts(history) >= MAXIMUM_STARTS and history[0].exit is not None:
+        if failed_starts(history) < MAXIMUM_STARTS or not ended_by_itself(history[0]):
+            # Stopped or lost since, it may do better this time.
+            continue
+        if history[0].exit is not None:
             return Failure(
                 "CrashLoop",
                 f"Replica {ordinal} ended {MAXIMUM_STARTS} times before it was ready; at last: "

@@ -9,7 +9,7 @@ import pytest
 
 from windlass.engines.engine import DeviceShare, ExitReason, ReplicaExit
 from windlass.kit.clock import ManualClock, SteadyClock
-from windlass.workloads.lifecycle import Decision, decide
+from windlass.workloads.lifecycle import Decision, Failure, decide, drain_seconds
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import Pod, PodState, WorkloadRecord, WorkloadState
 
@@ -273,3 +273,22 @@ def test_a_woken_workload_whose_replicas_only_crash_says_so_and_is_not_given_up(
     assert decision.failure is None
     assert decision.crash_loop is not None
     assert decision.crash_loop.reason == "CrashLoop"
+
+
+def test_only_where_all_of_it_ends_do_requests_in_flight_end_before_their_time_out() -> None:
+    deleted = record(desired_phase=DesiredPhase.DELETED)
+    assert drain_seconds(record(), None, 300) == 300
+    assert drain_seconds(record(), None, 5) == 30
+    assert drain_seconds(deleted, None, 300) == 30
+    assert drain_seconds(record(), Failure("CrashLoop", "because"), 300) == 30
+
+
+@pytest.mark.parametrize("reason", [ExitReason.STOPPED, ExitReason.LOST])
+def test_what_crashed_before_it_slept_may_do_better_when_it_wakes(reason: ExitReason) -> None:
+    crashes = [ended(f"e{number}") for number in range(8)]
+    woken = record(replicas=1, first_running_at=NOW - 99)
+    assert decided(WorkloadState(woken, ended=tuple(crashes))).crash_loop is not None
+    decision = decided(WorkloadState(woken, ended=(ended("since", reason), *crashes)))
+    assert decision.crash_loop is None
+    again = WorkloadState(woken, ended=(ended("again"), ended("since", reason), *crashes))
+    assert decided(again).crash_loop is not None
