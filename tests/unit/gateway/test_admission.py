@@ -159,3 +159,24 @@ def test_when_envoys_word_is_lost_its_count_decides_whether_a_slot_is_free() -> 
         admission.leave(waiting)
 
     _run(FREE, scenario)
+
+
+def test_those_who_are_all_denied_at_once_may_leave_when_nothing_is_left_of_their_queue() -> None:
+    async def scenario(queueing: Queueing) -> None:
+        admission = queueing.admission
+        visits = [admission.enter(queueing.arrival(each)) for each in "abc"]
+        waiting = [asyncio.create_task(admission.wait(visit)) for visit in visits]
+        await asyncio.sleep(0)
+        queueing.now = Outlook(denial=Denial(404, "It is not here."))
+        admission.look("id")
+        await asyncio.gather(*waiting)
+        # Whoever follows what Envoy acknowledges finds nobody waiting any more.
+        queueing.discovery.look_again(KEY)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for visit in visits:
+            assert admission.decision(visit) == queueing.now.denial
+            admission.leave(visit)
+        assert admission.in_use("id") == {}
+
+    _run(ASLEEP, scenario)

@@ -144,7 +144,10 @@ class Admission:
 
     def leave(self, visit: Visit) -> None:
         """Give up a place in the queue, or a slot: the request has ended."""
-        queue = self._queues[visit.arrival.workload_id]
+        queue = self._queues.get(visit.arrival.workload_id)
+        if queue is None:
+            # It was denied, and so was everybody else.
+            return
         queue.visits.pop(visit.ticket, None)
         queue.slots.leave(visit.ticket)
         if visit.ticket.address is not None:

@@ -56,6 +56,7 @@ class Drain:
         """Forget drained replicas, again and again."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            self._forget_gone()
             leaving = [record for record in self._publisher.records if self._may_forget(record)]
             if not leaving:
                 continue
@@ -63,6 +64,10 @@ class Drain:
                 await self._sweep(leaving)
             except (EnvoyUnreachable, Rejected, Superseded, OSError):
                 continue
+
+    def _forget_gone(self) -> None:
+        for workload_id in [key for key in self._last if self._publisher.record(key) is None]:
+            del self._last[workload_id]
 
     async def _sweep(self, records: list[Record]) -> None:
         counts = await self._count(records)
