@@ -4,12 +4,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.cli.output import console, print_json, print_table, styled
 from windlass.cli.target import client_of
-from windlass.client import Unreachable
+from windlass.client import ApiError, BadAnswer, ClientError, Unreachable
 from windlass.client.types import LiveWorkload
 
 if TYPE_CHECKING:
@@ -95,15 +96,30 @@ def _print_until_interrupted(look: Callable[[], list[LiveWorkload]], seconds: fl
 
 def _show_until_interrupted(look: Callable[[], list[LiveWorkload]], seconds: float) -> None:
     from rich.live import Live
-    from rich.text import Text
 
     with Live(console=console(), screen=True, auto_refresh=False) as live:
         while True:
-            try:
-                live.update(_table(look()), refresh=True)
-            except Unreachable as error:
-                live.update(Text(f"{error}\nAsking again.", style="yellow"), refresh=True)
+            live.update(view_of(look), refresh=True)
             time.sleep(seconds)
+
+
+def view_of(look: Callable[[], list[LiveWorkload]]) -> "RenderableType":
+    """What there is to see now. Raises ClientError where looking again would not help."""
+    from rich.text import Text
+
+    try:
+        return _table(look())
+    except ClientError as error:
+        if not _may_pass(error):
+            raise
+        return Text(f"{error}\nAsking again.", style="yellow")
+
+
+def _may_pass(error: ClientError) -> bool:
+    """Whether a platform that is just starting, or its store or what stands before it, says so."""
+    if isinstance(error, ApiError):
+        return error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, (Unreachable, BadAnswer))
 
 
 def _table(workloads: Sequence[LiveWorkload]) -> "RenderableType":
