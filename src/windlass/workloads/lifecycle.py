@@ -81,16 +81,22 @@ def decide(
 
 
 def drain_seconds(
-    record: WorkloadRecord, failure: Failure | None, request_timeout_seconds: float
+    record: WorkloadRecord,
+    failure: Failure | None,
+    request_timeout_seconds: float,
+    stop_requested_at: float,
 ) -> float:
-    """How long requests in flight have before their replica is told to stop.
+    """How long requests in flight have, from `stop_requested_at` on, before their replica is told
+    to stop.
 
     Where fewer replicas are to go on, nobody asked for an end: each request keeps its time-out, as
     with Knative, whose pods have the time-out of requests as their grace.
     """
     if record.desired_phase is DesiredPhase.RUNNING and failure is None:
         return max(DRAIN_SECONDS, request_timeout_seconds)
-    return DRAIN_SECONDS
+    # What was on its way out before has as long from the deletion on as all else.
+    earlier = max(0.0, (record.delete_requested_at or 0.0) - stop_requested_at)
+    return min(DRAIN_SECONDS + earlier, max(DRAIN_SECONDS, request_timeout_seconds))
 
 
 def _with_interruption(state: WorkloadState) -> WorkloadState:

@@ -146,9 +146,7 @@ class WorkloadReconciler:
         self._prune(observed.state.ended)
         again = [decision.look_again_seconds, None if routed else _GATEWAY_RETRY_SECONDS]
         again += [self._start(record, pod, observed.image) for pod in decision.start]
-        timeout = self._desired(record).request_timeout_seconds
-        limit = drain_seconds(record, decision.failure, timeout)
-        again += [self._stop(pod, decision, limit, routed=routed) for pod in decision.alive]
+        again += [self._stop(record, pod, decision, routed=routed) for pod in decision.alive]
         return min((seconds for seconds in again if seconds is not None), default=None)
 
     def _observe(self, workload_id: str) -> _Observed | None:
@@ -324,27 +322,27 @@ class WorkloadReconciler:
         self._around.wake(PLACEMENT, EVERYTHING)
 
     def _stop(
-        self, pod: Pod, decision: Decision, drain_limit: float, *, routed: bool
+        self, record: WorkloadRecord, pod: Pod, decision: Decision, *, routed: bool
     ) -> float | None:
         """Stop a replica that is to stop, once no request can still be under way."""
-        if not pod.is_stopping or not routed:
+        if pod.stop_requested_at is None or not routed:
             return None
-        if pod in decision.draining and not self._is_drained(pod, drain_limit):
-            return min(max(self._waited(pod) / 10, _DRAIN_POLL_SECONDS), _STOP_POLL_SECONDS)
+        timeout = self._desired(record).request_timeout_seconds
+        limit = drain_seconds(record, decision.failure, timeout, pod.stop_requested_at)
+        waited = self._around.clock.now() - pod.stop_requested_at
+        if pod in decision.draining and not self._is_drained(pod, waited, limit):
+            return min(max(waited / 10, _DRAIN_POLL_SECONDS), _STOP_POLL_SECONDS)
         self._around.engine.stop(pod.id, STOP_GRACE_SECONDS, self._around.tenure.epoch)
         return _STOP_POLL_SECONDS
 
-    def _is_drained(self, pod: Pod, limit: float) -> bool:
+    def _is_drained(self, pod: Pod, waited: float, limit: float) -> bool:
         # A clock set back between two runs of the control plane must not stretch the wait.
-        if not 0 <= self._waited(pod) < limit:
+        if not 0 <= waited < limit:
             return True
         try:
             return not self._around.gateway.in_flight(pod.workload_id).get(pod.id, 0)
         except GatewayUnavailable:
             return False
-
-    def _waited(self, pod: Pod) -> float:
-        return self._around.clock.now() - (pod.stop_requested_at or 0.0)
 
     def _prune(self, ended: Sequence[Pod]) -> None:
         """Remove the traces of all but the latest ends of each replica."""

@@ -102,6 +102,7 @@ class WorkloadRecord:
     initializing_at: float | None = None
     failure_reason: str | None = None
     failure_message: str | None = None
+    delete_requested_at: float | None = None
     pending_message: str | None = None
     """Why pods of it have no place."""
     is_out_of_room: bool = False

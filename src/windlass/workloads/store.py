@@ -210,6 +210,7 @@ def _record(row: Row[Any]) -> WorkloadRecord:
         initializing_at=row.initializing_at,
         failure_reason=row.failure_reason,
         failure_message=row.failure_message,
+        delete_requested_at=row.delete_requested_at,
         pending_message=_pending_message(row.pending_reasons),
         is_out_of_room=_is_certain(row.pending_reasons),
         image=PinnedImage(row.image_id, row.image_digest) if row.image_id else None,

@@ -276,11 +276,14 @@ def test_a_woken_workload_whose_replicas_only_crash_says_so_and_is_not_given_up(
 
 
 def test_only_where_all_of_it_ends_do_requests_in_flight_end_before_their_time_out() -> None:
-    deleted = record(desired_phase=DesiredPhase.DELETED)
-    assert drain_seconds(record(), None, 300) == 300
-    assert drain_seconds(record(), None, 5) == 30
-    assert drain_seconds(deleted, None, 300) == 30
-    assert drain_seconds(record(), Failure("CrashLoop", "because"), 300) == 30
+    deleted = record(desired_phase=DesiredPhase.DELETED, delete_requested_at=NOW)
+    crashed = Failure("CrashLoop", "because")
+    assert drain_seconds(record(), None, 300, NOW) == 300
+    assert drain_seconds(record(), None, 5, NOW) == 30
+    assert drain_seconds(deleted, None, 300, NOW) == 30
+    assert drain_seconds(deleted, None, 300, NOW - 100) == 130
+    assert drain_seconds(deleted, None, 300, NOW - 290) == 300
+    assert drain_seconds(record(), crashed, 300, NOW) == 30
 
 
 @pytest.mark.parametrize("reason", [ExitReason.STOPPED, ExitReason.LOST])
