@@ -1,5 +1,6 @@
 """`docs/access.md`, followed word for word on an empty platform."""
 
+import json
 import os
 import re
 import subprocess
@@ -66,5 +67,26 @@ def test_from_an_empty_platform_to_two_departments_and_a_refusal_on_record(
     assert (ada, "create", "inferences", "hello", "Succeeded (202)") in seen
     assert seen.count((ada, "create", "inferences", "hello", "Failed (403)")) == 2, "in both lists"
 
+    check_taking_away(home, own)
     (deployed,) = own.get("/api/v1/workloads")["workloads"]
     assert (deployed["projectName"], deployed["submittedBy"]) == ("vision", ada)
+
+
+def check_taking_away(home: Path, own: Platform) -> None:
+    """Roles are listed, and end at once when their rules are deleted."""
+    as_administrator = f"--data-dir {own.data_dir}"
+    roles = type_in(home, f"windlass access roles {as_administrator}")
+    assert "ML engineer" in roles.stdout
+    command = f"windlass access list {as_administrator} --subject ada@example.org --json"
+    rules = json.loads(type_in(home, command).stdout)
+    assert {rule["roleName"] for rule in rules} == {"ML engineer", "Viewer"}
+    assert "hello" in type_in(home, "WINDLASS_CONTEXT=ada windlass ls").stdout
+    ids = " ".join(str(rule["id"]) for rule in rules)
+    deleted = type_in(home, f"windlass access delete {ids} {as_administrator}")
+    assert deleted.returncode == 0, deleted.stderr
+    assert "hello" not in type_in(home, "WINDLASS_CONTEXT=ada windlass ls").stdout
+    missing = type_in(
+        home, f"windlass access create x@example.org --role Nobody {as_administrator}"
+    )
+    assert missing.returncode == 1
+    assert "Viewer" in missing.stderr, "the roles there are"
