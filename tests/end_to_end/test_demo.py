@@ -76,6 +76,8 @@ def test_it_serves_until_ctrl_c_which_ends_all_that_it_started(folder: Path) -> 
     assert re.search(r"throughput +[0-9]+ requests/s", demo.output)
     assert re.search(r"latency +p50 [0-9.]+ ms, p99 [0-9.]+ ms", demo.output)
 
+    assert_it_rose_fell_silent_and_woke(demo.output)
+
     by_path, by_host = re.findall(r"^ +(curl .*)$", demo.output, re.MULTILINE)
     assert answer_of(by_path) == {"predictions": [0]}
     assert answer_of(by_host) == {"status": "ok"}
@@ -92,6 +94,20 @@ def test_it_serves_until_ctrl_c_which_ends_all_that_it_started(folder: Path) -> 
     status, error = demo.finish()
     assert (status, error) == (0, "")
     assert processes_of(folder) == []
+
+
+def assert_it_rose_fell_silent_and_woke(output: str) -> None:
+    """The model, by the platform's own events beside what the demo says it saw."""
+    told = re.search(r"(\d+) requests answered by up to (\d+) replicas;", output)
+    assert told is not None
+    assert int(told[1]) > 0
+    assert int(told[2]) > 1
+    counts = [(int(a), int(b)) for a, b in re.findall(r"Replicas (\d+) → (\d+): ", output)]
+    assert max(after for _, after in counts) >= int(told[2])
+    assert counts[-2][1] == 0
+    assert counts[-1][0] == 0
+    assert "a request came while none ran" in output
+    assert re.search(r"woke the model and was answered after [0-9.]+ s", output)
 
 
 def test_after_a_demo_that_was_killed_the_next_one_ends_what_it_left(folder: Path) -> None:

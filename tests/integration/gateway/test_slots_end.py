@@ -91,6 +91,13 @@ class UnrulyReplica:
     def _garbage(self, connection: socket.socket) -> None:
         connection.sendall(b"this is not HTTP\r\n\r\n")
 
+    def _unreached(self, connection: socket.socket) -> None:
+        """Says what only the gateway may say of it."""
+        connection.sendall(
+            b"HTTP/1.1 503 Service Unavailable\r\nx-windlass-unreached: yes\r\n"
+            b"content-length: 0\r\n\r\n"
+        )
+
     def _silence(self, connection: socket.socket) -> None:
         """Says nothing until the other side has had enough."""
         connection.recv(1)
@@ -219,3 +226,14 @@ def test_thousands_of_requests_that_end_at_random_leave_every_slot_free(
         for _ in range(10):
             asked = [threads.submit(gateway.request, f"/team/{name}/answer") for _ in range(LIMIT)]
             assert {each.result().body for each in asked} == {b"ok"}
+
+
+def test_a_replica_cannot_have_its_requests_sent_again_by_what_it_says(
+    wide_gateway: RunningGateway, unruly: UnrulyReplica, name: str
+) -> None:
+    gateway = wide_gateway
+    gateway.client.put(route(name, unruly.endpoint, concurrency_limit=1), EPOCH)
+    answer = gateway.request(f"/team/{name}/unreached", "POST", body=b"once")
+    assert answer.status == 503
+    assert "x-windlass-unreached" not in answer.headers
+    assert unruly.seen["unreached"] == 1
