@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, false, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    false,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from windlass.kit.ids import decimal_id, is_uuid
 from windlass.org.tables import cluster, department, project, tenant
@@ -90,7 +101,7 @@ def within(paths: Iterable[str], columns: ScopeColumns) -> ColumnElement[bool]:
             return true()
         by_level.setdefault(_LEVELS[len(parts) - 1], set()).add(parts[-1])
     conditions = [
-        column.in_([_as_kept(column, text) for text in sorted(ids)])
+        _is_one_of(column, ids)
         for level, ids in by_level.items()
         if (column := getattr(columns, level.value)) is not None
     ]
@@ -129,8 +140,12 @@ def _ids(unit: Unit) -> list[str]:
     return [str(part) for part in levels if part is not None]
 
 
-def _as_kept(column: ColumnElement[Any], text: str) -> Any:
-    return int(text) if column.type.python_type is int else text
+def _is_one_of(column: ColumnElement[Any], ids: set[str]) -> ColumnElement[bool]:
+    if column.type.python_type is not int:
+        return column.in_(sorted(ids))
+    # Numbers stand in the statement itself: hundreds of parameters take longer than all the rest.
+    numbers = ", ".join(str(int(text)) for text in sorted(ids))
+    return literal_column(f"{column} IN ({numbers})", Boolean)
 
 
 def _unit_statement(level: str, unit_id: str) -> Select[Any] | None:
