@@ -81,4 +81,4 @@ def test_knows_the_neighbours_that_are_implemented() -> None:
 
 def test_does_not_know_other_operations() -> None:
     with pytest.raises(LookupError):
-        assert_matches(NEIGHBOURS, "GET /api/v1/nodes", 200, {})
+        assert_matches(NEIGHBOURS, "GET /api/v1/no-such-thing", 200, {})
