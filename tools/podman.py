@@ -167,6 +167,8 @@ class Podman:
         blocks = [f'[[registry]]\nlocation = "{host}"\ninsecure = true' for host in registries]
         self.environment = {
             **os.environ,
+            # Its network programs call iptables, which is not on everybody's path.
+            "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
             "CONTAINERS_CONF": write(
                 "containers.conf",
                 "[engine]",
