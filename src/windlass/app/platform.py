@@ -8,11 +8,8 @@ from sqlalchemy import select
 from windlass import __version__
 from windlass.app.context import LEASE, Context
 from windlass.control.lease import current_holder
-from windlass.engines.local.containers.container_engine import (
-    EngineFacts,
-    EngineRefuses,
-    EngineUnreachable,
-)
+from windlass.engines.local.containers.container_engine import EngineRefuses, EngineUnreachable
+from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.notes import engine_limits, engine_warning
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.gateway.client import GateClient

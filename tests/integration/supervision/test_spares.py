@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,25 +19,38 @@ from windlass.kit.supervision.specification import Specification
 SLEEP = Specification(id="one", program="/bin/sleep", argv=("sleep", "1000"), working_directory="/")
 
 
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Keeps one spare; the machine may have those of others."""
+
+    spares: Spares
+    others: frozenset[int]
+
+    def waiting(self) -> set[int]:
+        """The processes that it keeps, and those that it has just begun to make."""
+        return spares_alive() - self.others
+
+
 @pytest.fixture
-def spares(tmp_path: Path) -> Iterator[Spares]:
-    made = Spares(1, len(str(tmp_path)) + 64)
-    made.keep()
-    eventually(spares_alive, "a spare")
-    yield made
-    made.close()
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    kept = Keeper(Spares(1, len(str(tmp_path)) + 64), frozenset(spares_alive()))
+    kept.spares.keep()
+    eventually(lambda: kept.spares.ready, "a spare")
+    yield kept
+    kept.spares.close()
+    eventually(lambda: not kept.waiting(), "the end of all")
 
 
-def spares_alive() -> list[int]:
+def spares_alive() -> set[int]:
     """Spare supervisors that wait, by /proc."""
-    found = []
+    found = set()
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = entry.read_bytes().split(b"\0")
         except OSError:
             continue
         if supervisor.__file__.encode() in words and b"--spare" in words:
-            found.append(int(entry.parent.name))
+            found.add(int(entry.parent.name))
     return found
 
 
@@ -50,10 +64,10 @@ def supervisor_of(directory: Path) -> int:
     return found
 
 
-def test_a_spare_supervises_and_shows_what(spares: Spares, tmp_path: Path) -> None:
+def test_a_spare_supervises_and_shows_what(keeper: Keeper, tmp_path: Path) -> None:
     directory = tmp_path / "one"
-    waiting = set(spares_alive())
-    assert control.launch(directory, SLEEP, spares)
+    waiting = keeper.waiting()
+    assert control.launch(directory, SLEEP, keeper.spares)
     eventually(lambda: (seen := observe(directory)) and seen.state is State.RUNNING, "the start")
     assert supervisor_of(directory) in waiting
     seen = observe(directory)
@@ -61,17 +75,17 @@ def test_a_spare_supervises_and_shows_what(spares: Spares, tmp_path: Path) -> No
     assert seen.pid is not None
     assert Path(f"/proc/{seen.pid}/cmdline").read_bytes() == b"sleep\0001000\0"
     # Its place is taken by another.
-    eventually(lambda: set(spares_alive()) - waiting, "another spare")
-    assert not control.launch(directory, SLEEP, spares)
+    eventually(lambda: keeper.waiting() - waiting, "another spare")
+    assert not control.launch(directory, SLEEP, keeper.spares)
     control.kill(directory)
 
 
-def test_where_the_spare_was_killed_another_way_is_found(spares: Spares, tmp_path: Path) -> None:
-    for pid in spares_alive():
-        os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not spares_alive(), "their end")
+def test_where_the_spare_was_killed_another_way_is_found(keeper: Keeper, tmp_path: Path) -> None:
+    (waiting,) = keeper.waiting()
+    os.kill(waiting, signal.SIGKILL)
+    eventually(lambda: not keeper.waiting(), "its end")
     directory = tmp_path / "one"
-    assert control.launch(directory, SLEEP, spares)
+    assert control.launch(directory, SLEEP, keeper.spares)
     eventually(lambda: (seen := observe(directory)) and seen.state is State.RUNNING, "the start")
     control.kill(directory)
 
@@ -81,22 +95,22 @@ def test_spares_end_with_the_process_that_keeps_them() -> None:
         "from windlass.kit.supervision.spares import Spares\n"
         "import time; kept = Spares(1, 100); kept.keep(); time.sleep(1000)"
     )
-    before = set(spares_alive())
+    before = spares_alive()
     keeper = subprocess.Popen([sys.executable, "-c", code])
-    eventually(lambda: set(spares_alive()) - before, "a spare")
+    eventually(lambda: spares_alive() - before, "a spare")
     keeper.kill()
     keeper.wait()
-    eventually(lambda: not set(spares_alive()) - before, "its end")
+    eventually(lambda: not spares_alive() - before, "its end")
 
 
-def test_a_spare_that_does_not_answer_in_time_never_begins(spares: Spares, tmp_path: Path) -> None:
-    (waiting,) = spares_alive()
+def test_a_spare_that_does_not_answer_in_time_never_begins(keeper: Keeper, tmp_path: Path) -> None:
+    (waiting,) = keeper.waiting()
     os.kill(waiting, signal.SIGSTOP)
-    spares._ready[0].settimeout(0.1)
+    keeper.spares._ready[0].settimeout(0.1)
     directory = tmp_path / "one"
-    assert control.launch(directory, SLEEP, spares)
+    assert control.launch(directory, SLEEP, keeper.spares)
     os.kill(waiting, signal.SIGCONT)
-    eventually(lambda: waiting not in spares_alive(), "its end")
+    eventually(lambda: waiting not in keeper.waiting(), "its end")
     eventually(lambda: (seen := observe(directory)) and seen.state is State.RUNNING, "the start")
     assert supervisor_of(directory) != waiting
     control.kill(directory)

@@ -12,9 +12,9 @@ from windlass.engines.engine import (
     ReplicaSpec,
     ReplicaTemplate,
 )
-from windlass.engines.local.containers.container_engine import EngineFacts
 from windlass.engines.local.containers.creation import ImageFacts, Place, creation, runs_as_root
 from windlass.engines.local.containers.devices import device_request, gpu_refusal
+from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.settings import ContainerSettings, Ulimit
 
 GPU = Device(id="GPU-1", index=0, model="H100", memory_bytes=1)

@@ -48,7 +48,7 @@ def test_an_engine_is_found_lost_and_found_again(
         "windlass.engines.local.containers.container_engine.time.monotonic", lambda: now[0]
     )
     missing, socket = tmp_path / "docker.sock", tmp_path / "podman.sock"
-    engine = ContainerEngine([missing, socket])
+    engine = ContainerEngine([missing, socket], tmp_path / "engine.json")
     with pytest.raises(EngineUnreachable, match=r"docker\.sock"):
         engine.find()
     now[0] += 10
@@ -63,3 +63,17 @@ def test_an_engine_is_found_lost_and_found_again(
     now[0] += 10
     with scripted_engine(socket, lambda _method, _path: None):
         assert engine.find() == found
+
+
+def test_who_starts_while_the_engine_is_away_knows_it(tmp_path: Path) -> None:
+    socket, remembered = tmp_path / "podman.sock", tmp_path / "engine.json"
+    with scripted_engine(socket, lambda _method, _path: None):
+        found = ContainerEngine([socket], remembered).find()
+    later = ContainerEngine([socket], remembered)
+    with pytest.raises(EngineUnreachable):
+        later.find()
+    assert later.last_known == found
+    elsewhere = ContainerEngine([tmp_path / "other.sock"], remembered)
+    assert elsewhere.last_known is None, "whoever is told of another engine waits for that"
+    remembered.write_text('{"socket": "half')
+    assert ContainerEngine([socket], remembered).last_known is None

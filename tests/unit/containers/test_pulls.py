@@ -25,7 +25,9 @@ def pulling(answer: Callable[[], Answer]) -> Callable[[str, str], Answer | None]
 
 
 def pulls_of(socket: Path, clock: Callable[[], float] = lambda: 0.0) -> Pulls:
-    return Pulls(ContainerEngine([socket]), None, lambda _image: None, clock)
+    return Pulls(
+        ContainerEngine([socket], socket.with_suffix(".json")), None, lambda _image: None, clock
+    )
 
 
 def done(pull: Pull) -> Pull:

@@ -105,7 +105,7 @@ class LocalEngine:
         machine = _node(devices, node_labels or {}, node_taints)
         self._nodes = (machine, *simulated_nodes)
         settings = self.container_settings = containers or ContainerSettings()
-        self.container_engine = ContainerEngine(settings.sockets)
+        self.container_engine = ContainerEngine(settings.sockets, data / "container-engine.json")
         self.images = Images(self.container_engine, settings.registry_auth, data / "pulled.json")
         self._containers = ContainerRuntime(
             engine=self.container_engine,

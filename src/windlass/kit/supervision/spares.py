@@ -46,6 +46,11 @@ class Spares:
                     return True
         return False
 
+    @property
+    def ready(self) -> int:
+        """How many wait now."""
+        return len(self._ready)
+
     def close(self) -> None:
         """End those that wait."""
         with self._used:

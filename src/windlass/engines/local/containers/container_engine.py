@@ -3,14 +3,19 @@
 import base64
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass.engines.local.containers.facts import (
+    DOCKER,
+    PODMAN,
+    EngineFacts,
+    recall,
+    remember,
+)
 from windlass.kit.supervision.program.containers.api import (
     Answer,
     Result,
@@ -23,8 +28,6 @@ from windlass.kit.supervision.program.containers.api import (
 _FRESH_SECONDS = 2.0
 _QUICK_SECONDS = 10.0
 _PING_SECONDS = 3.0
-_PODMAN = "Podman"
-_DOCKER = "Docker"
 
 
 class EngineUnreachable(Exception):
@@ -39,55 +42,16 @@ class EngineRefuses(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class EngineFacts:
-    """What an engine says of itself."""
-
-    socket: Path
-    name: str
-    version: str
-    storage: str
-    """Its storage driver."""
-    root_directory: str
-    rootless: bool
-    cgroup_version: str
-    limits_cpu: bool
-    limits_memory: bool
-    limits_pids: bool
-    runtimes: frozenset[str]
-    default_runtime: str
-    has_device_specifications: bool
-    """Whether it says that it reads specifications of the Container Device Interface."""
-
-    @property
-    def is_podman(self) -> bool:
-        """Whether it is Podman, whose Docker API differs here and there."""
-        return self.name == _PODMAN
-
-    @property
-    def has_readable_logs(self) -> bool:
-        """Whether this process may change the files in which it keeps containers' logs."""
-        return os.access(self.root_directory, os.R_OK | os.W_OK | os.X_OK)
-
-    @property
-    def version_numbers(self) -> tuple[int, ...]:
-        """The version, to compare."""
-        numbers = self.version.split("-")[0].split("+")[0].split(".")
-        return tuple(int(part) for part in numbers if part.isdigit())
-
-    @property
-    def described(self) -> str:
-        """In a few words."""
-        return f"{self.name} {self.version} at unix://{self.socket}"
-
-
 class ContainerEngine:
     """Finds the engine, and finds it again. Safe to use from several threads."""
 
-    def __init__(self, sockets: Sequence[Path]) -> None:
+    def __init__(self, sockets: Sequence[Path], facts_file: Path) -> None:
+        """`facts_file` remembers the engine that was found last."""
         self._sockets = tuple(sockets)
+        self._facts_file = facts_file
         self._lock = threading.Lock()
-        self._facts: EngineFacts | None = None
+        remembered = recall(facts_file)
+        self._facts = remembered if remembered and remembered.socket in self._sockets else None
         self._problem = _nothing_found(self._sockets)
         self._looked_at = float("-inf")
         if any(path.exists() for path in self._sockets):
@@ -105,7 +69,7 @@ class ContainerEngine:
 
     @property
     def last_known(self) -> EngineFacts | None:
-        """The engine that was found last, whether it answers now or not."""
+        """The engine that was found last, whether it answers now or not, if one ever was."""
         return self._facts
 
     @property
@@ -159,12 +123,16 @@ class ContainerEngine:
             if not path.exists():
                 continue
             try:
-                self._facts = _facts(path)
-                self._problem = ""
+                self._take(_facts(path))
                 return
             except (EngineUnreachable, EngineRefuses) as error:
                 problems.append(f"{path}: {error}")
         self._problem = "; ".join(problems) or _nothing_found(self._sockets)
+
+    def _take(self, facts: EngineFacts) -> None:
+        if facts != self._facts:
+            remember(self._facts_file, facts)
+        self._facts, self._problem = facts, ""
 
 
 class _Lines:
@@ -201,7 +169,7 @@ def _facts(path: Path) -> EngineFacts:
     security = " ".join(info.get("SecurityOptions") or [])
     return EngineFacts(
         socket=path,
-        name=_PODMAN if any("Podman" in name for name in names) else _DOCKER,
+        name=PODMAN if any("Podman" in name for name in names) else DOCKER,
         version=str(version.get("Version", "")),
         storage=str(info.get("Driver", "")),
         root_directory=str(info.get("DockerRootDir", "")),

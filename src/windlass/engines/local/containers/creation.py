@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.engines.engine import ReplicaSpec
-from windlass.engines.local.containers.container_engine import EngineFacts
+from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.settings import HOST_NETWORK, ContainerSettings
 from windlass.engines.local.expansion import expand
 

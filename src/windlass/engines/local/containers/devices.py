@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from windlass.engines.engine import Device
-from windlass.engines.local.containers.container_engine import EngineFacts
+from windlass.engines.local.containers.facts import EngineFacts
 
 _TOOLKIT = "nvidia"
 _PODMAN_WITH_REQUESTS = (5, 4)

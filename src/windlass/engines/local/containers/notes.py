@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from windlass.engines.engine import Device, DeviceShare, Limits
-from windlass.engines.local.containers.container_engine import EngineFacts
+from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.settings import ContainerSettings
 
 

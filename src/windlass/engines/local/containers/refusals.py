@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from windlass.engines.engine import Refusal, ReplicaTemplate
-from windlass.engines.local.containers.container_engine import EngineFacts
 from windlass.engines.local.containers.creation import GIVEN_BY_PLATFORM
 from windlass.engines.local.containers.devices import gpu_refusal
+from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.references import Reference
 from windlass.engines.local.texts import text_refusals
 

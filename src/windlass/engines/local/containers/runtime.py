@@ -18,7 +18,6 @@ from windlass.engines.engine import (
 )
 from windlass.engines.local.containers.container_engine import (
     ContainerEngine,
-    EngineFacts,
     EngineRefuses,
     EngineUnreachable,
 )
@@ -33,6 +32,7 @@ from windlass.engines.local.containers.creation import (
     runs_as_root,
 )
 from windlass.engines.local.containers.devices import device_request
+from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.images import Images
 from windlass.engines.local.containers.notes import container_notes
 from windlass.engines.local.containers.refusals import engine_missing, template_refusals
