@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from windlass.gateway.gateway import Access, Callers
 from windlass.org.names import namespace_of
-from windlass.workloads.exposure import Exposure, ExposureKind
-from windlass.workloads.hosts import CLUSTER_LOCAL, host_of_url
+from windlass.spec.exposure import Exposure, ExposureKind
+from windlass.spec.hosts import CLUSTER_LOCAL, host_of_url
 from windlass.workloads.kind import DesiredWorkload
 
 NODE_PORT_PREFIX = "port/"

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from windlass.kit.database import Database
 from windlass.kit.errors import Conflict, FieldError, invalid_fields
+from windlass.spec.hosts import reserved_because
 from windlass.workloads.addresses import NODE_PORT_PREFIX
-from windlass.workloads.hosts import reserved_because
 from windlass.workloads.tables import workload, workload_address
 
 

@@ -2,26 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from windlass.engines.engine import ReplicaTemplate
 from windlass.gateway.gateway import Callers, ReplicaProtocol
-from windlass.scheduling import LabelTerm, PodAffinity, Request, Toleration
-from windlass.workloads.exposure import Exposure
+from windlass.scheduling import Request
+from windlass.spec.exposure import Exposure
+from windlass.spec.placement import Constraints
 from windlass.workloads.scaling import Scaling
-
-
-@dataclass(frozen=True, slots=True)
-class Constraints:
-    """Which nodes a workload's replicas may run on."""
-
-    node_pools: tuple[str, ...] = ()
-    """By name, in order of preference; empty for its project's default."""
-    node_labels: Mapping[str, str] = field(default_factory=dict)
-    node_affinity: tuple[LabelTerm, ...] = ()
-    tolerations: tuple[Toleration, ...] = ()
-    pod_affinity: PodAffinity | None = None
 
 
 class DesiredWorkload(Protocol):

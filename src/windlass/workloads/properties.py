@@ -11,7 +11,7 @@ from windlass.kit.errors import BadRequest, NotFound
 from windlass.kit.http import QueryText, error_responses
 from windlass.kit.paging import ListQuery, Page, boolean_of
 from windlass.kit.record_lists import Attribute, filter_records, sort_records
-from windlass.workloads.spec.priority import CATEGORIES, PRIORITY_CLASSES
+from windlass.spec.priority import CATEGORIES, PRIORITY_CLASSES
 
 _NAMESPACE = uuid.UUID("6e0c3bd8-2f36-5e0c-9a3b-0f1f5c1d7a52")
 _SOURCE = "system"

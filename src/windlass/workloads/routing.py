@@ -1,8 +1,8 @@
 """The gateway's route of a workload. Pure."""
 
 from windlass.gateway.gateway import AdditionalRoute, Address, Endpoint, Route
+from windlass.spec.exposure import Exposure, ExposureKind
 from windlass.workloads.addresses import Named, Places, exposed_host
-from windlass.workloads.exposure import Exposure, ExposureKind
 from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.lifecycle import Decision
 from windlass.workloads.records import Pod, WorkloadRecord

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.inferences.bodies import body, problems, rule_errors, spec
 from windlass.engines.engine import Limits
 from windlass.scheduling import Request
-from windlass.workloads.spec.compute import limits_of, request_of
+from windlass.spec.compute import limits_of, request_of
 
 MIB = 1024**2
 GIB = 1024**3

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.inferences.bodies import body, problems, rule_errors, spec
 from windlass.gateway.gateway import EVERYONE, Access, Callers, ReplicaProtocol
 from windlass.kit.errors import Conflict
-from windlass.workloads.exposure import ExposureKind
+from windlass.spec.exposure import ExposureKind
 from windlass.workloads.inferences.desired import desired_of
 from windlass.workloads.inferences.node_ports import lacks_node_ports, with_node_ports
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.inferences.bodies import body, problems, rule_errors, spec
 from windlass.engines.engine import HttpGet, Probe
-from windlass.workloads.spec.container import UnreadableCommand, probe_of, split_words
+from windlass.spec.container import UnreadableCommand, probe_of, split_words
 
 
 @pytest.mark.parametrize(

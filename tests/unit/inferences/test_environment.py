@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.inferences.bodies import rule_errors, spec
 from windlass.engines.engine import EnvironmentVariable
-from windlass.workloads.spec.environment import environment_of
+from windlass.spec.environment import environment_of
 
 
 @pytest.mark.parametrize(

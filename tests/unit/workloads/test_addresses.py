@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.inferences.bodies import spec
+from windlass.spec.hosts import host_of_url, reserved_because
 from windlass.workloads.addresses import (
     Named,
     Places,
@@ -13,7 +14,6 @@ from windlass.workloads.addresses import (
     exposed_host,
     urls_of,
 )
-from windlass.workloads.hosts import host_of_url, reserved_because
 from windlass.workloads.inferences.desired import desired_of
 
 PLACES = Places("http://10.0.0.1:8081", "http://127.0.0.1:9091", "example.org")

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.model import SpecModel
-from windlass.workloads.spec.scalars import Int32, PositiveInt32, UnsignedInt32, matching
+from windlass.spec.model import SpecModel
+from windlass.spec.scalars import Int32, PositiveInt32, UnsignedInt32, matching
 
 DEFAULT_PERCENTAGE = 70.0
 

@@ -7,7 +7,14 @@ from typing import Any
 from windlass.engines.engine import ContainerOptions, ReplicaTemplate
 from windlass.gateway.gateway import Callers, ReplicaProtocol
 from windlass.scheduling import Request
-from windlass.workloads.exposure import Exposure
+from windlass.spec.compute import limits_of, request_of
+from windlass.spec.connectivity import port_exposures, url_exposures
+from windlass.spec.container import probe_of, pull_policy_of, words_of
+from windlass.spec.environment import environment_of
+from windlass.spec.exposure import Exposure
+from windlass.spec.placement import Constraints, constraints_of
+from windlass.spec.priority import CATEGORIES, PRIORITY_CLASSES, is_preemptible
+from windlass.spec.security import Security, groups_of
 from windlass.workloads.inferences.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
 from windlass.workloads.inferences.metric_source import metric_source_of
 from windlass.workloads.inferences.schemas import InferenceSpec
@@ -18,15 +25,7 @@ from windlass.workloads.inferences.serving import (
     ServingPort,
     callers_of,
 )
-from windlass.workloads.kind import Constraints
 from windlass.workloads.scaling import Scaling
-from windlass.workloads.spec.compute import limits_of, request_of
-from windlass.workloads.spec.connectivity import port_exposures, url_exposures
-from windlass.workloads.spec.container import probe_of, pull_policy_of, words_of
-from windlass.workloads.spec.environment import environment_of
-from windlass.workloads.spec.placement import constraints_of
-from windlass.workloads.spec.priority import CATEGORIES, PRIORITY_CLASSES, is_preemptible
-from windlass.workloads.spec.security import Security, groups_of
 
 DEFAULT_CATEGORY = "Deploy"
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from windlass.kit.errors import FieldError
+from windlass.spec.model import given
 from windlass.workloads.field_support import EngineKind, FieldTable, load_field_table
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
-from windlass.workloads.spec.model import given
 
 MOST_PROCESSES = 500
 """Of one workload on one machine: a number mistyped must not drown the store and the machine."""

@@ -7,9 +7,9 @@ vLLM at `/metrics` of its serving port, NVIDIA NIM at `/v1/metrics`, Triton at p
 from collections.abc import Iterator, Mapping
 
 from windlass.kit.errors import FieldError
+from windlass.spec.model import given
 from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.workloads.scaling import LATENCY, MetricSource
-from windlass.workloads.spec.model import given
 
 PATH_ANNOTATION = "prometheus.io/path"
 PORT_ANNOTATION = "prometheus.io/port"

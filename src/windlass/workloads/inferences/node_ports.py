@@ -4,8 +4,8 @@ import random
 from collections.abc import Set
 
 from windlass.kit.errors import Conflict
+from windlass.spec.connectivity import NODE_PORTS, ContainerPort
 from windlass.workloads.inferences.schemas import InferenceSpec
-from windlass.workloads.spec.connectivity import NODE_PORTS, ContainerPort
 
 
 def lacks_node_ports(spec: InferenceSpec) -> bool:

@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 from windlass.kit.errors import FieldError
+from windlass.spec.compute import compute_errors
+from windlass.spec.connectivity import exposed_url_errors, port_errors
+from windlass.spec.container import command_errors, image_errors
+from windlass.spec.environment import environment_errors
+from windlass.spec.metadata import annotation_errors, label_errors
+from windlass.spec.model import given, structural_errors
+from windlass.spec.placement import affinity_errors, toleration_errors
+from windlass.spec.priority import priority_errors
+from windlass.spec.security import security_errors
+from windlass.spec.storage import Storage, storage_errors
 from windlass.workloads.inferences.autoscaling import autoscaling_errors
 from windlass.workloads.inferences.metric_source import metric_source_errors
 from windlass.workloads.inferences.naming import name_errors
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
 from windlass.workloads.inferences.serving import serving_errors
-from windlass.workloads.spec.compute import compute_errors
-from windlass.workloads.spec.connectivity import exposed_url_errors, port_errors
-from windlass.workloads.spec.container import command_errors, image_errors
-from windlass.workloads.spec.environment import environment_errors
-from windlass.workloads.spec.metadata import annotation_errors, label_errors
-from windlass.workloads.spec.model import given, structural_errors
-from windlass.workloads.spec.placement import affinity_errors, toleration_errors
-from windlass.workloads.spec.priority import priority_errors
-from windlass.workloads.spec.security import security_errors
-from windlass.workloads.spec.storage import Storage, storage_errors
 
 
 def creation_errors(creation: InferenceCreationRequest) -> list[FieldError]:

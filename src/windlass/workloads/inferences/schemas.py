@@ -5,19 +5,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from windlass.spec.compute import Compute
+from windlass.spec.connectivity import ContainerPort, ExposedUrl, RelatedUrl
+from windlass.spec.container import ImagePullPolicy, ImagePullSecret, Probes
+from windlass.spec.environment import EnvironmentVariable
+from windlass.spec.metadata import Annotation, Label
+from windlass.spec.model import SpecModel
+from windlass.spec.placement import NodeAffinity, PodAffinity, Toleration
+from windlass.spec.priority import Preemptibility
+from windlass.spec.scalars import CommandLine, NonEmpty, Uuid
+from windlass.spec.security import Security
+from windlass.spec.storage import Storage
 from windlass.workloads.inferences.autoscaling import Autoscaling
 from windlass.workloads.inferences.serving import ServingConfiguration, ServingPort
-from windlass.workloads.spec.compute import Compute
-from windlass.workloads.spec.connectivity import ContainerPort, ExposedUrl, RelatedUrl
-from windlass.workloads.spec.container import ImagePullPolicy, ImagePullSecret, Probes
-from windlass.workloads.spec.environment import EnvironmentVariable
-from windlass.workloads.spec.metadata import Annotation, Label
-from windlass.workloads.spec.model import SpecModel
-from windlass.workloads.spec.placement import NodeAffinity, PodAffinity, Toleration
-from windlass.workloads.spec.priority import Preemptibility
-from windlass.workloads.spec.scalars import CommandLine, NonEmpty, Uuid
-from windlass.workloads.spec.security import Security
-from windlass.workloads.spec.storage import Storage
 
 DesiredPhase = Literal["Running", "Stopped", "Deleted"]
 Phase = Literal[

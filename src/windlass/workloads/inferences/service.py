@@ -26,6 +26,7 @@ from windlass.org.tree import (
     node_pool_names,
     require_open_project,
 )
+from windlass.spec.placement import node_pool_errors
 from windlass.workloads import claims, store
 from windlass.workloads.access import unknown
 from windlass.workloads.addresses import Named, claimed_addresses
@@ -43,7 +44,6 @@ from windlass.workloads.phases import DesiredPhase, Phase
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.reconcile import WORKLOAD
 from windlass.workloads.records import NewEvent
-from windlass.workloads.spec.placement import node_pool_errors
 from windlass.workloads.tables import revision, workload
 
 TYPE = "Inference"

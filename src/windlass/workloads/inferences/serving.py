@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from windlass.gateway.gateway import EVERYONE, Access, Callers
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.model import SpecModel
-from windlass.workloads.spec.scalars import Port, PositiveInt32
+from windlass.spec.model import SpecModel
+from windlass.spec.scalars import Port, PositiveInt32
 
 AuthorizationType = Literal[
     "public",

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from windlass.kit.errors import FieldError
 from windlass.kit.labels import LABEL_VALUE, QUALIFIED_NAME, is_label_value, is_qualified_name
-from windlass.workloads.spec.model import Item, given
-from windlass.workloads.spec.scalars import UpTo63
+from windlass.spec.model import Item, given
+from windlass.spec.scalars import UpTo63
 
 
 class NamedText(Item):

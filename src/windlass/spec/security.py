@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.model import SpecModel
-from windlass.workloads.spec.scalars import Int64
+from windlass.spec.model import SpecModel
+from windlass.spec.scalars import Int64
 
 Capability = Literal[
     "AUDIT_CONTROL",

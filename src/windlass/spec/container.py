@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from windlass.engines import engine
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.model import Item, SpecModel
-from windlass.workloads.spec.scalars import (
+from windlass.spec.model import Item, SpecModel
+from windlass.spec.scalars import (
     Hostname,
     Port,
     PositiveInt32,

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 
 from windlass.gateway.gateway import Access, Callers
 from windlass.kit.errors import FieldError
-from windlass.workloads.exposure import Exposure, ExposureKind
-from windlass.workloads.hosts import host_of_url
-from windlass.workloads.spec.model import Item, given
-from windlass.workloads.spec.scalars import Int32, NonEmpty, Port
+from windlass.spec.exposure import Exposure, ExposureKind
+from windlass.spec.hosts import host_of_url
+from windlass.spec.model import Item, given
+from windlass.spec.scalars import Int32, NonEmpty, Port
 
 NODE_PORTS = (30000, 32767)
 """The first and the last port that node ports may have, as in Kubernetes."""

@@ -8,8 +8,8 @@ from windlass.engines.engine import Limits
 from windlass.kit.errors import FieldError
 from windlass.kit.quantities import LARGEST, parse_bytes, parse_quantity, round_up
 from windlass.scheduling import WHOLE_DEVICE, Request, portion
-from windlass.workloads.spec.model import Item, SpecModel, given
-from windlass.workloads.spec.scalars import Bytes, NonEmpty, NotNegative, Quantity, UnsignedInt32
+from windlass.spec.model import Item, SpecModel, given
+from windlass.spec.scalars import Bytes, NonEmpty, NotNegative, Quantity, UnsignedInt32
 
 GpuRequestType = Literal["portion", "memory", "migProfile"]
 MigProfile = Literal[

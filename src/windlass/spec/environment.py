@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from windlass.engines import engine
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.model import Item, SpecModel, given
-from windlass.workloads.spec.scalars import NonEmpty, ResourceName
+from windlass.spec.model import Item, SpecModel, given
+from windlass.spec.scalars import NonEmpty, ResourceName
 
 SERVING_PORT_VARIABLE = "PORT"
 """Carries the port that a replica must listen on; nobody else may set it."""

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from windlass.kit.errors import FieldError
-from windlass.workloads.spec.model import Item, SpecModel, given
-from windlass.workloads.spec.scalars import Bytes, NonEmpty, ResourceName, UpTo63, Uuid, matching
+from windlass.spec.model import Item, SpecModel, given
+from windlass.spec.scalars import Bytes, NonEmpty, ResourceName, UpTo63, Uuid, matching
 
 FileMode = Annotated[str, matching(r"0[0-7]{3}", "must be four octal digits, such as 0644")]
 

@@ -1,14 +1,14 @@
 """Which nodes a workload's replicas may run on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from windlass import scheduling
 from windlass.kit.errors import FieldError
 from windlass.kit.labels import QUALIFIED_NAME, is_qualified_name
-from windlass.workloads.kind import Constraints
-from windlass.workloads.spec.model import Item, SpecModel, given
-from windlass.workloads.spec.scalars import NonEmpty, PositiveInt64
+from windlass.spec.model import Item, SpecModel, given
+from windlass.spec.scalars import NonEmpty, PositiveInt64
 
 MatchOperator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
 
@@ -56,6 +56,18 @@ class Toleration(Item):
 
 NODE_TYPE_LABEL = "run.ai/type"
 """The label by which nodes are of a type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Which nodes a workload's replicas may run on."""
+
+    node_pools: tuple[str, ...] = ()
+    """By name, in order of preference; empty for its project's default."""
+    node_labels: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: tuple[scheduling.LabelTerm, ...] = ()
+    tolerations: tuple[scheduling.Toleration, ...] = ()
+    pod_affinity: scheduling.PodAffinity | None = None
 
 
 def constraints_of(
