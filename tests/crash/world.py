@@ -24,9 +24,14 @@ class Process:
 
     @classmethod
     def find(cls, pid: int) -> "Process | None":
-        """The process that has this id now; None where there is none, or only a zombie."""
+        """The process that has this id now; None where there is none, or only a zombie.
+
+        Its sockets and files are open for as long as any of its threads has not ended.
+        """
         fields = _stat(pid)
-        return None if fields is None or fields[0] in "ZX" else cls(pid, fields[19])
+        if fields is None or (fields[0] in "ZX" and not _other_threads(pid)):
+            return None
+        return cls(pid, fields[19])
 
     def is_alive(self) -> bool:
         """Whether it has not ended."""
@@ -206,6 +211,13 @@ def _stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def _other_threads(pid: int) -> bool:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
 
 
 def _line(pid: int, name: str) -> str:

@@ -21,9 +21,12 @@ def start_ticks(pid: int) -> int | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
+    """Whether there is such a process, and it is no zombie.
+
+    One whose first thread has ended keeps its sockets until all the others have, too.
+    """
     fields = _stat(pid)
-    return fields is not None and fields[0] not in ("Z", "X")
+    return fields is not None and (fields[0] not in ("Z", "X") or _has_other_threads(pid))
 
 
 def argument_bounds() -> tuple[int, int] | None:
@@ -175,5 +178,12 @@ def _has_mark(pid: int, mark: str) -> bool:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return mark.encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def _has_other_threads(pid: int) -> bool:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
