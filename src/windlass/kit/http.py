@@ -6,11 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from windlass.kit.bodies import body_schema
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, PayloadTooLarge
 from windlass.kit.paging import ListQuery, page_of
@@ -81,12 +79,6 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
-
-
-def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """What an operation's OpenAPI entry says of its body, which it reads by itself."""
-    content = {"application/json": {"schema": body_schema(model)}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 QueryText = Annotated[str | None, Query()]

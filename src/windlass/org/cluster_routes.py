@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
-from windlass.kit.bodies import parse_body
+from windlass.kit.bodies import parse_body, request_body
 from windlass.kit.clock import Clock
 from windlass.kit.errors import BadRequest
-from windlass.kit.http import QueryText, RawBody, error_responses, list_query, request_body
+from windlass.kit.http import QueryText, RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, boolean_of, page_body
 from windlass.org.clusters import Clusters
 from windlass.org.nodes import Nodes

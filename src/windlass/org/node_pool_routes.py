@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from windlass.identity.tokens import Caller
-from windlass.kit.bodies import parse_body
-from windlass.kit.http import RawBody, error_responses, list_query, request_body
+from windlass.kit.bodies import parse_body, request_body
+from windlass.kit.http import RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, page_body
 from windlass.org.node_pools import NodePools
 from windlass.org.schemas import NodePoolCreation, NodePoolUpdate

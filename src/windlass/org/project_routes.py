@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
-from windlass.kit.bodies import parse_body, parse_list_body
-from windlass.kit.http import RawBody, error_responses, list_query, request_body
+from windlass.kit.bodies import parse_body, parse_list_body, request_body
+from windlass.kit.http import RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, page_body
 from windlass.org.projects import Projects
 from windlass.org.schemas import ProjectCreation, ProjectUpdate, ResourcesUpdate
