@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
 from windlass.identity.access_schemas import (
     AccessRuleCreation,
@@ -20,9 +20,9 @@ from windlass.identity.access_service import AccessRules, RuleSelection
 from windlass.identity.permissions import Permissions
 from windlass.identity.roles import ResourceType, roles
 from windlass.identity.tokens import Caller
-from windlass.kit.bodies import body_schema, parse_body
+from windlass.kit.bodies import parse_body, request_body
 from windlass.kit.errors import BadRequest, NotFound
-from windlass.kit.http import QueryText, RawBody, error_responses, list_query
+from windlass.kit.http import ContentType, QueryText, RawBody, error_responses, list_query
 from windlass.kit.ids import new_id
 from windlass.kit.paging import ListQuery, boolean_of, split_list
 from windlass.kit.timestamps import from_wire
@@ -104,10 +104,12 @@ def _add_rules(routes: APIRouter, rules: AccessRules, authenticated: Callable[..
         status_code=201,
         summary="Give a subject a role at a scope",
         responses=error_responses(404, 409, 413),
-        openapi_extra=_body(AccessRuleCreation),
+        openapi_extra=request_body(AccessRuleCreation),
     )
-    def create_access_rule(request: Request, raw: RawBody, caller: SignedIn) -> dict[str, Any]:
-        body = parse_body(AccessRuleCreation, raw, request.headers.get("content-type"))
+    def create_access_rule(
+        raw: RawBody, content_type: ContentType, caller: SignedIn
+    ) -> dict[str, Any]:
+        body = parse_body(AccessRuleCreation, raw, content_type)
         return managed_rule_view(rules.create(caller, body))
 
     @routes.get(_RULES, summary="List access rules")
@@ -146,10 +148,12 @@ def _add_batches(routes: APIRouter, rules: AccessRules, authenticated: Callable[
         f"{_RULES}/batch",
         summary="Take many roles away again",
         responses=error_responses(413),
-        openapi_extra=_body(BatchDeletion),
+        openapi_extra=request_body(BatchDeletion),
     )
-    def delete_access_rules(request: Request, raw: RawBody, caller: SignedIn) -> dict[str, Any]:
-        body = parse_body(BatchDeletion, raw, request.headers.get("content-type"))
+    def delete_access_rules(
+        raw: RawBody, content_type: ContentType, caller: SignedIn
+    ) -> dict[str, Any]:
+        body = parse_body(BatchDeletion, raw, content_type)
         only_validate = body.action == "validate_delete"
         return {"id": new_id(), **rules.delete_many(caller, body.ids, only_validate)}
 
@@ -157,10 +161,12 @@ def _add_batches(routes: APIRouter, rules: AccessRules, authenticated: Callable[
         f"{_RULES}/batch-create",
         summary="Give many subjects a role at many scopes",
         responses=error_responses(413),
-        openapi_extra=_body(BatchCreation),
+        openapi_extra=request_body(BatchCreation),
     )
-    def create_access_rules(request: Request, raw: RawBody, caller: SignedIn) -> dict[str, Any]:
-        body = parse_body(BatchCreation, raw, request.headers.get("content-type"))
+    def create_access_rules(
+        raw: RawBody, content_type: ContentType, caller: SignedIn
+    ) -> dict[str, Any]:
+        body = parse_body(BatchCreation, raw, content_type)
         return rules.create_many(caller, body.rules())
 
 
@@ -180,10 +186,12 @@ def _add_own(
         f"{_BASE}/permitted-scopes",
         summary="Show where you may do something",
         responses=error_responses(413),
-        openapi_extra=_body(PermittedScopesQuestion),
+        openapi_extra=request_body(PermittedScopesQuestion),
     )
-    def show_permitted_scopes(request: Request, raw: RawBody, caller: SignedIn) -> dict[str, Any]:
-        question = parse_body(PermittedScopesQuestion, raw, request.headers.get("content-type"))
+    def show_permitted_scopes(
+        raw: RawBody, content_type: ContentType, caller: SignedIn
+    ) -> dict[str, Any]:
+        question = parse_body(PermittedScopesQuestion, raw, content_type)
         grants = permissions.of(caller)
         resource = ResourceType(question.resource_type)
         paths = {
@@ -206,11 +214,6 @@ def _add_own(
 
 def _listed(total: int, views: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"totalRecords": total, "displayRecords": len(views), "accessRules": list(views)}
-
-
-def _body(model: type[Any]) -> dict[str, Any]:
-    content = {"application/json": {"schema": body_schema(model)}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 def _role_number(name: str, text: str) -> int:

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, request_body
 from windlass.kit.clock import Clock
 from windlass.kit.errors import BadRequest
-from windlass.kit.http import QueryText, RawBody, error_responses, list_query
+from windlass.kit.http import ContentType, QueryText, RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, boolean_of, page_body
 from windlass.org.clusters import Clusters
 from windlass.org.nodes import Nodes
@@ -44,8 +44,10 @@ def add_cluster_routes(
         responses=error_responses(409, 413),
         openapi_extra=request_body(ClusterCreation),
     )
-    def create_cluster(request: Request, raw: RawBody, caller: Authenticated) -> dict[str, Any]:
-        body = parse_body(ClusterCreation, raw, request.headers.get("content-type"))
+    def create_cluster(
+        raw: RawBody, content_type: ContentType, caller: Authenticated
+    ) -> dict[str, Any]:
+        body = parse_body(ClusterCreation, raw, content_type)
         return cluster_view(clusters.create(caller, body), clock.now(), full=True)
 
     @routes.get(_CLUSTER, summary="Show a cluster", responses=error_responses(404))
@@ -64,9 +66,9 @@ def add_cluster_routes(
         openapi_extra=request_body(ClusterUpdate),
     )
     def update_cluster(
-        cluster_id: str, request: Request, raw: RawBody, caller: Authenticated
+        cluster_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> Response:
-        body = parse_body(ClusterUpdate, raw, request.headers.get("content-type"))
+        body = parse_body(ClusterUpdate, raw, content_type)
         clusters.rename(caller, cluster_id, body)
         return Response(status_code=204)
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, parse_list_body, request_body
 from windlass.kit.errors import BadRequest
-from windlass.kit.http import QueryText, RawBody, error_responses, list_query
+from windlass.kit.http import ContentType, QueryText, RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, page_body
 from windlass.org.departments import Departments
 from windlass.org.schemas import DepartmentCreation, ResourcesUpdate, UnitUpdate
@@ -56,8 +56,10 @@ def add_department_routes(
         responses=error_responses(409, 413),
         openapi_extra=request_body(DepartmentCreation),
     )
-    def create_department(request: Request, raw: RawBody, caller: Authenticated) -> dict[str, Any]:
-        body = parse_body(DepartmentCreation, raw, request.headers.get("content-type"))
+    def create_department(
+        raw: RawBody, content_type: ContentType, caller: Authenticated
+    ) -> dict[str, Any]:
+        body = parse_body(DepartmentCreation, raw, content_type)
         return whole(departments.create(caller, body))
 
     @routes.get(_DEPARTMENT, summary="Show a department", responses=error_responses(404))
@@ -71,9 +73,9 @@ def add_department_routes(
         openapi_extra=request_body(UnitUpdate),
     )
     def update_department(
-        department_id: str, request: Request, raw: RawBody, caller: Authenticated
+        department_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> dict[str, Any]:
-        body = parse_body(UnitUpdate, raw, request.headers.get("content-type"))
+        body = parse_body(UnitUpdate, raw, content_type)
         return whole(departments.update(caller, department_id, body))
 
     @routes.delete(
@@ -88,9 +90,9 @@ def add_department_routes(
         return Response(status_code=204)
 
     def resources(
-        department_id: str, request: Request, raw: bytes, caller: Caller, *, partly: bool
+        department_id: str, raw: bytes, content_type: str | None, caller: Caller, *, partly: bool
     ) -> list[dict[str, Any]]:
-        body = parse_list_body(ResourcesUpdate, raw, request.headers.get("content-type"))
+        body = parse_list_body(ResourcesUpdate, raw, content_type)
         return unit_resources_view(
             departments.update_resources(caller, department_id, body, partly=partly)
         )
@@ -102,9 +104,9 @@ def add_department_routes(
         openapi_extra=request_body(ResourcesUpdate),
     )
     def update_department_resources(
-        department_id: str, request: Request, raw: RawBody, caller: Authenticated
+        department_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> list[dict[str, Any]]:
-        return resources(department_id, request, raw, caller, partly=False)
+        return resources(department_id, raw, content_type, caller, partly=False)
 
     @routes.patch(
         _DEPARTMENT + "/resources",
@@ -113,6 +115,6 @@ def add_department_routes(
         openapi_extra=request_body(ResourcesUpdate),
     )
     def patch_department_resources(
-        department_id: str, request: Request, raw: RawBody, caller: Authenticated
+        department_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> list[dict[str, Any]]:
-        return resources(department_id, request, raw, caller, partly=True)
+        return resources(department_id, raw, content_type, caller, partly=True)

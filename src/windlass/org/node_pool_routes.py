@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, request_body
-from windlass.kit.http import RawBody, error_responses, list_query
+from windlass.kit.http import ContentType, RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, page_body
 from windlass.org.node_pools import NodePools
 from windlass.org.schemas import NodePoolCreation, NodePoolUpdate
@@ -40,8 +40,10 @@ def add_node_pool_routes(
         responses=error_responses(409, 413),
         openapi_extra=request_body(NodePoolCreation),
     )
-    def create_node_pool(request: Request, raw: RawBody, caller: Authenticated) -> dict[str, Any]:
-        body = parse_body(NodePoolCreation, raw, request.headers.get("content-type"))
+    def create_node_pool(
+        raw: RawBody, content_type: ContentType, caller: Authenticated
+    ) -> dict[str, Any]:
+        body = parse_body(NodePoolCreation, raw, content_type)
         return node_pool_view(pools.create(caller, body))
 
     @routes.get(_POOL, summary="Show a node pool", responses=error_responses(404))
@@ -55,9 +57,9 @@ def add_node_pool_routes(
         openapi_extra=request_body(NodePoolUpdate),
     )
     def update_node_pool(
-        node_pool_id: str, request: Request, raw: RawBody, caller: Authenticated
+        node_pool_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> dict[str, Any]:
-        body = parse_body(NodePoolUpdate, raw, request.headers.get("content-type"))
+        body = parse_body(NodePoolUpdate, raw, content_type)
         return node_pool_view(pools.update(caller, node_pool_id, body, partly=False))
 
     @routes.patch(
@@ -67,9 +69,9 @@ def add_node_pool_routes(
         openapi_extra=request_body(NodePoolUpdate),
     )
     def patch_node_pool(
-        node_pool_id: str, request: Request, raw: RawBody, caller: Authenticated
+        node_pool_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> dict[str, Any]:
-        body = parse_body(NodePoolUpdate, raw, request.headers.get("content-type"))
+        body = parse_body(NodePoolUpdate, raw, content_type)
         return node_pool_view(pools.update(caller, node_pool_id, body, partly=True))
 
     @routes.delete(

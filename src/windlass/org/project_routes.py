@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, parse_list_body, request_body
-from windlass.kit.http import RawBody, error_responses, list_query
+from windlass.kit.http import ContentType, RawBody, error_responses, list_query
 from windlass.kit.paging import ListQuery, page_body
 from windlass.org.projects import Projects
 from windlass.org.schemas import ProjectCreation, ProjectUpdate, ResourcesUpdate
@@ -41,8 +41,10 @@ def add_project_routes(
         responses=error_responses(409, 413),
         openapi_extra=request_body(ProjectCreation),
     )
-    def create_project(request: Request, raw: RawBody, caller: Authenticated) -> dict[str, Any]:
-        body = parse_body(ProjectCreation, raw, request.headers.get("content-type"))
+    def create_project(
+        raw: RawBody, content_type: ContentType, caller: Authenticated
+    ) -> dict[str, Any]:
+        body = parse_body(ProjectCreation, raw, content_type)
         return project_view(projects.create(caller, body))
 
     @routes.get(_PROJECT, summary="Show a project", responses=error_responses(404))
@@ -56,9 +58,9 @@ def add_project_routes(
         openapi_extra=request_body(ProjectUpdate),
     )
     def update_project(
-        project_id: str, request: Request, raw: RawBody, caller: Authenticated
+        project_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> dict[str, Any]:
-        body = parse_body(ProjectUpdate, raw, request.headers.get("content-type"))
+        body = parse_body(ProjectUpdate, raw, content_type)
         return project_view(projects.update(caller, project_id, body))
 
     @routes.delete(
@@ -79,9 +81,9 @@ def add_project_routes(
         return JSONResponse({"code": 202, "message": message}, 202)
 
     def resources(
-        project_id: str, request: Request, raw: bytes, caller: Caller, *, partly: bool
+        project_id: str, raw: bytes, content_type: str | None, caller: Caller, *, partly: bool
     ) -> list[dict[str, Any]]:
-        body = parse_list_body(ResourcesUpdate, raw, request.headers.get("content-type"))
+        body = parse_list_body(ResourcesUpdate, raw, content_type)
         return unit_resources_view(
             projects.update_resources(caller, project_id, body, partly=partly)
         )
@@ -93,9 +95,9 @@ def add_project_routes(
         openapi_extra=request_body(ResourcesUpdate),
     )
     def update_project_resources(
-        project_id: str, request: Request, raw: RawBody, caller: Authenticated
+        project_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> list[dict[str, Any]]:
-        return resources(project_id, request, raw, caller, partly=False)
+        return resources(project_id, raw, content_type, caller, partly=False)
 
     @routes.patch(
         _PROJECT + "/resources",
@@ -104,6 +106,6 @@ def add_project_routes(
         openapi_extra=request_body(ResourcesUpdate),
     )
     def patch_project_resources(
-        project_id: str, request: Request, raw: RawBody, caller: Authenticated
+        project_id: str, raw: RawBody, content_type: ContentType, caller: Authenticated
     ) -> list[dict[str, Any]]:
-        return resources(project_id, request, raw, caller, partly=True)
+        return resources(project_id, raw, content_type, caller, partly=True)

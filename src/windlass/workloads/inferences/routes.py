@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from windlass.identity.tokens import Caller
-from windlass.kit.bodies import body_schema
-from windlass.kit.http import RawBody, RequestId, ShortReads, error_responses
+from windlass.kit.bodies import request_body
+from windlass.kit.http import ContentType, RawBody, RequestId, ShortReads, error_responses
 from windlass.workloads.inferences.schemas import InferenceCreationRequest
 from windlass.workloads.inferences.service import Inferences
 
@@ -20,20 +20,17 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
     reads = ShortReads(inferences.database)
     routes = APIRouter(tags=["Inferences"], responses=error_responses(400, 401, 403, 503))
     AuthenticatedCaller = Annotated[Caller, Depends(authenticated)]  # noqa: N806
-    schema = body_schema(InferenceCreationRequest)
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
 
     @routes.post(
         _BASE,
         status_code=202,
         summary="Serve a model",
         responses=error_responses(404, 409, 413),
-        openapi_extra={"requestBody": body},
+        openapi_extra=request_body(InferenceCreationRequest),
     )
     def create_inference(
-        request: Request, raw: RawBody, caller: AuthenticatedCaller, request_id: RequestId
+        raw: RawBody, content_type: ContentType, caller: AuthenticatedCaller, request_id: RequestId
     ) -> dict[str, Any]:
-        content_type = request.headers.get("content-type")
         return inferences.create(raw, content_type, caller, request_id)
 
     @routes.get(
