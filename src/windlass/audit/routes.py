@@ -26,7 +26,7 @@ _FILE: dict[str, Any] = {
 _FORMATS = {"CSV": as_csv, "JSON": as_json}
 
 
-def audit_query(
+async def audit_query(
     start: QueryText = None,
     end: QueryText = None,
     offset: QueryText = None,

@@ -33,7 +33,7 @@ _MINE = f"{_BASE}/me/access-rules"
 Query = Annotated[ListQuery, Depends(list_query)]
 
 
-def rule_selection(
+async def rule_selection(
     subjectType: QueryText = None,  # noqa: N803
     subjectIdFilter: QueryText = None,  # noqa: N803
     subjectIds: QueryText = None,  # noqa: N803

@@ -96,7 +96,7 @@ def router(types: Sequence[WorkloadType], authenticated: Callable[..., Any]) -> 
     return routes
 
 
-def _sorted_query(
+async def _sorted_query(
     filterBy: QueryText = None,  # noqa: N803
     sortBy: QueryText = None,  # noqa: N803
     sortOrder: QueryText = None,  # noqa: N803

@@ -15,13 +15,13 @@ from windlass.identity.users.service import Users
 from windlass.identity.users.views import user_view
 from windlass.kit.bodies import parse_body, request_body
 from windlass.kit.http import ContentType, QueryText, RawBody, error_responses, list_query
-from windlass.kit.paging import MAXIMUM_LIMIT, ListQuery, page_of
+from windlass.kit.paging import MAXIMUM_LIMIT, ListQuery
 
 _USERS = "/api/v1/users"
 _USER = _USERS + "/{userId}"
 
 
-def users_query(
+async def users_query(
     offset: QueryText = None,
     limit: QueryText = None,
     filterBy: QueryText = None,  # noqa: N803
@@ -31,9 +31,8 @@ def users_query(
     search: QueryText = None,
 ) -> ListQuery:
     """The parameters of the list; `filter` is what `filterBy` was once called."""
-    checked = list_query(offset, limit, filterBy or filter, sortBy, sortOrder, search)
-    page = page_of(offset, limit or str(MAXIMUM_LIMIT))
-    return ListQuery(page, checked.filter_by, sortBy, sortOrder, search)
+    most = str(MAXIMUM_LIMIT) if limit is None else limit
+    return await list_query(offset, most, filterBy or filter, sortBy, sortOrder, search)
 
 
 def router(users: Users, authenticated: Authentication) -> APIRouter:
