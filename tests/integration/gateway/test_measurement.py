@@ -18,6 +18,8 @@ from windlass.gateway.measurement import Measurement, TrafficMeter
 RATE = 100
 SECONDS = 0.05
 WEB_SOCKETS = 10
+NOTICED_WITHIN = 20
+"""Readings; two where the machine is quiet."""
 
 
 class SteadyLoad:
@@ -97,7 +99,11 @@ def test_a_hundred_requests_a_second_of_50_ms_read_5_and_web_sockets_count_besid
                 opened = connect(f"ws://{address}/socket", open_timeout=20)
                 # To close as one should takes a second each.
                 sockets.callback(opened.socket.shutdown, socket.SHUT_RDWR)
-            _measure(gateway, name, meter, 1)
+            # What the machine stalls while they connect is taken for chance for some readings.
+            for _ in range(NOTICED_WITHIN):
+                [(_, latest)] = _measure(gateway, name, meter, 1)
+                if latest.concurrency > WEB_SOCKETS:
+                    break
             mixed = _measure(gateway, name, meter, 5)
     # What Envoy counts lies between what the replica saw and what the client saw: nearly the same,
     # unless the machine is busy.

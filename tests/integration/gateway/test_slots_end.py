@@ -22,7 +22,10 @@ TIME_OUT = 1.0
 
 
 class UnrulyReplica:
-    """Ends each connection's one request in the way its path asks for, and counts what it has."""
+    """Ends each request in the way its path asks for, and counts what it has.
+
+    A connection whose answer says nothing of its end stays open: Envoy may use it again.
+    """
 
     def __init__(self, name: str) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -43,15 +46,17 @@ class UnrulyReplica:
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
             connection.settimeout(30)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                piece = connection.recv(65536)
-                if not piece:
-                    return
-                head += piece
-            way = head.split(b" ", 2)[1].decode().strip("/")
-            self.seen[way] += 1
-            getattr(self, f"_{way}")(connection)
+            way = next(iter(LASTING))
+            while way in LASTING:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return
+                    head += piece
+                way = head.split(b" ", 2)[1].decode().strip("/")
+                self.seen[way] += 1
+                getattr(self, f"_{way}")(connection)
 
     def _answer(self, connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
@@ -76,7 +81,7 @@ class UnrulyReplica:
 
     def _early(self, connection: socket.socket) -> None:
         """Answers before it has read the body."""
-        self._answer(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
         connection.recv(1)
 
     def _cut(self, connection: socket.socket) -> None:
@@ -95,7 +100,7 @@ class UnrulyReplica:
         """Says what only the gateway may say of it."""
         connection.sendall(
             b"HTTP/1.1 503 Service Unavailable\r\nx-windlass-unreached: yes\r\n"
-            b"content-length: 0\r\n\r\n"
+            b"connection: close\r\ncontent-length: 0\r\n\r\n"
         )
 
     def _silence(self, connection: socket.socket) -> None:
@@ -136,6 +141,8 @@ WAYS: dict[str, tuple[str, bytes]] = {
     "no_upgrade": ("GET", UPGRADE),
 }
 SLOW = {"silence", "silence_in_body"}
+LASTING = {"answer", "chunks", "nothing", "hints", "head", "no_upgrade"}
+"""Ways after which the connection waits for another request."""
 
 
 @pytest.fixture
