@@ -19,13 +19,19 @@ from windlass.gateway.control_protocol import (
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import (
     AddressInUse,
+    Certificate,
     GatewayUnavailable,
     Route,
     StaleEpoch,
     TokenTrust,
     TrafficCounters,
 )
-from windlass.gateway.wire import route_to_json, traffic_from_json, trust_to_json
+from windlass.gateway.wire import (
+    certificate_to_json,
+    route_to_json,
+    traffic_from_json,
+    trust_to_json,
+)
 from windlass.kit.clock import Clock, SystemClock
 
 LONGEST_SOCKET_PATH = 107
@@ -65,11 +71,20 @@ class GateClient:
         """Let these tokens count from now on, and no others."""
         self._call("Trust", {"trust": trust_to_json(trust), "epoch": epoch})
 
+    def certify(self, certificate: Certificate, epoch: int) -> None:
+        """Show this certificate to clients that connect from now on."""
+        self._call("Certify", {"certificate": certificate_to_json(certificate), "epoch": epoch})
+
     def replace_all(
-        self, routes: Sequence[Route], trust: TokenTrust, epoch: int
+        self,
+        routes: Sequence[Route],
+        trust: TokenTrust,
+        epoch: int,
+        certificate: Certificate | None = None,
     ) -> Collection[str]:
         """Make these the only routes; the ids of workloads for which `put` raises AddressInUse."""
         body = {
+            "certificate": None if certificate is None else certificate_to_json(certificate),
             "routes": [route_to_json(route) for route in routes],
             "trust": trust_to_json(trust),
             "epoch": epoch,
@@ -99,7 +114,8 @@ class GateClient:
 
     def status(self) -> Mapping[str, Any]:
         """How the gate fares: `pid`, `epoch`, `envoy_connected`, `workloads`, `draining`, `held`
-        (requests by workload), `held_answered`, `rejections`, `last_rejection`."""
+        (requests by workload), `held_answered`, `rejections`, `last_rejection`, `certificate` (the
+        fingerprint of the one that Envoy shows, or null)."""
         status: dict[str, Any] = self._call("Status", {})
         return status
 

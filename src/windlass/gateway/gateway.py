@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Protocol
 
 
@@ -169,6 +170,20 @@ class TokenTrust:
     """Tokens that carry one of these as `sid` or `gen` do not count any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the outer gateway shows to clients: both in PEM, and a pair."""
+
+    chain: str
+    """The gateway's own certificate first, then those that lead to an authority."""
+    key: str = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the chain as it is written."""
+        return sha256(self.chain.encode()).hexdigest()
+
+
 class AddressInUse(Exception):
     """The gateway cannot listen where a route says: something else does."""
 
@@ -200,10 +215,19 @@ class Gateway(Protocol):
     def trust(self, trust: TokenTrust, epoch: int) -> None:
         """Let these tokens count from now on, and no others; streams that run go on."""
 
+    def certify(self, certificate: Certificate, epoch: int) -> None:
+        """Show this certificate to clients that connect from now on; connections that are there
+        stay. Raises GatewayUnavailable, too, where Envoy refuses it: then the former one stays."""
+
     def replace_all(
-        self, routes: Sequence[Route], trust: TokenTrust, epoch: int
+        self,
+        routes: Sequence[Route],
+        trust: TokenTrust,
+        epoch: int,
+        certificate: Certificate | None = None,
     ) -> Collection[str]:
-        """Make these the only routes, changing nothing that is already so.
+        """Make these the only routes, changing nothing that is already so. Without a certificate
+        the gateway speaks plain HTTP.
 
         The ids of those workloads for which `put` would raise AddressInUse.
         """

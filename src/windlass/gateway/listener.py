@@ -15,6 +15,7 @@ from windlass.gateway.local_replies import local_replies
 from windlass.gateway.names import (
     ARRIVAL_HEADER,
     CALLERS_FILTER,
+    CERTIFICATE_SECRET,
     GATE_CLUSTER,
     HOLD_FILTER,
     INNER_HEADER,
@@ -33,6 +34,8 @@ from windlass.gateway.names import (
 OUTER = "gateway"
 INTERNAL = "internal"
 HEADERS_SECONDS = 60
+HANDSHAKE_SECONDS = 15
+"""A client that takes longer to agree on TLS is sent away."""
 BUFFER_BYTES = 262_144
 """A body that is larger cannot be sent once more, to another replica."""
 INNER_BUFFER_BYTES = 65_536
@@ -77,25 +80,51 @@ end
 the first two segments of the path, which it removes."""
 
 
-def outer_listener(host: str, port: int) -> dict[str, Any]:
-    """What clients connect to: HTTP/1.1, HTTP/2 without TLS, and WebSocket."""
-    return _finding_listener(OUTER, host, port, {"remove": INTERNAL_HEADER})
+def outer_listener(host: str, port: int, *, tls: bool) -> dict[str, Any]:
+    """What clients connect to: HTTP/1.1, HTTP/2 and WebSocket, with TLS or without."""
+    listener = _finding_listener(OUTER, host, port, {"remove": INTERNAL_HEADER})
+    return _with_tls(listener) if tls else listener
 
 
 def internal_listener(host: str, port: int) -> dict[str, Any]:
-    """The same for clients that may also reach what is internal."""
+    """The same without TLS, for clients that may also reach what is internal."""
     mark = {"append": header_value(INTERNAL_HEADER, "yes")}
     return _finding_listener(INTERNAL, host, port, mark)
 
 
-def address_listener(name: str, host: str, port: int) -> dict[str, Any]:
+def address_listener(name: str, host: str, port: int, *, tls: bool) -> dict[str, Any]:
     """An address whose every request belongs to one route, which the name is the key of."""
     outside = {"remove": INTERNAL_HEADER}
-    return {
+    listener = {
         **_client_listener(name, host, port, name, _callers_checked(), outside),
         # Else another Envoy of the same user could listen there, too, and each get a part.
         "enable_reuse_port": False,
     }
+    return _with_tls(listener) if tls else listener
+
+
+def _with_tls(listener: dict[str, Any]) -> dict[str, Any]:
+    """The same behind TLS. The certificate is discovered, by the very same words everywhere: those
+    who ask otherwise for what Envoy has already are never answered."""
+    context = {
+        "@type": f"{_EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": {
+            "tls_params": {
+                "tls_minimum_protocol_version": "TLSv1_2",
+                "tls_maximum_protocol_version": "TLSv1_3",
+            },
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificate_sds_secret_configs": [
+                {"name": CERTIFICATE_SECRET, "sds_config": _DISCOVERED}
+            ],
+        },
+    }
+    secured = {
+        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+        "transport_socket_connect_timeout": f"{HANDSHAKE_SECONDS}s",
+    }
+    chains = [{**chain, **secured} for chain in listener["filter_chains"]]
+    return {**listener, "filter_chains": chains}
 
 
 def _finding_listener(name: str, host: str, port: int, mark: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,9 @@ replica."""
 INTERNAL_HEADER = "x-windlass-internal"
 """Marks a request that came by the internal gateway; it, too, never leaves Envoy."""
 
+CERTIFICATE_SECRET = "gateway"
+"""The certificate of the outer gateway, and of listeners of one route."""
+
 ROUTE_KEY_FILTER = "windlass.route_key"
 TOKEN_FILTER = "windlass.token"
 REVOKED_FILTER = "windlass.revoked"

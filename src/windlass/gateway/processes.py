@@ -51,17 +51,22 @@ def gate_command(directory: Path) -> Command:
 
 
 def envoy_command(
-    directory: Path, listen: Address, internal: Address, concurrency: int | None = None
+    directory: Path,
+    listen: Address,
+    internal: Address,
+    concurrency: int | None = None,
+    *,
+    tls: bool = False,
 ) -> Command:
     """Envoy of this directory, whose configuration this writes.
 
     It listens for clients outside at `listen`, for those that may reach what is internal at
-    `internal`.
+    `internal`. With `tls` those outside are spoken to by TLS, once the gate has a certificate.
     `concurrency` is its number of worker threads; by default one for each CPU it may use.
     """
     files = GatewayFiles(directory.absolute())
     files.prepare()
-    bootstrap = json.dumps(_bootstrap(files, listen, internal), indent=2)
+    bootstrap = json.dumps(_bootstrap(files, listen, internal, tls=tls), indent=2)
     temporary = files.bootstrap.with_suffix(".new")
     temporary.write_text(bootstrap)
     temporary.replace(files.bootstrap)
@@ -79,7 +84,9 @@ def envoy_command(
     return Command(argv, files.directory)
 
 
-def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[str, Any]:
+def _bootstrap(
+    files: GatewayFiles, listen: Address, internal: Address, *, tls: bool
+) -> dict[str, Any]:
     return {
         "node": {"id": "windlass-gateway", "cluster": "windlass"},
         "admin": {"address": {"pipe": {"path": files.admin_socket.name, "mode": 0o600}}},
@@ -91,7 +98,7 @@ def _bootstrap(files: GatewayFiles, listen: Address, internal: Address) -> dict[
         "bootstrap_extensions": [_connections_within_envoy()],
         "static_resources": {
             "listeners": [
-                outer_listener(listen.host, listen.port),
+                outer_listener(listen.host, listen.port, tls=tls),
                 internal_listener(internal.host, internal.port),
             ],
             "clusters": [

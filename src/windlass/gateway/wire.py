@@ -10,6 +10,7 @@ from windlass.gateway.gateway import (
     AdditionalRoute,
     Address,
     Callers,
+    Certificate,
     Endpoint,
     ReplicaCounters,
     ReplicaProtocol,
@@ -100,6 +101,16 @@ def trust_from_json(body: Mapping[str, Any]) -> TokenTrust:
         audience=body.get("audience"),
         revoked=tuple(body.get("revoked", ())),
     )
+
+
+def certificate_to_json(certificate: Certificate) -> dict[str, Any]:
+    """A certificate and its key in words of JSON."""
+    return {"chain": certificate.chain, "key": certificate.key}
+
+
+def certificate_from_json(body: Mapping[str, Any]) -> Certificate:
+    """Raises KeyError where a field is missing."""
+    return Certificate(body["chain"], body["key"])
 
 
 def traffic_to_json(traffic: TrafficCounters) -> dict[str, Any]:

@@ -77,11 +77,14 @@ class GrpcReplica:
 class GrpcClient:
     """Calls by a gateway at `port`, for the workload of `authority`."""
 
-    def __init__(self, port: int, authority: str) -> None:
-        self._channel = grpc.insecure_channel(
-            f"127.0.0.1:{port}",
-            options=[("grpc.default_authority", authority), ("grpc.enable_http_proxy", 0)],
-        )
+    def __init__(self, port: int, authority: str, trusted: str | None = None) -> None:
+        target = f"127.0.0.1:{port}"
+        options = [("grpc.default_authority", authority), ("grpc.enable_http_proxy", 0)]
+        if trusted is None:
+            self._channel = grpc.insecure_channel(target, options=options)
+        else:
+            credentials = grpc.ssl_channel_credentials(trusted.encode())
+            self._channel = grpc.secure_channel(target, credentials, options=options)
 
     def close(self) -> None:
         """Disconnect."""
@@ -97,9 +100,9 @@ class GrpcClient:
 
 
 @contextlib.contextmanager
-def client_of(port: int, authority: str) -> Iterator[GrpcClient]:
-    """A client while the context lasts."""
-    client = GrpcClient(port, authority)
+def client_of(port: int, authority: str, trusted: str | None = None) -> Iterator[GrpcClient]:
+    """A client while the context lasts, by TLS where it is said which authority it trusts."""
+    client = GrpcClient(port, authority, trusted)
     try:
         yield client
     finally:

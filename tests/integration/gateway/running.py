@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.gateway.client import GateClient
-from windlass.gateway.gateway import Address, Endpoint, Route, TokenTrust
+from windlass.gateway.gateway import Address, Certificate, Endpoint, Route, TokenTrust
 from windlass.gateway.processes import Command, envoy_command, gate_command
 
 DOMAIN = "windlass.test"
@@ -66,9 +66,12 @@ def route(name: str, *endpoints: Endpoint, **fields: Any) -> Route:
 class RunningGateway:
     """A gate and an Envoy in a directory of their own."""
 
-    def __init__(self, directory: Path, workers: int = 2) -> None:
-        """Envoy has so many worker threads."""
+    def __init__(
+        self, directory: Path, workers: int = 2, certificate: Certificate | None = None
+    ) -> None:
+        """Envoy has so many worker threads; with a certificate it speaks TLS."""
         self.directory = directory
+        self.certificate = certificate
         self._workers = workers
         self.port = free_port()
         self.internal_port = free_port()
@@ -80,7 +83,7 @@ class RunningGateway:
         """Return once both serve."""
         self.start_gate()
         self.start_envoy()
-        self.client.replace_all([], NO_TRUST, EPOCH)
+        self.client.replace_all([], NO_TRUST, EPOCH, self.certificate)
         self.wait_until_listening()
         return self
 
@@ -96,6 +99,7 @@ class RunningGateway:
                 Address("127.0.0.1", self.port),
                 Address("127.0.0.1", self.internal_port),
                 concurrency=self._workers,
+                tls=self.certificate is not None,
             )
         )
 

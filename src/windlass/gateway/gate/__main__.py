@@ -24,6 +24,7 @@ from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.recount import Recount
 from windlass.gateway.gate.room import Room
 from windlass.gateway.gate.server import control_server, envoy_server
+from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.traffic import Traffic
 from windlass.kit.clock import SystemClock
@@ -51,7 +52,8 @@ async def _serve(files: GatewayFiles) -> None:
     clock = SystemClock()
     discovery = Discovery()
     store = Store(files.snapshot)
-    publisher = Publisher(discovery, store, clock)
+    certificate = ServerCertificate(discovery, store)
+    publisher = Publisher(discovery, store, clock, certificate)
     demand = Demand(clock, Room.of_this_machine())
     admin = EnvoyAdmin(Path(files.admin_socket.name))
     admission = Admission(publisher, discovery, demand, clock)
@@ -60,7 +62,7 @@ async def _serve(files: GatewayFiles) -> None:
     drain = Drain(publisher, admin, admission.in_use)
     recount = Recount(admission, publisher, admin, clock)
     traffic = Traffic(publisher, admin, demand, clock)
-    control = Control(discovery, publisher, holds, demand, drain, traffic, store)
+    control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)
     servers = [
         envoy_server(Path(files.envoy_socket.name), discovery, holds),
         control_server(Path(files.control_socket.name), methods(control), streams(control)),

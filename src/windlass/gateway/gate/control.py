@@ -10,12 +10,18 @@ from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.revocations import revocation_filter
+from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.tokens import NO_TRUST, token_filter
 from windlass.gateway.gate.traffic import Traffic
 from windlass.gateway.gateway import StaleEpoch, TokenTrust
 from windlass.gateway.names import REVOKED_FILTER, TOKEN_FILTER
-from windlass.gateway.wire import route_from_json, traffic_to_json, trust_from_json
+from windlass.gateway.wire import (
+    certificate_from_json,
+    route_from_json,
+    traffic_to_json,
+    trust_from_json,
+)
 
 Json = Mapping[str, Any]
 
@@ -31,6 +37,7 @@ class Control:
         demand: Demand,
         drain: Drain,
         traffic: Traffic,
+        certificate: ServerCertificate,
         store: Store,
     ) -> None:
         self._discovery = discovery
@@ -39,6 +46,7 @@ class Control:
         self._demand = demand
         self._drain = drain
         self._traffic = traffic
+        self._certificate = certificate
         self._store = store
         self._epoch = store.load_epoch()
         self._publish_trust(store.load_trust() or NO_TRUST)
@@ -56,8 +64,11 @@ class Control:
         return {}
 
     async def replace_all(self, body: Json) -> Json:
-        """`{routes, trust, epoch}`; answers `{address_in_use}`, a list of workload ids."""
+        """`{routes, trust, epoch, certificate}`; answers `{address_in_use}`, a list of workload
+        ids."""
         self._obey(body["epoch"])
+        given = body["certificate"]
+        await self._certificate.give(None if given is None else certificate_from_json(given))
         filter_keys = self._trust(trust_from_json(body["trust"]))
         routes = [route_from_json(each) for each in body["routes"]]
         refused = await self._publisher.replace_all(routes)
@@ -69,6 +80,12 @@ class Control:
         self._obey(body["epoch"])
         filter_keys = self._trust(trust_from_json(body["trust"]))
         await self._discovery.wait_until_acknowledged(filter_keys)
+        return {}
+
+    async def certify(self, body: Json) -> Json:
+        """`{certificate, epoch}`."""
+        self._obey(body["epoch"])
+        await self._certificate.give(certificate_from_json(body["certificate"]))
         return {}
 
     async def in_flight(self, body: Json) -> Json:
@@ -99,6 +116,7 @@ class Control:
             "held_answered": dict(self._holds.answered),
             "rejections": self._discovery.rejections,
             "last_rejection": self._discovery.last_rejection,
+            "certificate": self._certificate.shown,
         }
 
     def _obey(self, epoch: int) -> None:
@@ -126,6 +144,7 @@ def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
         "Put": control.put,
         "Remove": control.remove,
         "Trust": control.trust,
+        "Certify": control.certify,
         "ReplaceAll": control.replace_all,
         "InFlight": control.in_flight,
         "Traffic": control.traffic,

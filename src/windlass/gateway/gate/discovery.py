@@ -21,6 +21,7 @@ LISTENER = f"{_PREFIX}listener.v3.Listener"
 SCOPE = f"{_PREFIX}route.v3.ScopedRouteConfiguration"
 ROUTES = f"{_PREFIX}route.v3.RouteConfiguration"
 FILTER = f"{_PREFIX}core.v3.TypedExtensionConfig"
+SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 
 
 class ResourceKey(NamedTuple):

@@ -12,6 +12,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2,
 )
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 
@@ -40,6 +41,7 @@ _NAMED_INSIDE = (
     http_connection_manager_pb2.HttpConnectionManager,
     rbac_pb2.RBAC,
     router_pb2.Router,
+    tls_pb2.DownstreamTlsContext,
 )
 
 _PROTOCOLS = (ReplicaProtocol.HTTP, ReplicaProtocol.AS_CLIENT)
@@ -78,10 +80,11 @@ def clusters(limit_seconds: float) -> dict[str, cluster_pb2.Cluster]:
     return {each.name: each for each in built}
 
 
-def of_address(address: Address) -> listener_pb2.Listener:
+def of_address(address: Address, *, tls: bool) -> listener_pb2.Listener:
     """Receives what clients send to an address of one route."""
     built = listener_pb2.Listener()
-    ParseDict(address_listener(listener_name(address), address.host, address.port), built)
+    described = address_listener(listener_name(address), address.host, address.port, tls=tls)
+    ParseDict(described, built)
     return built
 
 

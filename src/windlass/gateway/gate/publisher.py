@@ -30,6 +30,7 @@ from windlass.gateway.gate.resources import (
     scope_names,
     scopes,
 )
+from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Record, Store
 from windlass.gateway.gate.ways import cluster_names, listener_name, ways
 from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
@@ -81,8 +82,11 @@ class _Workload:
 class Publisher:
     """Every workload's way to Envoy. For one event loop; not safe for threads."""
 
-    def __init__(self, discovery: Discovery, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, discovery: Discovery, store: Store, clock: Clock, certificate: ServerCertificate
+    ) -> None:
         self._discovery = discovery
+        self._certificate = certificate
         self._store = store
         self._clock = clock
         self._workloads: dict[str, _Workload] = {}
@@ -329,7 +333,11 @@ class Publisher:
             self._discovery.withdraw(ROUTES, name)
         workload.configurations = frozenset(configurations)
         keys += [
-            self._discovery.publish(LISTENER, listener_name(address), inner.of_address(address))
+            self._discovery.publish(
+                LISTENER,
+                listener_name(address),
+                inner.of_address(address, tls=self._certificate.is_wanted),
+            )
             for address in addresses
         ]
         workload.addresses = addresses

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from windlass.gateway.gateway import Endpoint, Route, TokenTrust
+from windlass.gateway.gateway import Certificate, Endpoint, Route, TokenTrust
 from windlass.gateway.wire import (
+    certificate_from_json,
+    certificate_to_json,
     endpoint_from_json,
     endpoint_to_json,
     route_from_json,
@@ -57,6 +59,11 @@ class Store:
         body = _read(self._directory / "trust.json")
         return None if body is None else trust_from_json(body)
 
+    def load_certificate(self) -> Certificate | None:
+        """What clients are shown, if that was ever said."""
+        body = _read(self._certificate)
+        return None if body is None else certificate_from_json(body)
+
     def load_epoch(self) -> int:
         """The highest epoch ever obeyed; 0 where there was none."""
         body = _read(self._directory / "epoch.json")
@@ -74,9 +81,20 @@ class Store:
         """Keep whose tokens count, durably."""
         _write(self._directory / "trust.json", trust_to_json(trust))
 
+    def save_certificate(self, certificate: Certificate | None) -> None:
+        """Keep what clients are shown, durably; None forgets it."""
+        if certificate is None:
+            self._certificate.unlink(missing_ok=True)
+        else:
+            _write(self._certificate, certificate_to_json(certificate))
+
     def save_epoch(self, epoch: int) -> None:
         """Keep the epoch, durably."""
         _write(self._directory / "epoch.json", {"epoch": epoch})
+
+    @property
+    def _certificate(self) -> Path:
+        return self._directory / "certificate.json"
 
     def _path(self, workload_id: str) -> Path:
         return self._workloads / f"{quote(workload_id, safe='')}.json"
@@ -109,7 +127,9 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _write(path: Path, body: dict[str, Any]) -> None:
     """Replace a file so that after a crash either the old or the new content is there."""
     temporary = path.with_suffix(".new")
-    with temporary.open("wb") as file:
+    # Some hold secrets.
+    made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(made, "wb") as file:
         file.write(json.dumps(body).encode())
         file.flush()
         os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from windlass.gateway.gate.discovery import (
     LISTENER,
     ROUTES,
     SCOPE,
+    SECRET,
     Discovery,
     ResourceKey,
 )
@@ -125,7 +126,7 @@ class Subscription:
         """Clusters before what names them, and endpoints before routes; but an endpoint leaves only
         after the route that holds requests instead is there."""
         late: set[str] = set()
-        for type_url in (CLUSTER, ENDPOINTS, FILTER, LISTENER, SCOPE, ROUTES):
+        for type_url in (CLUSTER, ENDPOINTS, SECRET, FILTER, LISTENER, SCOPE, ROUTES):
             names = self._due.pop(type_url, None)
             if names is None:
                 continue
