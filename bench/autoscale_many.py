@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bench.api_process import Store, make_store
-from bench.gateway_processes import EPOCH, MeasuredGateway, replicas
+from bench.gateway_processes import EPOCH, MeasuredGateway, measured_gateway, replicas
 from bench.load import run_load
 from bench.measuring import Report, cpu_seconds
 from bench.records import write
@@ -58,12 +58,13 @@ def main() -> None:
         folder = Path(made)
         store = make_store(folder / "data")
         ids = write(store, WORKLOADS, SPEC, autoscaled=True)
-        with replicas(folder, ["stub"]) as ports:
-            gateway = MeasuredGateway(folder / "gateway", 0, ports["stub"])
+        with (
+            replicas(folder, ["stub"]) as ports,
+            measured_gateway(folder / "gateway", 0, ports["stub"]) as gateway,
+        ):
             for number, workload_id in enumerate(ids):
                 gateway.client.put(_route(number, workload_id, ports["stub"]), EPOCH)
             _measure(report, gateway, store)
-            gateway.stop()
     report.finish()
 
 

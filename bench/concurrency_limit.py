@@ -19,6 +19,7 @@ from bench.gateway_processes import (
     MeasuredGateway,
     aiohttp_proxy,
     free_port,
+    measured_gateway,
     minimal_envoy,
     replicas,
     route,
@@ -57,8 +58,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = stack.enter_context(replicas(folder, ("one",)))["one"]
         large_port = stack.enter_context(_large_replica())
-        gateway = MeasuredGateway(folder / "gateway", 1, port)
-        stack.callback(gateway.stop)
+        gateway = stack.enter_context(measured_gateway(folder / "gateway", 1, port))
         for number, replica_port in ((LIMITED, port), (LARGE_LIMITED, large_port)):
             limited = replace(route(number, replica_port), concurrency_limit=LIMIT)
             gateway.client.put(limited, EPOCH)

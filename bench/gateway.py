@@ -8,8 +8,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.gateway_changes import endpoint_changed, percentile, workload_added
@@ -21,6 +21,7 @@ from bench.gateway_processes import (
     WORKERS,
     MeasuredGateway,
     aiohttp_proxy,
+    measured_gateway,
     minimal_envoy,
     replicas,
     route,
@@ -61,22 +62,13 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports = stack.enter_context(replicas(folder, ("one", "two")))
-        many = stack.enter_context(_gateway(folder / "many", MANY, ports["one"]))
+        many = stack.enter_context(measured_gateway(folder / "many", MANY, ports["one"]))
         _add_throughput(report, folder, many, ports["one"], seconds)
-        with _gateway(folder / "few", FEW, ports["one"]) as few:
+        with measured_gateway(folder / "few", FEW, ports["one"]) as few:
             _add_changes(report, few, many, ports, changes)
         _add_memory(report, many)
         _add_killed_gate(report, many, ports, max(seconds, 2.0))
     report.finish()
-
-
-@contextmanager
-def _gateway(directory: Path, workloads: int, port: int) -> Iterator[MeasuredGateway]:
-    gateway = MeasuredGateway(directory, workloads, port)
-    try:
-        yield gateway
-    finally:
-        gateway.stop()
 
 
 def _add_throughput(

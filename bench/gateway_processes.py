@@ -86,6 +86,18 @@ class MeasuredGateway:
 
 
 @contextmanager
+def measured_gateway(
+    directory: Path, workloads: int, replica_port: int
+) -> Iterator[MeasuredGateway]:
+    """One that is stopped in the end."""
+    gateway = MeasuredGateway(directory, workloads, replica_port)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+@contextmanager
 def replicas(directory: Path, names: Sequence[str]) -> Iterator[dict[str, int]]:
     """The fastest there are: an Envoy that answers each port with its name. Ports by name."""
     ports = {name: free_port() for name in names}

@@ -9,8 +9,8 @@ import selectors
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bench.gateway_processes import (
     EPOCH,
     WORKERS,
     MeasuredGateway,
+    measured_gateway,
     replicas,
     route,
 )
@@ -47,21 +48,12 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = stack.enter_context(replicas(folder, ("one",)))["one"]
-        with _gateway(folder / "many", WORKLOADS, port) as many:
+        with measured_gateway(folder / "many", WORKLOADS, port) as many:
             _add_readings(report, many, readings)
         for name, count, size in (("small", held, 0), ("large", large, LARGE_BODY)):
-            with _gateway(folder / name, 1, port) as gateway:
+            with measured_gateway(folder / name, 1, port) as gateway:
                 _add_held(report, gateway, port, count, size)
     report.finish()
-
-
-@contextmanager
-def _gateway(directory: Path, workloads: int, port: int) -> Iterator[MeasuredGateway]:
-    gateway = MeasuredGateway(directory, workloads, port)
-    try:
-        yield gateway
-    finally:
-        gateway.stop()
 
 
 def _add_readings(report: Report, gateway: MeasuredGateway, readings: int) -> None:
