@@ -61,6 +61,11 @@ def postgresql_url(
 @pytest.fixture(scope="session")
 def podman() -> Iterator[Podman]:
     """A Podman of this run's own, with its images; tests that need it are skipped without it."""
+    yield from started_podman()
+
+
+def started_podman() -> Iterator[Podman]:
+    """Another one, with its images, for fixtures of tests that kill it."""
     try:
         started = Podman()
     except PodmanMissing as missing:
@@ -119,17 +124,25 @@ def apply_schema(url: str) -> None:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A store with the newest schema and nothing in it; each test runs on both databases."""
     request.node.user_properties.append((DATABASE_PROPERTY, request.param))
-    template = request.getfixturevalue(f"{request.param}_template")
-    if request.param == "sqlite":
-        opened = Database(f"sqlite:///{shutil.copy(template, tmp_path / 'windlass.sqlite')}")
-        yield opened
-        opened.close()
-        return
-    server = request.getfixturevalue("postgresql_server")
-    with temporary_database(server, template) as url:
+    with store_in(tmp_path, request) as url:
         opened = Database(url)
         yield opened
         opened.close()
+
+
+@contextmanager
+def store_in(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A store with the newest schema and nothing in it, as SQLAlchemy's URL.
+
+    The fixture's parameter says whether it is a SQLite file in the folder, or on PostgreSQL.
+    """
+    template = request.getfixturevalue(f"{request.param}_template")
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(template, folder / 'windlass.sqlite')}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    with temporary_database(server, template) as url:
+        yield url
 
 
 @pytest.fixture(params=RUNAPY_VERSIONS)

@@ -1,13 +1,12 @@
 """Every role, at every place, for every operation that is served: allowed or refused as the table
 beside the roles says."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.api.permission_world import World, listed_ids, operations_where, world_over
-from tests.conftest import temporary_database
+from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
 from windlass.identity.operations import Where, operations
 from windlass.identity.roles import Action, ResourceType, resource_kinds, roles
@@ -32,14 +31,7 @@ def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     root = tmp_path_factory.mktemp("permissions")
-    template = request.getfixturevalue(f"{request.param}_template")
-    if request.param == "sqlite":
-        store = shutil.copy(template, root / "windlass.sqlite")
-        with world_over(root / "data", f"sqlite:///{store}") as made:
-            yield made
-        return
-    server = request.getfixturevalue("postgresql_server")
-    with temporary_database(server, template) as url, world_over(root / "data", url) as made:
+    with store_in(root, request) as url, world_over(root / "data", url) as made:
         yield made
 
 

@@ -1,6 +1,5 @@
 """Random requests made from the served description: whatever is sent, the answer is described."""
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.api.serving import Api, serving, sign_in
-from tests.conftest import temporary_database
+from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
 
 # There are no controllers, gate or container engine here to ask.
@@ -53,14 +52,7 @@ def own_api(
 ) -> Iterator[Api]:
     """An API of its own: random requests delete and revoke whatever they come upon."""
     root = tmp_path_factory.mktemp("random")
-    template = request.getfixturevalue(f"{request.param}_template")
-    if request.param == "sqlite":
-        store = shutil.copy(template, root / "windlass.sqlite")
-        with serving(root / "data", f"sqlite:///{store}") as served:
-            yield served
-        return
-    server = request.getfixturevalue("postgresql_server")
-    with temporary_database(server, template) as url, serving(root / "data", url) as served:
+    with store_in(root, request) as url, serving(root / "data", url) as served:
         yield served
 
 

@@ -9,22 +9,16 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import started_podman
 from tests.end_to_end.containers import container_canary, deployed, shell
 from tests.end_to_end.platforms import Platform, eventually, running
-from tools.podman import Podman, PodmanMissing
+from tools.podman import Podman
 
 
 @pytest.fixture(scope="module")
 def own_podman() -> Iterator[Podman]:
     """A Podman that these tests may kill."""
-    try:
-        started = Podman()
-    except PodmanMissing as missing:
-        pytest.skip(f"Podman: {missing}")
-    started.import_shell()
-    started.import_canary()
-    yield started
-    started.stop()
+    yield from started_podman()
 
 
 @pytest.fixture(scope="module")
