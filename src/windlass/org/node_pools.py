@@ -14,13 +14,12 @@ from windlass.audit.trail import Action as Deed
 from windlass.audit.trail import Entity, record
 from windlass.identity.roles import Action, ResourceType
 from windlass.identity.tokens import Caller
-from windlass.kit.durations import InvalidDuration, parse_duration
 from windlass.kit.errors import BadRequest, Conflict, FieldError, invalid_fields
-from windlass.kit.labels import LABEL_VALUE, QUALIFIED_NAME, is_label_value, is_qualified_name
 from windlass.kit.paging import ListQuery
 from windlass.kit.record_lists import Attribute, filter_records, page_of_records, sort_records
 from windlass.org.names import node_pool_name_problem
-from windlass.org.schemas import NodePoolCreation, NodePoolUpdate, Strategies
+from windlass.org.node_pool_rules import DEFAULT_COLUMNS, given_columns, node_pool_errors
+from windlass.org.schemas import NodePoolCreation, NodePoolUpdate
 from windlass.org.scopes import ScopeColumns, ScopeType, Unit, scope_path
 from windlass.org.surroundings import Surroundings, record_organisation_change
 from windlass.org.tables import (
@@ -114,7 +113,7 @@ class NodePools:
             )
             problem = node_pool_name_problem(body.name)
             errors = [] if problem is None else [FieldError("name", problem)]
-            errors += _errors(body)
+            errors += node_pool_errors(body)
             if errors:
                 raise invalid_fields(errors)
             _require_free_name(connection, home.id, body.name)
@@ -122,11 +121,7 @@ class NodePools:
             _require_free_label(connection, home.id, label, None)
             pool_id = next_unit_id(connection, caller.tenant_id)
             now = self._around.clock.now()
-            values = {
-                "gpu_strategy": "binpack",
-                "cpu_strategy": "binpack",
-                **_values(body),
-            }
+            values = {**DEFAULT_COLUMNS, **given_columns(body)}
             connection.execute(
                 insert(node_pool).values(
                     id=pool_id,
@@ -159,7 +154,7 @@ class NodePools:
         def work(connection: Connection) -> None:
             lock_tree(connection, caller.tenant_id)
             row = self._one(connection, caller, Action.UPDATE, node_pool_id)
-            errors = list(_errors(body))
+            errors = list(node_pool_errors(body))
             label = (body.label_key or row.label_key, body.label_value or row.label_value)
             if row.is_default and label != (row.label_key, row.label_value):
                 errors.append(
@@ -168,8 +163,8 @@ class NodePools:
             if errors:
                 raise invalid_fields(errors)
             _require_free_label(connection, row.cluster_id, label, row.id)
-            reset = {} if partly else _RESET
-            values = {**reset, **_values(body)}
+            left_out = {} if partly else DEFAULT_COLUMNS
+            values = {**left_out, **given_columns(body)}
             connection.execute(
                 update(node_pool)
                 .where(node_pool.c.id == row.id)
@@ -272,83 +267,6 @@ def _listed(connection: Connection, rows: Sequence[Row[Any]]) -> list[ListedPool
     return [ListedPool(row, tuple(nodes.get(row.id, ()))) for row in rows]
 
 
-def _errors(body: NodePoolUpdate) -> Iterator[FieldError]:
-    if body.label_key is not None and not is_qualified_name(body.label_key):
-        yield FieldError("labelKey", QUALIFIED_NAME)
-    if body.label_value is not None and not is_label_value(body.label_value):
-        yield FieldError("labelValue", LABEL_VALUE)
-    if body.over_provisioning_ratio not in (None, 1):
-        yield FieldError("overProvisioningRatio", "must be 1: GPUs are not given away twice")
-    if body.network_topology_id is not None:
-        yield FieldError("networkTopologyId", "is not supported: there are no network topologies")
-    yield from _network_errors(body)
-    yield from _memory_errors(body)
-    yield from _configuration_errors(body)
-
-
-def _network_errors(body: NodePoolUpdate) -> Iterator[FieldError]:
-    if body.gpu_network_acceleration_label_key:
-        yield FieldError("gpuNetworkAccelerationLabelKey", _NO_NETWORK)
-    if body.gpu_network_acceleration_detection == "Use":
-        yield FieldError("gpuNetworkAccelerationDetection", _NO_NETWORK)
-
-
-def _memory_errors(body: NodePoolUpdate) -> Iterator[FieldError]:
-    memory = body.gpu_resource_optimization
-    if memory is None:
-        return
-    for name, wanted in (
-        ("swapEnabled", memory.swap_enabled),
-        ("nodeLevelSchedulerEnabled", memory.node_level_scheduler_enabled),
-    ):
-        if wanted:
-            yield FieldError(
-                f"gpuResourceOptimization.{name}", "must be false: it needs Kubernetes"
-            )
-
-
-def _configuration_errors(body: NodePoolUpdate) -> Iterator[FieldError]:
-    configuration = body.scheduling_configuration
-    if configuration is None:
-        return
-    if configuration.min_guaranteed_runtime is not None:
-        try:
-            parse_duration(configuration.min_guaranteed_runtime)
-        except InvalidDuration as error:
-            yield FieldError("schedulingConfiguration.minGuaranteedRuntime", str(error))
-    newer, older = configuration.placement_strategy, body.placement_strategy
-    for name in ("cpu", "gpu"):
-        values = {
-            value for value in (_strategy(newer, name), _strategy(older, name)) if value is not None
-        }
-        if len(values) > 1:
-            yield FieldError(
-                f"placementStrategy.{name}",
-                "differs from the one in schedulingConfiguration; leave it out",
-            )
-
-
-def _values(body: NodePoolUpdate) -> dict[str, Any]:
-    """The columns that the body sets; what it leaves out is not among them."""
-    configuration = body.scheduling_configuration
-    newer = configuration.placement_strategy if configuration else None
-    values = {
-        "label_key": body.label_key,
-        "label_value": body.label_value,
-        "gpu_strategy": _strategy(newer, "gpu") or _strategy(body.placement_strategy, "gpu"),
-        "cpu_strategy": _strategy(newer, "cpu") or _strategy(body.placement_strategy, "cpu"),
-    }
-    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    if configuration is not None and "min_guaranteed_runtime" in configuration.model_fields_set:
-        given["minimum_guaranteed_runtime"] = configuration.min_guaranteed_runtime
-    return given
-
-
-def _strategy(strategies: Strategies | None, name: str) -> str | None:
-    value: str | None = getattr(strategies, name, None)
-    return value
-
-
 def _require_free_name(connection: Connection, cluster_id: str, name: str) -> None:
     holder = connection.execute(
         select(node_pool.c.id).where(node_pool.c.cluster_id == cluster_id, node_pool.c.name == name)
@@ -398,12 +316,3 @@ def _units_that_default_to(connection: Connection, row: Row[Any]) -> Iterator[st
         for unit in rows:
             if row.name in (unit.default_node_pools or ()):
                 yield f"{kind} {unit.name} has it as a default"
-
-
-_NO_NETWORK = "is not supported: accelerated networks between nodes are not looked for"
-_RESET = {
-    "gpu_strategy": "binpack",
-    "cpu_strategy": "binpack",
-    "minimum_guaranteed_runtime": None,
-}
-"""What a PUT leaves out is as in a new pool, but for the label."""
