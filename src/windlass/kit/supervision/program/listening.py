@@ -1,6 +1,7 @@
 """Who listens on a loopback port."""
 
 import os
+from abc import ABC, abstractmethod
 
 from windlass.kit.supervision.program.sockets import listening_inodes
 
@@ -9,15 +10,15 @@ OWN = "own"
 FOREIGN = "foreign"
 
 
-class Listener:
+class Listener(ABC):
     """Tells who listens, and what is to be said where nobody or somebody else does."""
 
     nobody = ""
     foreign = ""
 
+    @abstractmethod
     def check(self, pids: list[int]) -> str:
         """NOBODY, OWN or FOREIGN; `pids` are the process and its descendants."""
-        raise NotImplementedError
 
 
 class Ownership(Listener):
