@@ -3,22 +3,7 @@
 import typer
 
 from windlass.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
-from windlass.cli.unit_options import (
-    Cpus,
-    DefaultPools,
-    Description,
-    GpuLimit,
-    Gpus,
-    MemoryGb,
-    Name,
-    NameOrId,
-    Names,
-    OverQuotaWeight,
-    Pool,
-    Rank,
-    Search,
-    names_of,
-)
+from windlass.cli.unit_options import Name, NameOrId, Names, Search, Wanted, with_wanted
 
 app = typer.Typer(
     help="List, create, edit and delete departments, and say what they may have.",
@@ -42,66 +27,32 @@ def list_units(
 
 
 @app.command("create", short_help="Create a department.")
+@with_wanted
 def create(
     name: Name,
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    gpus: Gpus = None,
-    gpu_limit: GpuLimit = None,
-    over_quota_weight: OverQuotaWeight = None,
-    cpus: Cpus = None,
-    memory_gb: MemoryGb = None,
-    rank: Rank = None,
-    pool: Pool = None,
-    default_pools: DefaultPools = None,
-    description: Description = None,
+    *,
+    wanted: Wanted,
     as_json: AsJson = False,
 ) -> None:
     """Create a department. Without more words it is guaranteed no GPU."""
     from windlass.cli import units
 
-    wanted = units.Wanted(
-        gpus,
-        gpu_limit,
-        over_quota_weight,
-        cpus,
-        memory_gb,
-        rank,
-        pool,
-        names_of(default_pools),
-        description,
-    )
     raise typer.Exit(units.run_create(data_dir, units.departments, name, wanted, as_json=as_json))
 
 
 @app.command("edit", short_help="Change a department.")
+@with_wanted
 def edit(
     name: NameOrId,
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    gpus: Gpus = None,
-    gpu_limit: GpuLimit = None,
-    over_quota_weight: OverQuotaWeight = None,
-    cpus: Cpus = None,
-    memory_gb: MemoryGb = None,
-    rank: Rank = None,
-    pool: Pool = None,
-    default_pools: DefaultPools = None,
-    description: Description = None,
+    *,
+    wanted: Wanted,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given of a department; the rest stays."""
     from windlass.cli import units
 
-    wanted = units.Wanted(
-        gpus,
-        gpu_limit,
-        over_quota_weight,
-        cpus,
-        memory_gb,
-        rank,
-        pool,
-        names_of(default_pools),
-        description,
-    )
     raise typer.Exit(units.run_edit(data_dir, units.departments, name, wanted, as_json=as_json))
 
 

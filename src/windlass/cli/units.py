@@ -8,6 +8,7 @@ from typing import Any
 
 from windlass.cli.output import print_json, print_table
 from windlass.cli.target import client_of
+from windlass.cli.unit_options import Wanted
 from windlass.cli.wording import age, number
 from windlass.client import Client, ClientError
 from windlass.client.types import OrgUnit, PoolResources
@@ -15,28 +16,6 @@ from windlass.client.types import OrgUnit, PoolResources
 
 class NoSuchUnit(ClientError):
     """Nothing has that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a unit is to have; None leaves it as it is."""
-
-    gpus: float | None = None
-    gpu_limit: float | None = None
-    over_quota_weight: float | None = None
-    cpus: float | None = None
-    memory_gb: float | None = None
-    rank: str | None = None
-    pool: str | None = None
-    """The node pool that the amounts are of; None is the default one."""
-    default_pools: Sequence[str] | None = None
-    description: str | None = None
-
-    @property
-    def has_resources(self) -> bool:
-        """Whether there is something to say of a node pool."""
-        amounts = (self.gpus, self.gpu_limit, self.over_quota_weight, self.cpus, self.memory_gb)
-        return self.rank is not None or any(amount is not None for amount in amounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +94,7 @@ def run_create(
             "clusterId": cluster,
             "resources": resources_of(client, wanted) if wanted.has_resources else [],
             "description": wanted.description or "",
-            "defaultNodePools": list(wanted.default_pools or ()) or None,
+            "defaultNodePools": wanted.default_pool_names or None,
         }
         if above is not None:
             body["parentId"] = above["id"]
@@ -201,7 +180,7 @@ def find_pool_id(client: Client, name: str | None) -> str:
 def _replacement(unit: OrgUnit, wanted: Wanted) -> dict[str, Any]:
     pools = unit.get("defaultNodePools")
     if wanted.default_pools is not None:
-        pools = list(wanted.default_pools) or None
+        pools = wanted.default_pool_names or None
     description = unit.get("description", "")
     return {
         "description": description if wanted.description is None else wanted.description,
