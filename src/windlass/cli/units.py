@@ -24,6 +24,7 @@ class Kind:
 
     name: str
     every: Callable[..., Iterable[OrgUnit]]
+    get: Callable[[str], OrgUnit]
     create: Callable[[Mapping[str, Any]], OrgUnit]
     update: Callable[[str, Mapping[str, Any]], OrgUnit]
     change_resources: Callable[[str, Sequence[PoolResources]], None]
@@ -35,6 +36,7 @@ def departments(client: Client) -> Kind:
     return Kind(
         "department",
         client.departments,
+        client.department,
         client.create_department,
         client.update_department,
         client.change_department_resources,
@@ -47,6 +49,7 @@ def projects(client: Client) -> Kind:
     return Kind(
         "project",
         client.projects,
+        client.project,
         client.create_project,
         client.update_project,
         client.change_project_resources,
@@ -114,13 +117,12 @@ def run_edit(
     """Change what is given of a unit. Raises NoSuchUnit."""
     with client_of(data_dir) as client:
         kind = kind_of(client)
-        unit = find_unit(kind, name)
+        unit_id = find_unit(kind, name)["id"]
         if wanted.has_resources:
-            kind.change_resources(unit["id"], resources_of(client, wanted))
+            kind.change_resources(unit_id, resources_of(client, wanted))
         if wanted.description is not None or wanted.default_pools is not None:
-            unit = find_unit(kind, unit["id"])
-            kind.update(unit["id"], _replacement(unit, wanted))
-        changed = find_unit(kind, unit["id"])
+            kind.update(unit_id, _replacement(kind.get(unit_id), wanted))
+        changed = kind.get(unit_id)
     _tell(changed, f"The {kind.name} {changed['name']} is changed.", as_json=as_json)
     return 0
 

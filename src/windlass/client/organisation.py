@@ -24,6 +24,11 @@ class OrganisationOperations:
         """Every department."""
         return self._pages(_DEPARTMENTS, "departments", filter_by, search)
 
+    def department(self, department_id: str) -> OrgUnit:
+        """One department. Raises NotFound."""
+        path = f"{_DEPARTMENTS}/{_segment(department_id)}"
+        return cast(OrgUnit, self._connection.request("GET", path))
+
     def create_department(self, body: Mapping[str, Any]) -> OrgUnit:
         """A new department."""
         return cast(OrgUnit, self._connection.request("POST", _DEPARTMENTS, body=body))
@@ -49,6 +54,11 @@ class OrganisationOperations:
     ) -> Iterator[OrgUnit]:
         """Every project."""
         return self._pages(_PROJECTS, "projects", filter_by, search)
+
+    def project(self, project_id: str) -> OrgUnit:
+        """One project. Raises NotFound."""
+        path = f"{_PROJECTS}/{_segment(project_id)}"
+        return cast(OrgUnit, self._connection.request("GET", path))
 
     def create_project(self, body: Mapping[str, Any]) -> OrgUnit:
         """A new project."""
