@@ -1,4 +1,4 @@
-"""Every honoured field of an inference's body, by what /proc and the replica say of it.
+"""Honoured fields of an inference's body, by what /proc and the replica say of it.
 
 The names are those that src/windlass/workloads/inferences/fields.yaml gives.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.certificates import write_certificate
-from tests.end_to_end.platforms import ROOT, Platform, canary, eventually, fetch
-from tests.end_to_end.replicas import Deploy, Replica, control_group
+from tests.end_to_end.platforms import ROOT, Platform, eventually, fetch
+from tests.end_to_end.replicas import Deploy, Replica
 
 CANARY = ROOT / "examples" / "canary" / "canary.py"
 
@@ -233,93 +233,6 @@ def test_category_and_priority(deploy: Deploy) -> None:
     assert shown(preemptibility="preemptible") == ("Deploy", "very-high", 150, True)
 
 
-FAR = {
-    "nodeSelectorTerms": [
-        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["far"]}]}
-    ]
-}
-TOLERATION = {"key": "dedicated", "operator": "Equal", "value": "lab", "effect": "NoSchedule"}
-
-
-def test_node_type(deploy: Deploy) -> None:
-    deploy(nodeType="lab")
-    waiting = deploy("Pending", nodeType="dgx")
-    assert "run.ai/type=dgx" in waiting.workload["phaseMessage"]
-
-
-def test_node_affinity(deploy: Deploy) -> None:
-    here = [
-        {"key": "zone", "operator": "Exists"},
-        {"key": "zone", "operator": "NotIn", "values": ["far"]},
-        {"key": "rank", "operator": "Gt", "values": ["4"]},
-        {"key": "rank", "operator": "Lt", "values": ["6"]},
-        {"key": "absent", "operator": "DoesNotExist"},
-    ]
-    terms = [*FAR["nodeSelectorTerms"], {"matchExpressions": here}]
-    deploy(nodeAffinityRequired={"nodeSelectorTerms": terms})
-    waiting = deploy("Pending", nodeAffinityRequired=FAR)
-    assert "zone In far" in waiting.workload["phaseMessage"]
-
-
-def test_tolerations(deploy: Deploy) -> None:
-    kept_off = deploy("Pending", nodeAffinityRequired=FAR)
-    assert "simulated" not in kept_off.workload["phaseMessage"]
-    let_in = deploy("Pending", nodeAffinityRequired=FAR, tolerations=[TOLERATION])
-    told = eventually(lambda: let_in.workload["phaseMessage"], "the reason")
-    assert "far-node, which is only simulated" in told
-    for change in ({"value": "other"}, {"effect": "NoExecute"}):
-        kept_off = deploy(
-            "Pending", nodeAffinityRequired=FAR, tolerations=[{**TOLERATION, **change}]
-        )
-        assert "simulated" not in kept_off.workload["phaseMessage"], change
-
-
-def test_pod_affinity(deploy: Deploy) -> None:
-    two = {"minReplicas": 2, "maxReplicas": 2}
-    deploy(podAffinity={"type": "Required", "key": "zone"}, autoscaling=two)
-    waiting = deploy("Pending", podAffinity={"type": "Required", "key": "rack"}, autoscaling=two)
-    assert "rack" in waiting.workload["phaseMessage"]
-    deploy(podAffinity={"type": "Preferred", "key": "rack"}, autoscaling=two)
-
-
-def test_node_pools(platform: Platform, deploy: Deploy) -> None:
-    body = {
-        "name": "far",
-        "clusterId": platform.administrator["cluster_id"],
-        "labelKey": "zone",
-        "labelValue": "far",
-    }
-    made = platform.call("POST", "/api/v1/node-pools", body)
-    assert made.status == 201, made.body
-    path = f"/api/v1/node-pools/{made.json()['id']}"
-    try:
-        waiting = deploy("Pending", nodePools=["far"])
-        assert waiting.workload["requestedNodePools"] == ["far"]
-        reasons = waiting.workload["pendingSchedulingMessages"]
-        assert [reason["nodePool"] for reason in reasons] == ["far"]
-        second_choice = deploy(nodePools=["far", "default"])
-        assert second_choice.workload["currentNodePools"] == ["default"]
-        in_use = platform.call("DELETE", path)
-        assert (in_use.status, waiting.name in str(in_use.body)) == (400, True)
-        unknown = platform.call(
-            "POST",
-            "/api/v1/workloads/inferences",
-            {**creation(platform), "spec": canary(nodePools=["default", "near"])},
-        )
-        assert unknown.status == 400
-        assert unknown.json()["message"].startswith("spec.nodePools[1]: is 'near'")
-        for replica in (waiting, second_choice):
-            platform.delete(replica.id)
-    finally:
-        removed = platform.call("DELETE", path)
-    assert removed.status == 204, removed.body
-
-
-def creation(platform: Platform) -> dict[str, Any]:
-    known = platform.administrator
-    return {"name": "x", "projectId": known["project_id"], "clusterId": known["cluster_id"]}
-
-
 def test_labels_and_annotations(platform: Platform, deploy: Deploy) -> None:
     labels = [{"name": "team", "value": "vision"}, {"name": "example.org/x", "value": ""}]
     annotations = [{"name": "note", "value": 'any text: ä, "quoted"'}]
@@ -327,105 +240,6 @@ def test_labels_and_annotations(platform: Platform, deploy: Deploy) -> None:
     shown = platform.get(f"/api/v1/workloads/inferences/{replica.id}")["spec"]
     assert shown["labels"] == labels
     assert shown["annotations"] == annotations
-
-
-def test_gpu_devices(deploy: Deploy) -> None:
-    replica = deploy(compute={"gpuDevicesRequest": 2})
-    environment, pod = replica.environment(), replica.pod
-    devices = environment["CUDA_VISIBLE_DEVICES"].split(",")
-    assert len(set(devices)) == 2
-    assert len(set(pod["devices"])) == 2
-    assert pod["allocatedResources"]["gpu"] == 2
-    assert environment["RUNAI_NUM_OF_GPUS"] == "2"
-    assert "simulated" in " ".join(replica.events())
-
-    too_many = deploy("Pending", compute={"gpuDevicesRequest": 5}).workload
-    assert "5" in too_many["phaseMessage"]
-    assert "4" in too_many["phaseMessage"]
-
-    others = deploy(compute={"gpuDevicesRequest": 2})
-    assert set(devices).isdisjoint(others.environment()["CUDA_VISIBLE_DEVICES"].split(","))
-    deploy("Pending", compute={"gpuDevicesRequest": 1})
-
-
-def test_gpu_portion(platform: Platform, deploy: Deploy) -> None:
-    half = {"gpuDevicesRequest": 1, "gpuRequestType": "portion", "gpuPortionRequest": 0.5}
-    deploy(compute={"gpuDevicesRequest": 3})
-    first, second = deploy(compute=half), deploy(compute=half)
-    devices = {replica.environment()["CUDA_VISIBLE_DEVICES"] for replica in (first, second)}
-    assert len(devices) == 1, "two halves share a device"
-    assert first.environment()["RUNAI_NUM_OF_GPUS"] == "0.5"
-    assert first.pod["allocatedResources"]["gpu"] == 0.5
-
-    third = deploy("Pending", compute=half)
-    shown = third.workload
-    assert shown["phaseReason"] == "Unschedulable"
-    assert "0.5" in shown["phaseMessage"], "what is asked"
-    assert "4" in shown["phaseMessage"], "what there is"
-    (reason,) = shown["pendingSchedulingMessages"]
-    assert reason["userMessage"] == shown["phaseMessage"]
-    assert reason["nodePool"] == "default"
-
-    platform.delete(first.id)
-    platform.wait_for_phase(third.id, "Running")
-    assert {third.environment()["CUDA_VISIBLE_DEVICES"]} == devices
-
-
-def test_gpu_memory(deploy: Deploy) -> None:
-    def memory(amount: str) -> dict[str, Any]:
-        return {
-            "gpuDevicesRequest": 1,
-            "gpuRequestType": "memory",
-            "gpuMemoryRequest": amount,
-        }
-
-    deploy(compute={"gpuDevicesRequest": 3})
-    large, small = deploy(compute=memory("50Gi")), deploy(compute=memory("30Gi"))
-    assert large.pod["devices"] == small.pod["devices"]
-    waiting = deploy("Pending", compute=memory("1Gi")).workload
-    assert "GiB" in waiting["phaseMessage"] or "Gi" in waiting["phaseMessage"]
-
-
-def test_cpu_request_and_limit(platform: Platform, deploy: Deploy) -> None:
-    replica = deploy(compute={"cpuCoreRequest": 0.1, "cpuCoreLimit": 0.25})
-    shown = replica.workload["podsRequestedResources"]["cpu"]
-    assert shown == {"request": 0.1, "limit": 0.25}
-    group = control_group(replica.pid, "cpu")
-    if "not enforced" in " ".join(replica.events()):
-        assert os.geteuid() != 0
-    elif (group / "cpu.max").exists():
-        quota, period = (group / "cpu.max").read_text().split()
-        assert int(quota) / int(period) == 0.25
-    else:
-        quota = (group / "cpu.cfs_quota_us").read_text()
-        period = (group / "cpu.cfs_period_us").read_text()
-        assert int(quota) / int(period) == 0.25
-
-    total = platform.get("/api/v1/platform")["engine"]["cpuMillicores"] / 1000
-    waiting = deploy("Pending", compute={"cpuCoreRequest": total + 1}).workload
-    assert f"{total + 1:g}" in waiting["phaseMessage"]
-    assert f"{total:g}" in waiting["phaseMessage"]
-
-
-def test_memory_request_and_limit(platform: Platform, deploy: Deploy) -> None:
-    replica = deploy(compute={"cpuMemoryRequest": "32Mi", "cpuMemoryLimit": "96Mi"})
-    shown = replica.workload["podsRequestedResources"]["cpuMemory"]
-    assert shown == {"request": "32Mi", "limit": "96Mi"}
-    group = control_group(replica.pid, "memory")
-    if "by sampling" in " ".join(replica.events()):
-        assert os.geteuid() != 0
-    elif (group / "memory.max").exists():
-        assert int((group / "memory.max").read_text()) == 96 * 2**20
-    else:
-        assert int((group / "memory.limit_in_bytes").read_text()) == 96 * 2**20
-
-    platform.ask(replica.name, "/allocate?megabytes=512")
-    (ended,) = eventually(lambda: platform.pods(replica.id, deleted=True), "its end")
-    assert ended["exit"]["reason"] == "OOMKilled"
-    platform.wait_for_phase(replica.id, "Running")
-
-    waiting = deploy("Pending", compute={"cpuMemoryRequest": "64Ti"}).workload
-    assert "Ti" in waiting["phaseMessage"]
 
 
 def test_initialization_timeout(platform: Platform, deploy: Deploy) -> None:
