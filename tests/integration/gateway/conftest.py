@@ -1,12 +1,13 @@
 """One gate and one Envoy for most tests; each test takes workload names of its own."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import RunningGateway
 
 _numbers = itertools.count(1)
@@ -43,7 +44,7 @@ def name() -> str:
 
 
 @pytest.fixture
-def start_replica() -> Iterator[Callable[[str], Replica]]:
+def start_replica() -> Iterator[StartReplica]:
     """Starts replicas, and stops them after the test."""
     started: list[Replica] = []
 
@@ -58,6 +59,13 @@ def start_replica() -> Iterator[Callable[[str], Replica]]:
 
 
 @pytest.fixture
-def replica(start_replica: Callable[[str], Replica]) -> Replica:
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Clients at the same time."""
+    with ThreadPoolExecutor(64) as pool:
+        yield pool
+
+
+@pytest.fixture
+def replica(start_replica: StartReplica) -> Replica:
     """One replica."""
     return start_replica("replica-1")

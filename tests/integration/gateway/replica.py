@@ -174,3 +174,7 @@ class Replica:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
+
+
+StartReplica = Callable[[str], Replica]
+"""Starts one of that name."""

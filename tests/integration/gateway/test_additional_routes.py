@@ -2,7 +2,6 @@
 
 import dataclasses
 import socket
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.integration.gateway.grpc_replica import GrpcReplica, client_of
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import (
     DOMAIN,
     EPOCH,
@@ -26,16 +25,9 @@ TOOL = 9000
 
 
 @pytest.fixture
-def tool(start_replica: Callable[[str], Replica]) -> Replica:
+def tool(start_replica: StartReplica) -> Replica:
     """What listens on the additional port."""
     return start_replica("tool")
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Clients at the same time."""
-    with ThreadPoolExecutor(16) as pool:
-        yield pool
 
 
 def _host(name: str) -> str:

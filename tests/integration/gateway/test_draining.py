@@ -1,22 +1,11 @@
 """A replica that leaves gets no new request, and finishes those it has."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import EPOCH, RunningGateway, eventually, route
-
-StartReplica = Callable[[str], Replica]
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Clients at the same time."""
-    with ThreadPoolExecutor(16) as pool:
-        yield pool
 
 
 def _idle(gateway: RunningGateway, name: str, replica_name: str) -> Callable[[], bool]:

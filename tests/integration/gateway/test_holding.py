@@ -2,23 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import pytest
 from websockets.sync.client import connect
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import EPOCH, Answer, RunningGateway, eventually, route
 
 BODY = b"x" * 20_000
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Clients at the same time."""
-    with ThreadPoolExecutor(64) as pool:
-        yield pool
 
 
 def _hold(
@@ -131,7 +122,7 @@ def test_other_workloads_do_not_wait(
 def test_a_request_never_fails_while_replicas_come_and_go(
     gateway: RunningGateway,
     threads: ThreadPoolExecutor,
-    start_replica: Callable[[str], Replica],
+    start_replica: StartReplica,
     name: str,
 ) -> None:
     replicas = [start_replica(f"replica-{number}") for number in range(2)]
@@ -209,7 +200,7 @@ def test_one_more_than_may_wait_is_told_to_come_again_and_who_leaves_makes_room(
 def test_a_request_for_a_replica_that_just_died_is_answered_by_the_next(
     gateway: RunningGateway,
     threads: ThreadPoolExecutor,
-    start_replica: Callable[[str], Replica],
+    start_replica: StartReplica,
     name: str,
 ) -> None:
     died, following = start_replica("died"), start_replica("following")

@@ -4,12 +4,11 @@ import signal
 import stat
 import threading
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import (
     EPOCH,
     NO_TRUST,
@@ -63,7 +62,7 @@ def _many(replica: Replica) -> list[Route]:
 
 
 def test_among_a_thousand_workloads_one_changes_and_the_gate_dies_and_no_request_fails(
-    own_gateway: RunningGateway, start_replica: Callable[[str], Replica]
+    own_gateway: RunningGateway, start_replica: StartReplica
 ) -> None:
     old, new = start_replica("old"), start_replica("new")
     routes = _many(old)

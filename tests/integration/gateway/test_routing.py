@@ -1,14 +1,10 @@
 """Which workload a request reaches, and what of it a replica sees."""
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, route
 from windlass.gateway.gateway import GatewayUnavailable
-
-StartReplica = Callable[[str], Replica]
 
 
 @pytest.mark.parametrize(

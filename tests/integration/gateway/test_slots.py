@@ -1,38 +1,25 @@
 """Each replica of a limited workload has so many requests at once and never more, as it sees it
 itself, whichever of Envoy's four workers they come by."""
 
-import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from websockets.sync.client import connect
 
-from tests.integration.gateway.grpc_replica import GrpcReplica, client_of
 from tests.integration.gateway.issuer import SIGNED_IN, Issuer, bearer, trust_in
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import (
-    DOMAIN,
     EPOCH,
     Answer,
     RunningGateway,
     eventually,
     route,
 )
-from windlass.gateway.gateway import Endpoint, ReplicaProtocol
-
-StartReplica = Callable[[str], Replica]
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Clients at the same time."""
-    with ThreadPoolExecutor(64) as pool:
-        yield pool
+from windlass.gateway.gateway import Endpoint
 
 
 @pytest.fixture
@@ -320,109 +307,6 @@ def test_requests_held_at_zero_without_a_limit_need_a_slot_once_there_is_one(
     assert replica.peak == 2
 
 
-def test_a_dead_replica_costs_no_request_and_no_slot(
-    wide_gateway: RunningGateway,
-    threads: ThreadPoolExecutor,
-    start_replica: StartReplica,
-    name: str,
-) -> None:
-    gateway = wide_gateway
-    alive, dead = start_replica("alive"), start_replica("dead")
-    dead.stop()
-    gateway.client.put(route(name, dead.endpoint, alive.endpoint, concurrency_limit=1), EPOCH)
-    sent = [
-        threads.submit(gateway.request, f"/team/{name}/echo", "POST", body=b"x" * size)
-        for size in [10, 100_000] * 10
-    ]
-    answers = [each.result() for each in sent]
-    assert {answer.status for answer in answers} == {200}
-    assert not any(key.startswith("x-windlass") for answer in answers for key in answer.headers)
-    assert (alive.peak, alive.seen["/echo"]) == (1, 20)
-    only_dead = route(name, dead.endpoint, concurrency_limit=1, request_timeout_seconds=2.0)
-    gateway.client.put(only_dead, EPOCH)
-    answer = gateway.request(f"/team/{name}/echo")
-    # It is tried again for as long as it may be: the dead one is about to be replaced.
-    assert (answer.status, answer.json["code"]) == (504, 504)
-    assert not any(key.startswith("x-windlass") for key in answer.headers)
-
-
-def test_who_found_its_replica_dead_waits_for_a_slot_on_another(
-    wide_gateway: RunningGateway,
-    threads: ThreadPoolExecutor,
-    start_replica: StartReplica,
-    name: str,
-) -> None:
-    gateway = wide_gateway
-    alive, dead = start_replica("alive"), start_replica("dead")
-    gateway.client.put(route(name, alive.endpoint, concurrency_limit=1), EPOCH)
-    in_flight = threads.submit(gateway.request, f"/team/{name}/wait")
-    eventually(lambda: alive.in_flight == 1)
-    dead.stop()
-    gateway.client.put(route(name, dead.endpoint, alive.endpoint, concurrency_limit=1), EPOCH)
-    sent = [threads.submit(gateway.request, f"/team/{name}/echo") for _ in range(8)]
-    eventually(lambda: gateway.held(name) == len(sent))
-    alive.release()
-    assert {each.result().status for each in (in_flight, *sent)} == {200}
-    assert alive.peak == 1
-
-
-def test_a_request_that_reached_its_replica_is_not_sent_again(
-    wide_gateway: RunningGateway, replica: Replica, name: str
-) -> None:
-    gateway = wide_gateway
-    gateway.client.put(route(name, replica.endpoint, concurrency_limit=1), EPOCH)
-    for body in (b"small", b"large" * 10_000):
-        answer = gateway.request(
-            f"/team/{name}/cut", "POST", headers={"x-mark": str(len(body))}, body=body
-        )
-        assert (answer.status, answer.json["code"]) == (503, 503)
-        assert replica.marks[str(len(body))] == 1
-    assert gateway.request(f"/team/{name}/echo").status == 200
-
-
-def test_a_websocket_holds_its_slot_until_it_closes(
-    wide_gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
-) -> None:
-    gateway = wide_gateway
-    gateway.client.put(route(name, replica.endpoint, concurrency_limit=1), EPOCH)
-    address = f"ws://127.0.0.1:{gateway.port}/team/{name}/socket"
-    with connect(address, open_timeout=20) as socket:
-        socket.send("hello")
-        assert socket.recv(timeout=20) == "hello"
-        waiting = threads.submit(gateway.request, f"/team/{name}/echo")
-        eventually(lambda: gateway.held(name) == 1)
-        socket.send("still here")
-        assert socket.recv(timeout=20) == "still here"
-        assert gateway.held(name) == 1
-    assert waiting.result().status == 200
-
-
-def test_a_stream_of_grpc_holds_its_slot_until_it_ends(
-    wide_gateway: RunningGateway, threads: ThreadPoolExecutor, name: str
-) -> None:
-    gateway, words = wide_gateway, GrpcReplica().start()
-    host = f"{name}-runai-team.{DOMAIN}"
-    limited = route(name, words.endpoint, protocol=ReplicaProtocol.GRPC, concurrency_limit=1)
-    gateway.client.put(limited, EPOCH)
-    sent: queue.Queue[bytes | None] = queue.Queue()
-    try:
-        with client_of(gateway.port, host) as first, client_of(gateway.port, host) as second:
-            call = first.stream("Echo")(iter(sent.get, None), timeout=20)
-            sent.put(b"one")
-            assert next(call) == b"one"
-            waiting = threads.submit(second.unary("Shout"), b"hello", timeout=20)
-            eventually(lambda: gateway.held(name) == 1)
-            sent.put(b"two")
-            assert next(call) == b"two"
-            assert not waiting.done()
-            sent.put(None)
-            assert list(call) == []
-            assert waiting.result() == b"HELLO"
-    finally:
-        sent.put(None)
-        words.stop()
-
-
 def test_who_may_not_call_takes_neither_slot_nor_place(
     own_gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica
 ) -> None:
@@ -440,24 +324,6 @@ def test_who_may_not_call_takes_neither_slot_nor_place(
     replica.release()
     assert {each.result().status for each in (in_flight, waiting)} == {200}
     assert replica.seen == {"/wait": 1, "/echo": 1}
-
-
-def test_large_bodies_wait_and_arrive_whole(
-    wide_gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica, name: str
-) -> None:
-    gateway = wide_gateway
-    gateway.client.put(route(name, concurrency_limit=1), EPOCH)
-    size = 5_000_000
-    sent = [
-        threads.submit(
-            gateway.request, "/swallow", "POST", f"{name}-runai-team.{DOMAIN}", body=b"x" * size
-        )
-        for _ in range(4)
-    ]
-    eventually(lambda: gateway.held(name) == 4)
-    gateway.client.put(route(name, replica.endpoint, concurrency_limit=1), EPOCH)
-    assert [each.result().json for each in sent] == [{"size": size}] * 4
-    assert replica.peak == 1
 
 
 def test_replicas_come_and_go_under_load_and_none_ever_has_more_than_its_limit(

@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import EPOCH, RunningGateway, eventually, route
 from windlass.gateway.client import GateClient
 
-StartReplica = Callable[[str], Replica]
 WAITING = 40
 
 
@@ -26,13 +25,6 @@ def own_wide_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     running = RunningGateway(tmp_path, workers=4).start()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Clients at the same time."""
-    with ThreadPoolExecutor(64) as pool:
-        yield pool
 
 
 def _is_busy(replica: Replica) -> bool:

@@ -2,23 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.sync.client import connect
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import EPOCH, RunningGateway, eventually, route
 from windlass.gateway.client import GateClient
 from windlass.gateway.gateway import GatewayUnavailable, ReplicaCounters, TrafficCounters
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Clients at the same time."""
-    with ThreadPoolExecutor(64) as pool:
-        yield pool
 
 
 def _traffic(gateway: RunningGateway, name: str) -> TrafficCounters:
@@ -34,7 +26,7 @@ def _answered(gateway: RunningGateway, name: str, count: int) -> TrafficCounters
 def test_requests_are_counted_by_workload_and_replica(
     gateway: RunningGateway,
     threads: ThreadPoolExecutor,
-    start_replica: Callable[[str], Replica],
+    start_replica: StartReplica,
     name: str,
 ) -> None:
     one, two = start_replica("one"), start_replica("two")
