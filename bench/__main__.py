@@ -16,6 +16,7 @@ BENCHES = (
     "sign_in_storm",
     "gateway",
     "concurrency_limit",
+    "slot_streams",
     "traffic",
     "containers",
     "scheduling",

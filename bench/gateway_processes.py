@@ -112,8 +112,16 @@ def replicas(directory: Path, names: Sequence[str]) -> Iterator[dict[str, int]]:
 
 
 @contextmanager
-def minimal_envoy(directory: Path, replica_port: int) -> Iterator[tuple[int, int]]:
-    """An Envoy that does nothing but send everything to one replica; its port and process id."""
+def minimal_envoy(
+    directory: Path,
+    replica_port: int,
+    filters: Sequence[dict[str, Any]] = (),
+    clusters: Sequence[dict[str, Any]] = (),
+) -> Iterator[tuple[int, int]]:
+    """An Envoy that does nothing but send everything to one replica; its port and process id.
+
+    With `filters`, which may name `clusters`, it does that much more.
+    """
     port = free_port()
     address = {"socket_address": {"address": "127.0.0.1", "port_value": replica_port}}
     cluster = {
@@ -124,10 +132,10 @@ def minimal_envoy(directory: Path, replica_port: int) -> Iterator[tuple[int, int
         },
     }
     resources = {
-        "listeners": [_listener(port, {"route": {"cluster": "replica"}})],
-        "clusters": [cluster],
+        "listeners": [_listener(port, {"route": {"cluster": "replica"}}, filters)],
+        "clusters": [cluster, *clusters],
     }
-    with _static_envoy(directory, "minimal", resources, MEASURED_CORE) as pid:
+    with _static_envoy(directory, f"minimal-{port}", resources, MEASURED_CORE) as pid:
         wait_until_listening(port)
         yield port, pid
 
@@ -159,6 +167,15 @@ def wait_until_listening(port: int) -> None:
             return
 
 
+def wait_until_exists(socket: Path) -> None:
+    """Return once somebody has made the socket, and listens on it."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not socket.exists():
+        if time.monotonic() > deadline:
+            raise FileNotFoundError(socket)
+        time.sleep(0.02)
+
+
 @contextmanager
 def _static_envoy(
     directory: Path, name: str, resources: dict[str, Any], core: int
@@ -178,13 +195,18 @@ def _static_envoy(
         process.wait()
 
 
-def _listener(port: int, action: dict[str, Any]) -> dict[str, Any]:
+def _listener(
+    port: int, action: dict[str, Any], filters: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     router = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
     everything = {"match": {"prefix": "/"}, **action}
     manager = {
         "@type": f"type.googleapis.com/{_MANAGER}",
         "stat_prefix": "bench",
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
+        "http_filters": [
+            *filters,
+            {"name": "envoy.filters.http.router", "typed_config": router},
+        ],
         "route_config": {
             "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [everything]}]
         },
