@@ -8,9 +8,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from tests.contract.published_api import (
-    IDENTITY,
-    INFERENCES,
-    NEIGHBOURS,
+    DOCUMENTS,
     answer_problems,
     published_operations,
 )
@@ -80,7 +78,7 @@ def check_oauth_error(answer: httpx.Response, told: str = "") -> None:
 def published_problems(method: str, path: str, status: int, body: Any) -> Iterator[str]:
     """What keeps a body from being what is published; none where nothing is."""
     place = path.partition("?")[0]
-    for document in (INFERENCES, NEIGHBOURS, IDENTITY):
+    for document in DOCUMENTS:
         for operation in published_operations(document):
             verb, _, template = operation.partition(" ")
             if verb == method and _fits(template, place):

@@ -21,6 +21,8 @@ from tests.api.in_process import Answer, InProcess, UndoneDatabase
 from tests.api.serving import NOBODY, prepared
 from windlass.app.api import create_api
 from windlass.app.context import Context
+from windlass.assets.kind import Kind
+from windlass.assets.kinds import KINDS
 from windlass.identity import permissions
 from windlass.identity.access_rules import add_rule
 from windlass.identity.operations import operations
@@ -92,8 +94,9 @@ class World:
             return [self._about(entry, wing) for entry in value]
         if not isinstance(value, dict):
             return value
-        ours = {
-            "projectId": self.ids[f"project-{wing}"],
+        project = self.ids[f"project-{wing}"]
+        ours: dict[str, object] = {
+            "projectId": int(project) if value.get("scope") == "project" else project,
             "clusterId": self.ids["cluster"],
             "parentId": self.ids[f"department-{wing}"],
             "scopeId": self.ids[f"project-{wing}"],
@@ -157,6 +160,7 @@ PARAMETERS = {
     "accessKeyId": "access-key",
     "idp": "identity-provider",
     "provider": "identity-provider",
+    **{kind.parameter: kind.word for kind in KINDS},
 }
 """What stands in paths for a parameter. Those of `unit` operations need a path below, too."""
 TARGET_OF_BODY = {
@@ -165,6 +169,7 @@ TARGET_OF_BODY = {
     "POST /api/v1/org-unit/departments": "cluster",
     "POST /api/v1/org-unit/projects": "department",
     "POST /api/v1/workloads/inferences": "project",
+    **{f"POST {kind.path}": "project" for kind in KINDS},
     "POST /api/v1/authorization/access-rules": "project",
     "POST /api/v1/authorization/access-rules/batch": "project",
     "POST /api/v1/authorization/access-rules/batch-create": "project",
@@ -263,6 +268,18 @@ def _plant_project(world: World, wing: str, department: str) -> None:
     world.ids[f"pod-{wing}"] = _plant_pod(world, workload)
     for what in ("project", "workload", "rule", "pod"):
         world.paths[f"{what}-{wing}"] = path
+    for kind in KINDS:
+        world.ids[f"{kind.word}-{wing}"] = _plant_asset(world, kind, wing)
+        world.paths[f"{kind.word}-{wing}"] = path
+
+
+def _plant_asset(world: World, kind: Kind, wing: str) -> str:
+    body = world.body(f"POST {kind.path}", wing)
+    assert isinstance(body, dict)
+    body["meta"]["name"] = f"{kind.word}-{wing}"
+    answer = world.api.ask("POST", kind.path, world.administrator, body)
+    assert answer.status == 202, answer.body
+    return str(answer.json["meta"]["id"])
 
 
 def _plant_pod(world: World, workload_id: str) -> str:
@@ -318,6 +335,8 @@ def _count(world: World) -> None:
         "workloads": {ids[f"workload-{wing}"]: paths[f"workload-{wing}"] for wing in "ab"},
         "access_rules": {ids[f"rule-{wing}"]: paths[f"rule-{wing}"] for wing in "ab"},
     }
+    for kind in KINDS:
+        world.objects[kind.resource.value] = _listed_assets(world, kind)
     nodes = world.api.ask("GET", "/api/v1/nodes", world.administrator, None).json["nodes"]
     world.objects["nodes"] = {node["id"]: paths["cluster"] for node in nodes}
     listed = world.api.ask("GET", f"{RULES}?limit=500", world.administrator, None).json
@@ -325,12 +344,22 @@ def _count(world: World) -> None:
         world.objects["access_rules"].setdefault(str(rule["id"]), f"/{tree.tenant_id}")
 
 
+def _listed_assets(world: World, kind: Kind) -> dict[str, str]:
+    """Those that were planted, and what ships, which all see who see assets at all."""
+    entries = world.api.ask("GET", kind.path, world.administrator, None).json["entries"]
+    ships = [entry["meta"]["id"] for entry in entries if entry["meta"]["scope"] == "system"]
+    planted = {
+        world.ids[f"{kind.word}-{wing}"]: world.paths[f"{kind.word}-{wing}"] for wing in "ab"
+    }
+    return {**dict.fromkeys(ships, world.paths["tenant"]), **planted}
+
+
 def listed_ids(body: Any) -> set[str]:
     """The ids of what a list shows, whatever the list is called."""
     entries = (
         body if isinstance(body, list) else next(v for v in body.values() if isinstance(v, list))
     )
-    return {str(entry.get("id") or entry.get("uuid")) for entry in entries}
+    return {str(entry.get("id") or entry.get("uuid") or entry["meta"]["id"]) for entry in entries}
 
 
 def operations_where(*places: str) -> list[str]:

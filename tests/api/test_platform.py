@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.serving import SPEC, WORKLOADS, Api
-from tests.contract.published_api import IDENTITY, INFERENCES, NEIGHBOURS, published_operations
+from tests.contract.published_api import DOCUMENTS, published_operations
 from windlass.app.context import LEASE
 from windlass.control.lease import Holder, Lease
 from windlass.kit.clock import SystemClock
@@ -103,7 +103,7 @@ def test_serves_every_published_operation_but_those_of_later_issues(api: Api) ->
     }
     published = {
         f"{method} {shape_of(path)}"
-        for document in (INFERENCES, NEIGHBOURS, IDENTITY)
+        for document in DOCUMENTS
         for method, _, path in (item.partition(" ") for item in published_operations(document))
     }
     assert published - NOT_YET <= served

@@ -21,6 +21,8 @@ from schemathesis.specs.openapi.checks import (
 from tests.api.serving import Api, serving, sign_in
 from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
+from windlass.assets.kind import Kind as AssetKind
+from windlass.assets.kinds import KINDS
 
 # There are no controllers, gate or container engine here to ask.
 WITHOUT_PARTS = (
@@ -152,6 +154,9 @@ def existing(api: Api, operation: Any) -> dict[str, str]:
     ):
         if f"{{{name}}}" in path:
             made[name] = add(api, collection, body)
+    for kind in KINDS:
+        if f"{{{kind.parameter}}}" in path:
+            made[kind.parameter] = add_asset(api, kind)
     if "{accessRuleId}" in path:
         rule = api.give(f"{uuid.uuid4()}@example.org", 4, "cluster", api.context.tree.cluster_id)
         made["accessRuleId"] = str(rule["id"])
@@ -166,3 +171,13 @@ def add(api: Api, collection: str, body: dict[str, Any]) -> str:
     assert answer.status_code == 201, answer.text
     shown = answer.json()
     return str(shown.get("uuid") or shown["id"])
+
+
+def add_asset(api: Api, kind: AssetKind) -> str:
+    """The id of a new asset of that kind."""
+    document = api.get("/openapi.json")["paths"][kind.path]["post"]
+    body = document["requestBody"]["content"]["application/json"]["example"]
+    body["meta"] = {"name": f"random-{uuid.uuid4().hex[:12]}", "scope": "tenant"}
+    answer = api.ask("POST", kind.path, json=body)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["meta"]["id"])

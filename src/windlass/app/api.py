@@ -16,6 +16,9 @@ from windlass.app.images import MachineImages
 from windlass.app.openapi import serve_openapi
 from windlass.app.platform import Platform
 from windlass.app.scopes import TreeOfScopes
+from windlass.assets import routes as asset_routes
+from windlass.assets.access import AssetAccess
+from windlass.assets.surroundings import Surroundings as AssetSurroundings
 from windlass.audit import routes as audit_routes
 from windlass.audit.middleware import Audited
 from windlass.audit.queries import AuditLog
@@ -40,7 +43,9 @@ from windlass.org.tables import cluster
 from windlass.workloads import properties as workload_properties
 from windlass.workloads import routes as workload_routes
 from windlass.workloads.access import WorkloadAccess
+from windlass.workloads.asset_use import WorkloadsByAsset
 from windlass.workloads.inferences import routes as inference_routes
+from windlass.workloads.inferences.asset_objections import inference_objections
 from windlass.workloads.inferences.desired import DEFAULT_CATEGORY
 from windlass.workloads.inferences.service import TYPE as INFERENCE
 from windlass.workloads.inferences.service import Inferences
@@ -100,6 +105,14 @@ def create_api(context: Context, database: Database) -> FastAPI:
         waker.wake,
     )
     api.include_router(org_routes.router(organisation, authenticated))
+    assets = AssetSurroundings(
+        database,
+        clock,
+        AssetAccess(permissions),
+        WorkloadsByAsset({INFERENCE: inference_objections}),
+        context.foundation.seal,
+    )
+    api.include_router(asset_routes.router(assets, authenticated))
     api.include_router(workload_properties.router(_WORKLOAD_TYPES, authenticated))
     serve_openapi(api)
     return api

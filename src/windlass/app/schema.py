@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from windlass.assets import tables as asset_tables
 from windlass.audit import tables as audit_tables
 from windlass.control import tables as control_tables
 from windlass.identity import tables as identity_tables
@@ -14,7 +15,14 @@ from windlass.workloads import tables as workload_tables
 
 __all__ = ["NewerStore", "bring_up_to_date", "metadata"]
 
-_SUBJECTS = (control_tables, audit_tables, identity_tables, org_tables, workload_tables)
+_SUBJECTS = (
+    control_tables,
+    audit_tables,
+    identity_tables,
+    org_tables,
+    asset_tables,
+    workload_tables,
+)
 
 
 class NewerStore(Exception):

@@ -2,7 +2,8 @@
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -62,6 +63,17 @@ def validate_soundest(
         return validate(model, sound)[0], field_errors(error)
 
 
+def elsewhere(further: Iterable[FieldError], known: Iterable[FieldError]) -> list[FieldError]:
+    """Those of `further` that are not at, within or around a field known to be wrong."""
+    wrong = {error.path for error in known}
+    around = {outer for path in wrong for outer in _outer_paths(path)}
+    return [
+        error
+        for error in further
+        if error.path not in around and wrong.isdisjoint(_outer_paths(error.path))
+    ]
+
+
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The model as one JSON Schema without references, as OpenAPI 3.1 takes it.
 
@@ -83,6 +95,11 @@ def field_errors(error: ValidationError) -> list[FieldError]:
         FieldError(_path(detail["loc"]), _problem(detail))
         for detail in error.errors(include_url=False)
     ]
+
+
+def _outer_paths(path: str) -> list[str]:
+    """The path itself and those it lies within: `a.b[0]` lies within `a.b`, which within `a`."""
+    return [path, *(path[: match.start()] for match in re.finditer(r"[.\[]", path))]
 
 
 def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:

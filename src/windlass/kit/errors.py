@@ -69,6 +69,12 @@ class Conflict(ApiError):
     status = 409
 
 
+class PreconditionFailed(ApiError):
+    """Something else must be done first."""
+
+    status = 412
+
+
 class PayloadTooLarge(ApiError):
     """The body is larger than any sound one."""
 

@@ -133,7 +133,9 @@ class Clusters:
                 )
             self._require_empty(connection, row, force=force)
             unit = Unit(caller.tenant_id, row.id, name=row.name)
-            _remove(connection, unit, self._around.clock.now())
+            now = self._around.clock.now()
+            _remove(connection, unit, now)
+            self._around.occupancy.delete_belongings(connection, scope_path(unit), now)
             _record(connection, Deed.DELETE, unit)
             record_organisation_change(connection)
 

@@ -122,7 +122,9 @@ class Departments(UnitUseCases):
                     " projects that they are in, first."
                 )
             unit = department_unit(caller.tenant_id, row)
-            retire_department(connection, unit, self._around.clock.now())
+            now = self._around.clock.now()
+            retire_department(connection, unit, now)
+            self._around.occupancy.delete_belongings(connection, scope_path(unit), now)
             self._record(connection, Deed.DELETE, unit)
 
         self._around.database.write(work)

@@ -39,6 +39,10 @@ class Occupancy(Protocol):
     ) -> Sequence[str]:
         """The workloads that name the node pool and are not gone, each in words."""
 
+    def delete_belongings(self, connection: Connection, path: str, now: float) -> None:
+        """Delete all that is kept for the unit at that path, and for those below it, beside
+        workloads: the unit is being removed."""
+
     def request_deletion(self, connection: Connection, project_id: int, caller: Caller) -> None:
         """Have every workload in the project removed."""
 

@@ -132,6 +132,7 @@ class Projects(UnitUseCases):
             self._record(connection, Deed.DELETE, unit)
             if not self._around.occupancy.workloads_in(connection, [row.id]):
                 retire_project(connection, unit, now)
+                self._around.occupancy.delete_belongings(connection, scope_path(unit), now)
                 return True
             connection.execute(
                 update(project)

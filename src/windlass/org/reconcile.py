@@ -9,6 +9,7 @@ from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.org.occupancy import Occupancy
 from windlass.org.projects import retire_project
+from windlass.org.scopes import scope_path
 from windlass.org.surroundings import EVERYTHING
 from windlass.org.tables import cluster, project
 from windlass.org.tree import project_unit
@@ -61,4 +62,6 @@ class OrganisationReconciler:
             .where(project.c.id.in_(project_ids), project.c.deleted_at.is_(None))
         ).all()
         for row in rows:
-            retire_project(connection, project_unit(row.tenant_id, row), self._clock.now())
+            unit, now = project_unit(row.tenant_id, row), self._clock.now()
+            retire_project(connection, unit, now)
+            self._occupancy.delete_belongings(connection, scope_path(unit), now)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, exists, func, select
 from windlass.kit.database import Database
 from windlass.org.tables import department, project
 from windlass.workloads.queries import DELETED_KEPT_SECONDS
-from windlass.workloads.tables import event, pod, revision, workload
+from windlass.workloads.tables import event, pod, revision, workload, workload_asset
 
 EVENTS_KEPT = 2_000
 """Of each workload, the latest: one that crashes or scales without end tells of it without end."""
@@ -54,7 +54,7 @@ def _remove_empty_units(connection: Connection) -> None:
 def _remove_some(connection: Connection, oldest: float) -> bool:
     gone = select(workload.c.id).where(workload.c.deleted_at < oldest).limit(_AT_ONCE)
     ids = connection.execute(gone).scalars().all()
-    for table in (event, pod, revision):
+    for table in (event, pod, revision, workload_asset):
         connection.execute(delete(table).where(table.c.workload_id.in_(ids)))
     connection.execute(delete(workload).where(workload.c.id.in_(ids)))
     return len(ids) == _AT_ONCE

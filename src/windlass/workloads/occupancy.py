@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from windlass.assets.deletion import delete_assets_within
 from windlass.identity.roles import ResourceType
 from windlass.identity.tokens import Caller
 from windlass.kit.clock import Clock
@@ -16,6 +17,8 @@ from windlass.workloads.deletion import request_deletion
 from windlass.workloads.kind import Kinds
 from windlass.workloads.records import NewEvent
 from windlass.workloads.tables import pod, workload
+
+_WITH_ITS_UNIT = "system: deleted with the unit that it was in"
 
 
 class WorkloadOccupancy:
@@ -78,6 +81,10 @@ class WorkloadOccupancy:
             if node_pool
             in self._kinds.desired(row.type, row.revision_id, row.spec).constraints.node_pools
         ]
+
+    def delete_belongings(self, connection: Connection, path: str, now: float) -> None:
+        """Delete the assets of the unit at that path, and of those below it."""
+        delete_assets_within(connection, path, _WITH_ITS_UNIT, now)
 
     def request_deletion(self, connection: Connection, project_id: int, caller: Caller) -> None:
         """Have every workload in the project removed."""

@@ -27,6 +27,7 @@ from windlass.kit.database import Database
 from windlass.kit.ids import new_id
 from windlass.workloads import claims, store
 from windlass.workloads.addresses import Places
+from windlass.workloads.asset_use import WorkloadsByAsset, end_use
 from windlass.workloads.images import (
     Told,
     hold_back,
@@ -274,6 +275,7 @@ class WorkloadReconciler:
                 store.save_image(connection, record.revision_id, image)
             if gone:
                 claims.release(connection, record.id)
+                end_use(connection, WorkloadsByAsset({}), record.id, record.name, told_at)
 
         self._around.database.write(save)
 

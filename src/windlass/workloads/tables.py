@@ -94,6 +94,15 @@ revision = Table(
 )
 Index("uq_revision_number", revision.c.workload_id, revision.c.number, unique=True)
 
+workload_asset = Table(
+    "workload_asset",
+    metadata,
+    Column("workload_id", ForeignKey("workload.id", ondelete="CASCADE"), primary_key=True),
+    Column("asset_id", ForeignKey("asset.id"), primary_key=True),
+)
+"""The assets that a workload was made from or reads when its replicas start."""
+Index("ix_workload_asset_asset_id", workload_asset.c.asset_id)
+
 pod = Table(
     "pod",
     metadata,

@@ -1,11 +1,9 @@
 """From the bytes of a request to a checked body, or to everything that is wrong with it."""
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
-from windlass.kit.bodies import validate_soundest
-from windlass.kit.errors import FieldError, invalid_fields
+from windlass.kit.bodies import elsewhere, validate_soundest
+from windlass.kit.errors import invalid_fields
 from windlass.kit.strict_json import read_json_object
 from windlass.workloads.field_support import EngineKind, engine_kind
 from windlass.workloads.inferences.fields import refused_fields
@@ -21,14 +19,20 @@ def read_creation(
     Raises BadRequest that names every field that is wrong or cannot be honoured. What only the
     store knows is not checked: the project, the cluster, and whether the name is free and fits.
     """
-    body = read_json_object(raw, content_type)
+    return check_creation(read_json_object(raw, content_type), engine)
+
+
+def check_creation(
+    body: dict[str, Any], engine: EngineKind | None = None
+) -> InferenceCreationRequest:
+    """The same of a body that has been read. Raises BadRequest."""
     creation, errors = validate_soundest(InferenceCreationRequest, body)
     wrong = {error.path for error in errors}
     sound = creation or _with_stand_ins(body, wrong)
     if sound is not None:
         runs_on = engine or engine_kind(sound.spec.image if sound.spec else None)
         further = [*creation_errors(sound), *refused_fields(sound, runs_on)]
-        errors += _elsewhere(further, wrong)
+        errors += elsewhere(further, errors)
     if creation is None or errors:
         raise invalid_fields(errors)
     return creation
@@ -42,18 +46,3 @@ def _with_stand_ins(body: dict[str, Any], wrong: set[str]) -> InferenceCreationR
     checked; None where the rest has the wrong form, too."""
     stand_ins = {field: value for field, value in _STAND_INS.items() if field in wrong}
     return validate_soundest(InferenceCreationRequest, {**body, **stand_ins})[0]
-
-
-def _elsewhere(further: Iterable[FieldError], wrong: set[str]) -> list[FieldError]:
-    """Errors that are not at, within or around a field already known to be wrong."""
-    around = {outer for path in wrong for outer in _outer_paths(path)}
-    return [
-        error
-        for error in further
-        if error.path not in around and wrong.isdisjoint(_outer_paths(error.path))
-    ]
-
-
-def _outer_paths(path: str) -> list[str]:
-    """The path itself and those it lies within: `a.b[0]` lies within `a.b`, which within `a`."""
-    return [path, *(path[: match.start()] for match in re.finditer(r"[.\[]", path))]

@@ -16,6 +16,7 @@ from windlass.spec.priority import Preemptibility
 from windlass.spec.scalars import CommandLine, NonEmpty, Uuid
 from windlass.spec.security import Security
 from windlass.spec.storage import Storage
+from windlass.workloads.asset_layers import AssetIds
 from windlass.workloads.inferences.autoscaling import Autoscaling
 from windlass.workloads.inferences.serving import ServingConfiguration, ServingPort
 
@@ -95,6 +96,7 @@ class InferenceCreationRequest(SpecModel):
     cluster_id: Uuid
     """The project's cluster."""
     template_id: Uuid | None = None
+    assets: AssetIds | None = None
     spec: InferenceSpec | None = None
 
 

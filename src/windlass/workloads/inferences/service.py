@@ -1,6 +1,7 @@
 """Use cases of inferences: create, show, delete."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
 from windlass.kit.ids import new_id
+from windlass.kit.strict_json import read_json_object
 from windlass.kit.timestamps import optional_to_wire, to_wire
 from windlass.org.tree import (
     ProjectRecord,
@@ -30,11 +32,14 @@ from windlass.spec.placement import node_pool_errors
 from windlass.workloads import claims, store
 from windlass.workloads.access import unknown
 from windlass.workloads.addresses import Named, claimed_addresses
+from windlass.workloads.asset_layers import AssetChanged, UsedAsset, hold_assets
+from windlass.workloads.asset_use import record_use
 from windlass.workloads.deletion import request_deletion
+from windlass.workloads.inferences.composition import compose, unit_of
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
 from windlass.workloads.inferences.node_ports import lacks_node_ports, with_node_ports
-from windlass.workloads.inferences.reading import read_creation
+from windlass.workloads.inferences.reading import check_creation
 from windlass.workloads.inferences.schemas import (
     InferenceCreationRequest,
     InferenceResponse,
@@ -70,7 +75,21 @@ class Inferences:
 
         Raises BadRequest, NotFound of its project, Forbidden, Conflict when the name is taken.
         """
-        body = read_creation(raw, content_type)
+        given = read_json_object(raw, content_type)
+        for _ in range(_ATTEMPTS):
+            with suppress(AssetChanged):
+                return self._create(given, caller, request_id)
+        raise Conflict("assets: they changed while they were read, again and again. Try again.")
+
+    def _create(self, given: dict[str, Any], caller: Caller, request_id: str) -> dict[str, Any]:
+        with self.database.read() as connection:
+            composed = compose(
+                connection, given, caller, TYPE, partial(self._owner, name="", caller=caller)
+            )
+        try:
+            body = check_creation(composed.body)
+        except BadRequest as error:
+            raise composed.told(error) from None
         concerns(body.name)
         owner = self._project(body, caller)
         desired = desired_of(body.spec or InferenceSpec())
@@ -78,7 +97,7 @@ class Inferences:
         if refused:
             raise invalid_fields([FieldError(item.path, item.message) for item in refused])
         event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
-        created_id = self._insert(body, owner, desired, caller, event)
+        created_id = self._insert(body, owner, desired, caller, event, composed.used)
         self.wake()
         return _response(self.queries.record(created_id))
 
@@ -115,16 +134,9 @@ class Inferences:
 
     def _project(self, body: InferenceCreationRequest, caller: Caller) -> ProjectRecord:
         """The project in which the caller may create it."""
-        missing = NotFound(f"projectId: there is no project with the id {body.project_id!r}.")
         with self.database.read() as connection:
-            found = find_project(connection, body.project_id)
-            pools = () if found is None else node_pool_names(connection, found.cluster_id)
-        if found is None:
-            raise missing
-        concerns(body.name, scope_path=found.path)
-        self.queries.access.permissions.require(
-            caller, ResourceType.INFERENCES, Action.CREATE, found.path, missing
-        )
+            found = self._owner(connection, body.project_id, body.name, caller)
+            pools = node_pool_names(connection, found.cluster_id)
         if found.cluster_id != body.cluster_id.lower():
             raise BadRequest(
                 f"clusterId: is {body.cluster_id!r}; the project's cluster is {found.cluster_id!r}"
@@ -135,6 +147,20 @@ class Inferences:
             raise invalid_fields(errors)
         return found
 
+    def _owner(
+        self, connection: Connection, project_id: str, name: str, caller: Caller
+    ) -> ProjectRecord:
+        """A project in which the caller may create inferences. Raises NotFound, Forbidden."""
+        missing = NotFound(f"projectId: there is no project with the id {project_id!r}.")
+        found = find_project(connection, project_id)
+        if found is None:
+            raise missing
+        concerns(name, scope_path=found.path)
+        self.queries.access.permissions.require(
+            caller, ResourceType.INFERENCES, Action.CREATE, found.path, missing
+        )
+        return found
+
     def _insert(
         self,
         body: InferenceCreationRequest,
@@ -142,6 +168,7 @@ class Inferences:
         desired: DesiredInference,
         caller: Caller,
         event: NewEvent,
+        used: Sequence[UsedAsset],
     ) -> str:
         is_prefix = bool(body.use_given_name_as_prefix)
         for _ in range(_ATTEMPTS):
@@ -152,7 +179,7 @@ class Inferences:
             addresses = claimed_addresses(Named(name, owner.name), told, self.domain)
             rows = _rows(given, name, owner, told, addresses, caller, self.clock.now())
             try:
-                self.database.write(partial(rows.insert, event))
+                self.database.write(partial(rows.insert, event, used, caller))
             except IntegrityError:
                 claims.require_unclaimed(self.database, asked)
                 if not is_prefix:
@@ -194,11 +221,26 @@ class _Rows:
     addresses: Collection[str]
     owner: ProjectRecord
 
-    def insert(self, event: NewEvent, connection: Connection) -> None:
+    def insert(
+        self,
+        event: NewEvent,
+        used: Sequence[UsedAsset],
+        caller: Caller,
+        connection: Connection,
+    ) -> None:
         workload_id = str(self.workload["id"])
         require_open_project(connection, int(self.owner.id))
+        hold_assets(connection, used, unit_of(self.owner), caller)
         connection.execute(insert(workload).values(**self.workload))
         connection.execute(insert(revision).values(**self.revision))
+        record_use(
+            connection,
+            workload_id,
+            TYPE,
+            int(self.owner.id),
+            {item.id for item in used},
+            self.workload["created_at"],
+        )
         claims.claim(connection, workload_id, self.addresses)
         store.add_events(connection, workload_id, [event], self.workload["created_at"])
         record(connection, Deed.CREATE, _entity(workload_id, self.workload["name"], self.owner))

@@ -1,0 +1,94 @@
+"""What is said of a kind of asset, so that all else is the same for every kind."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from windlass.identity.roles import ResourceType
+from windlass.kit.errors import FieldError
+from windlass.spec.model import SpecModel
+
+
+class WhileUsed(Enum):
+    """Whether an asset may be deleted while something uses it."""
+
+    DELETED = "deleted"
+    """It may: workloads have copies of its values, and templates keep its name."""
+    CONFLICT = "conflict"
+    """409 while templates or assets refer to it, or workloads read it."""
+    PRECONDITION_FAILED = "precondition failed"
+    """The same, as 412."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One asset that another refers to."""
+
+    path: str
+    """Where in the body, such as `spec.accessKeyAssetId`."""
+    asset_id: str
+    kinds: frozenset[str]
+    """What it may be."""
+
+
+def _no_errors(_spec: Any, _path: str) -> Iterator[FieldError]:
+    yield from ()
+
+
+def _no_references(_spec: Any, _path: str) -> Iterator[Reference]:
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of asset. Only the first six say something that no other kind does."""
+
+    name: str
+    """As `meta.kind` has it."""
+    words: str
+    """What people call one, as in "there is no compute resource …"."""
+    path: str
+    """Of its routes, such as `/api/v1/asset/compute`."""
+    tag: str
+    """Under which its operations stand in the API's description."""
+    resource: ResourceType
+    """What permissions speak of."""
+    spec: type[SpecModel]
+    """The wire shape of `spec`."""
+    errors: Callable[[Any, str], Iterator[FieldError]] = _no_errors
+    """What does not fit together in a spec whose fields have the right form; the second argument
+    is the path of the spec."""
+    references: Callable[[Any, str], Iterator[Reference]] = _no_references
+    """The assets that a spec refers to."""
+    update_spec: type[SpecModel] | None = None
+    """What may be given of `spec` in an update, where that is less; `keep` then says the rest."""
+    keeps: Callable[[Mapping[str, Any], SpecModel], dict[str, Any]] | None = None
+    """The spec after an update, from the stored one and the one given; None: the one given."""
+    may_lack_spec: bool = False
+    """Whether `spec` may be null, which counts as empty."""
+    while_used: WhileUsed = WhileUsed.DELETED
+    shown: Callable[[Connection, Sequence[Row[Any]]], Sequence[dict[str, Any]]] | None = None
+    """The specs of these rows on the wire; None: as they were given."""
+    in_workload: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    """What a stored spec says of the spec of a workload that is made from it; None: workloads are
+    not made from this kind."""
+    answer: type[SpecModel] | None = None
+    """The shape of `spec` in answers, where it is another."""
+    has_status: bool = False
+    """Whether `statusInfo=true` shows a status."""
+    conceal: Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
+    """Divides a spec into what is shown and the secrets, each under a name, which are kept sealed
+    and never shown."""
+
+    @property
+    def word(self) -> str:
+        """The last word of its path, as Python writes names."""
+        return self.path.rpartition("/")[2].replace("-", "_")
+
+    @property
+    def parameter(self) -> str:
+        """What its id is called in paths."""
+        return f"{self.word}_id"

@@ -1,0 +1,119 @@
+"""HTTP of assets, the same for every kind."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+from fastapi.responses import JSONResponse
+
+from windlass.assets.descriptions import ACCEPTED, answers, asset_schema, list_schema
+from windlass.assets.kind import Kind, WhileUsed
+from windlass.assets.kinds import KINDS
+from windlass.assets.listing import AssetQuery, Extras, extras_of, query_of
+from windlass.assets.service import Assets
+from windlass.assets.surroundings import Surroundings
+from windlass.identity.tokens import Caller
+from windlass.kit.bodies import request_body
+from windlass.kit.http import ContentType, RawBody, error_responses
+
+_REFUSED_WHILE_USED = {
+    WhileUsed.DELETED: (),
+    WhileUsed.CONFLICT: (409,),
+    WhileUsed.PRECONDITION_FAILED: (412,),
+}
+
+
+def router(around: Surroundings, authenticated: Callable[..., Any]) -> APIRouter:
+    """The routes of all kinds."""
+    routes = APIRouter(
+        dependencies=[Depends(authenticated)], responses=error_responses(400, 401, 403, 503)
+    )
+    for kind in KINDS:
+        add_asset_routes(routes, kind, Assets(around, kind), authenticated)
+    return routes
+
+
+def add_asset_routes(
+    routes: APIRouter, kind: Kind, assets: Assets, authenticated: Callable[..., Any]
+) -> None:
+    """The five routes of one kind."""
+    Authenticated = Annotated[Caller, Depends(authenticated)]  # noqa: N806
+    Query = Annotated[AssetQuery, Depends(query_of)]  # noqa: N806
+    Asked = Annotated[Extras, Depends(extras_of)]  # noqa: N806
+    AssetId = Annotated[str, Path(alias=kind.parameter)]  # noqa: N806
+    one = f"{kind.path}/{{{kind.parameter}}}"
+    tags: list[Any] = [kind.tag]
+
+    shown = asset_schema(kind)
+
+    @routes.get(
+        kind.path,
+        tags=tags,
+        summary=f"List: {kind.words}",
+        name=f"list_{kind.word}",
+        responses=answers(kind, 200, list_schema(shown)),
+    )
+    def list_assets(query: Query, extras: Asked, caller: Authenticated) -> JSONResponse:
+        return JSONResponse(entries_body(assets.page(caller, query, extras), query))
+
+    @routes.post(
+        kind.path,
+        status_code=202,
+        tags=tags,
+        summary=f"Create: {kind.words}",
+        name=f"create_{kind.word}",
+        responses=answers(kind, 202, shown) | error_responses(409, 413),
+        openapi_extra=request_body(assets.creation),
+    )
+    def create_asset(
+        raw: RawBody, content_type: ContentType, caller: Authenticated
+    ) -> JSONResponse:
+        return JSONResponse(assets.create(caller, raw, content_type), 202)
+
+    @routes.get(
+        one,
+        tags=tags,
+        summary=f"Show: {kind.words}",
+        name=f"get_{kind.word}",
+        responses=answers(kind, 200, shown) | error_responses(404),
+    )
+    def get_asset(asset_id: AssetId, extras: Asked, caller: Authenticated) -> JSONResponse:
+        return JSONResponse(assets.show(caller, asset_id, extras))
+
+    @routes.put(
+        one,
+        status_code=202,
+        tags=tags,
+        summary=f"Change: {kind.words}",
+        name=f"update_{kind.word}",
+        responses=answers(kind, 202, shown) | error_responses(404, 409, 413),
+        openapi_extra=request_body(assets.update_body),
+    )
+    def update_asset(
+        asset_id: AssetId, raw: RawBody, content_type: ContentType, caller: Authenticated
+    ) -> JSONResponse:
+        return JSONResponse(assets.update(caller, asset_id, raw, content_type), 202)
+
+    @routes.delete(
+        one,
+        status_code=202,
+        tags=tags,
+        summary=f"Remove: {kind.words}",
+        name=f"delete_{kind.word}",
+        responses=answers(kind, 202, ACCEPTED)
+        | error_responses(404, *_REFUSED_WHILE_USED[kind.while_used]),
+    )
+    def delete_asset(asset_id: AssetId, caller: Authenticated) -> JSONResponse:
+        assets.delete(caller, asset_id)
+        return JSONResponse({"code": 202, "message": f"The {kind.words} is removed."}, 202)
+
+
+def entries_body(found: Sequence[dict[str, Any]], query: AssetQuery) -> dict[str, Any]:
+    """The body of a list; `next` only where a page was asked for and there is more."""
+    page = query.page
+    if page is None:
+        return {"entries": list(found)}
+    body: dict[str, Any] = {"entries": list(found[: page.limit])}
+    if len(found) > page.limit:
+        body["next"] = page.offset + page.limit
+    return body

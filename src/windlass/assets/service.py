@@ -1,0 +1,273 @@
+"""Use cases of assets, the same for every kind."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from windlass.assets.deletion import delete_asset
+from windlass.assets.kind import Kind, WhileUsed
+from windlass.assets.listing import AssetQuery, Extras
+from windlass.assets.names import require_free_name
+from windlass.assets.places import no_unit, place_columns, unit_of, unit_of_body
+from windlass.assets.reading import read_asset
+from windlass.assets.records import AssetRecords
+from windlass.assets.schemas import (
+    AssetCreation,
+    AssetUpdate,
+    CreationMeta,
+    UpdateMeta,
+    creation_model,
+    update_model,
+)
+from windlass.assets.store import (
+    find_asset,
+    next_update_count,
+    reference_errors,
+    save_references,
+    visible_assets,
+)
+from windlass.assets.surroundings import Surroundings
+from windlass.assets.tables import asset
+from windlass.assets.usage import users_of
+from windlass.audit.origin import concerns
+from windlass.audit.trail import Action as Deed
+from windlass.audit.trail import Entity, record
+from windlass.identity.roles import Action
+from windlass.identity.tokens import Caller
+from windlass.kit.errors import Conflict, FieldError, PreconditionFailed, invalid_fields
+from windlass.kit.ids import new_id
+from windlass.org.scopes import ScopeType, Unit, scope_path
+from windlass.org.tables import project
+from windlass.org.tree import lock_tree
+from windlass.spec.model import SpecModel, without_nulls
+
+_MOST_NAMED = 10
+
+
+class Assets:
+    """The use cases of one kind. Each change is one transaction: it finds what it is about, asks
+    whether the caller may, checks, changes, and records that it did."""
+
+    def __init__(self, around: Surroundings, kind: Kind) -> None:
+        self._around = around
+        self._kind = kind
+        self._records = AssetRecords(around, [kind])
+        self.creation: type[AssetCreation] = creation_model(kind)
+        self.update_body: type[AssetUpdate] = update_model(kind)
+
+    def page(self, caller: Caller, query: AssetQuery, extras: Extras) -> Sequence[dict[str, Any]]:
+        """Those that the caller may read and asks for; with a page, up to one more than its limit.
+
+        Raises BadRequest.
+        """
+        return self._records.page(caller, query, extras)
+
+    def show(self, caller: Caller, asset_id: str, extras: Extras) -> dict[str, Any]:
+        """One asset. Raises NotFound, Forbidden."""
+        with self._around.database.read() as connection:
+            row = self._found(connection, caller, Action.READ, asset_id)
+            return self._records.one(connection, caller, row.id, extras)
+
+    def create(self, caller: Caller, raw: bytes, content_type: str | None) -> dict[str, Any]:
+        """A new asset. Raises BadRequest, Forbidden, or Conflict where the name is taken."""
+        body = read_asset(self._kind, self.creation, raw, content_type)
+        concerns(body.meta.name)
+        created_id = new_id()
+
+        def work(connection: Connection) -> dict[str, Any]:
+            lock_tree(connection, caller.tenant_id)
+            unit = self._unit(connection, caller, body.meta)
+            self._require_sound_references(connection, caller, body.spec, unit)
+            require_free_name(connection, self._kind, body.meta.name, unit)
+            now = self._around.clock.now()
+            connection.execute(
+                insert(asset).values(
+                    id=created_id,
+                    kind=self._kind.name,
+                    tenant_id=caller.tenant_id,
+                    **place_columns(unit),
+                    **_meta_columns(body.meta),
+                    auto_delete=bool(body.meta.auto_delete),
+                    private=bool(body.meta.private),
+                    supported_types=_supported(body.meta),
+                    **self._spec_columns(_submitted(body.spec)),
+                    created_at=now,
+                    created_by=caller.name,
+                    owner_id=caller.id,
+                    **self._stamps(connection, caller, now),
+                )
+            )
+            self._save_references(connection, created_id, body.spec)
+            self._record(connection, Deed.CREATE, created_id, body.meta.name, scope_path(unit))
+            return self._records.one(connection, caller, created_id, Extras())
+
+        return self._around.database.write(work)
+
+    def update(
+        self, caller: Caller, asset_id: str, raw: bytes, content_type: str | None
+    ) -> dict[str, Any]:
+        """Replace the name, the description and the spec of an asset. What was made from it before
+        stays as it is. Raises BadRequest, NotFound, Forbidden, Conflict."""
+        body = read_asset(self._kind, self.update_body, raw, content_type)
+
+        def work(connection: Connection) -> dict[str, Any]:
+            lock_tree(connection, caller.tenant_id)
+            row = self._found(connection, caller, Action.UPDATE, asset_id, lock=True)
+            if errors := fixed_errors(row, body.meta):
+                raise invalid_fields(errors)
+            unit = unit_of(row)
+            self._require_sound_references(connection, caller, body.spec, unit)
+            require_free_name(connection, self._kind, body.meta.name, unit, row.id)
+            values = {
+                **_meta_columns(body.meta),
+                **self._spec_columns(self._spec_after(row, body.spec)),
+                **self._stamps(connection, caller, self._around.clock.now()),
+            }
+            connection.execute(update(asset).where(asset.c.id == row.id).values(**values))
+            self._save_references(connection, row.id, body.spec)
+            self._record(connection, Deed.UPDATE, row.id, body.meta.name, row.scope_path)
+            return self._records.one(connection, caller, row.id, Extras())
+
+        return self._around.database.write(work)
+
+    def delete(self, caller: Caller, asset_id: str) -> None:
+        """Remove an asset.
+
+        Raises NotFound, Forbidden, and, for kinds that must not go while they are used, Conflict
+        or PreconditionFailed.
+        """
+
+        def work(connection: Connection) -> None:
+            row = self._found(connection, caller, Action.DELETE, asset_id, lock=True)
+            self._require_unused(connection, row)
+            delete_asset(connection, row.id, caller.name, self._around.clock.now())
+            self._record(connection, Deed.DELETE, row.id, row.name, row.scope_path)
+
+        self._around.database.write(work)
+
+    def _found(
+        self,
+        connection: Connection,
+        caller: Caller,
+        action: Action,
+        asset_id: str,
+        *,
+        lock: bool = False,
+    ) -> Row[Any]:
+        """An asset with which the caller may do that. Raises NotFound, Forbidden."""
+        row = find_asset(connection, caller.tenant_id, self._kind, asset_id, lock=lock)
+        concerns(row.name, row.id, row.scope_path)
+        self._around.access.require(caller, self._kind, action, row, asset_id)
+        return row
+
+    def _unit(self, connection: Connection, caller: Caller, meta: CreationMeta) -> Unit:
+        """The unit of a new asset, where the caller may create one and there may be new ones."""
+        unit = unit_of_body(connection, caller, meta)
+        path = scope_path(unit)
+        concerns(meta.name, scope_path=path)
+        self._around.access.permissions.require(
+            caller, self._kind.resource, Action.CREATE, path, no_unit(unit.type, unit.id)
+        )
+        if unit.type is ScopeType.PROJECT:
+            leaving = select(project.c.name).where(
+                project.c.id == int(unit.id), project.c.delete_requested_at.is_not(None)
+            )
+            if connection.execute(leaving).first() is not None:
+                raise Conflict(f"meta.projectId: project {unit.name!r} is being deleted.")
+        return unit
+
+    def _require_sound_references(
+        self, connection: Connection, caller: Caller, spec: Any, unit: Unit
+    ) -> None:
+        references = self._references(spec)
+        ids = [reference.asset_id.lower() for reference in references]
+        visible = visible_assets(connection, ids, unit, caller, hold=True) if ids else {}
+        if errors := reference_errors(references, visible):
+            raise invalid_fields(errors)
+
+    def _save_references(self, connection: Connection, asset_id: str, spec: Any) -> None:
+        if isinstance(spec, self._kind.spec):
+            save_references(connection, asset_id, self._references(spec))
+
+    def _references(self, spec: Any) -> list[Any]:
+        return list(self._kind.references(spec, "spec")) if isinstance(spec, SpecModel) else []
+
+    def _spec_after(self, row: Row[Any], given: Any) -> dict[str, Any]:
+        if self._kind.keeps is not None:
+            return self._kind.keeps(row.spec, given)
+        return _submitted(given)
+
+    def _spec_columns(self, spec: dict[str, Any]) -> dict[str, Any]:
+        if self._kind.conceal is None:
+            return {"spec": spec}
+        shown, secrets = self._kind.conceal(spec)
+        sealed = self._around.seal.seal(json.dumps(secrets).encode()) if secrets else None
+        return {"spec": shown, "sealed_secrets": sealed}
+
+    def _stamps(self, connection: Connection, caller: Caller, now: float) -> dict[str, Any]:
+        return {
+            "updated_at": now,
+            "updated_by": caller.name,
+            "update_count": next_update_count(connection, caller.tenant_id),
+        }
+
+    def _require_unused(self, connection: Connection, row: Row[Any]) -> None:
+        if self._kind.while_used is WhileUsed.DELETED:
+            return
+        users = users_of(connection, self._around.workloads, [row.id])[row.id].described()
+        if not users:
+            return
+        more = f" and {len(users) - _MOST_NAMED} more" if len(users) > _MOST_NAMED else ""
+        message = (
+            f"The {self._kind.words} {row.name!r} is used by {', '.join(users[:_MOST_NAMED])}"
+            f"{more}. Delete or change them first."
+        )
+        if self._kind.while_used is WhileUsed.CONFLICT:
+            raise Conflict(message)
+        raise PreconditionFailed(message)
+
+    def _record(
+        self, connection: Connection, deed: Deed, asset_id: str, name: str, path: str
+    ) -> None:
+        details = {"kind": self._kind.name}
+        record(connection, deed, Entity(self._kind.resource.value, asset_id, name, path, details))
+
+
+def fixed_errors(row: Row[Any], meta: UpdateMeta) -> list[FieldError]:
+    """What is given of what cannot be changed, and is not as it is."""
+    actual: Mapping[str, tuple[Any, Any]] = {
+        "scope": (meta.scope, row.scope),
+        "clusterId": (meta.cluster_id and meta.cluster_id.lower(), row.cluster_id),
+        "departmentId": (
+            meta.department_id,
+            None if row.department_id is None else str(row.department_id),
+        ),
+        "projectId": (meta.project_id, row.project_id),
+        "autoDelete": (meta.auto_delete, row.auto_delete),
+        "private": (meta.private, row.private),
+        "workloadSupportedTypes": (_supported(meta), row.supported_types),
+    }
+    return [
+        FieldError(f"meta.{field}", f"cannot be changed; it is {_told(kept)}")
+        for field, (given, kept) in actual.items()
+        if given is not None and given != kept
+    ]
+
+
+def _told(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _meta_columns(meta: CreationMeta | UpdateMeta) -> dict[str, Any]:
+    return {"name": meta.name, "description": meta.description}
+
+
+def _supported(meta: CreationMeta | UpdateMeta) -> dict[str, Any] | None:
+    supported = meta.workload_supported_types
+    return None if supported is None else supported.submitted()
+
+
+def _submitted(spec: Any) -> dict[str, Any]:
+    return spec.submitted() if isinstance(spec, SpecModel) else without_nulls(spec or {})

@@ -1,0 +1,113 @@
+"""Assets in and out of the store, within a transaction of the caller's."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from windlass.assets.access import seen_by, unknown
+from windlass.assets.kind import Kind, Reference
+from windlass.assets.tables import asset, asset_last_use, asset_reference, asset_update_counter
+from windlass.identity.tokens import Caller
+from windlass.kit.errors import FieldError
+from windlass.kit.ids import is_uuid
+from windlass.org.scopes import Unit, units_above
+
+
+def find_asset(
+    connection: Connection, tenant_id: int, kind: Kind, asset_id: str, *, lock: bool = False
+) -> Row[Any]:
+    """One asset that is not deleted. With `lock` nobody else changes it, or begins to use it,
+    before the transaction ends. Raises NotFound."""
+    query = select(asset).where(
+        asset.c.id == (asset_id.lower() if is_uuid(asset_id) else ""),
+        asset.c.tenant_id == tenant_id,
+        asset.c.kind == kind.name,
+        asset.c.deleted_at.is_(None),
+    )
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise unknown(kind, asset_id)
+    return row
+
+
+def visible_assets(
+    connection: Connection,
+    asset_ids: Collection[str],
+    unit: Unit,
+    caller: Caller,
+    *,
+    hold: bool = False,
+) -> dict[str, Row[Any]]:
+    """Those of these assets that can be used in the unit, by id.
+
+    With `hold` none of them is changed or deleted before the transaction ends.
+    """
+    query = select(asset).where(
+        asset.c.id.in_(sorted(set(asset_ids))),
+        asset.c.scope_path.in_(units_above(unit)),
+        asset.c.deleted_at.is_(None),
+        seen_by(caller),
+    )
+    # In one order, so that no two transactions wait for each other.
+    query = query.order_by(asset.c.id)
+    rows = connection.execute(query.with_for_update(read=True) if hold else query)
+    return {row.id: row for row in rows}
+
+
+def reference_errors(
+    references: Iterable[Reference], visible: Mapping[str, Row[Any]]
+) -> list[FieldError]:
+    """References to what there is none of, what cannot be used there, or what is something else."""
+    errors = []
+    for reference in references:
+        found = visible.get(reference.asset_id.lower())
+        if found is None or found.kind not in reference.kinds:
+            wanted = " or ".join(sorted(reference.kinds))
+            errors.append(
+                FieldError(
+                    reference.path,
+                    f"there is no asset of kind {wanted} with the id {reference.asset_id!r} that"
+                    " can be used in this scope",
+                )
+            )
+    return errors
+
+
+def save_references(connection: Connection, asset_id: str, references: Iterable[Reference]) -> None:
+    """Keep what an asset refers to now."""
+    connection.execute(delete(asset_reference).where(asset_reference.c.asset_id == asset_id))
+    ids = sorted({reference.asset_id.lower() for reference in references})
+    if ids:
+        rows = [{"asset_id": asset_id, "refers_to": other} for other in ids]
+        connection.execute(insert(asset_reference), rows)
+
+
+def note_use(
+    connection: Connection,
+    asset_ids: Iterable[str],
+    project_id: int,
+    workload_type: str,
+    now: float,
+) -> None:
+    """Remember that a workload of that type, in that project, was made from these."""
+    for asset_id in asset_ids:
+        key = {"asset_id": asset_id, "project_id": project_id, "workload_type": workload_type}
+        known = [asset_last_use.c[name] == value for name, value in key.items()]
+        changed = connection.execute(update(asset_last_use).where(*known).values(used_at=now))
+        if changed.rowcount == 0:
+            connection.execute(insert(asset_last_use).values(used_at=now, **key))
+
+
+def next_update_count(connection: Connection, tenant_id: int) -> int:
+    """A number above those of all changes before. The tree must be locked."""
+    count = connection.execute(
+        update(asset_update_counter)
+        .where(asset_update_counter.c.tenant_id == tenant_id)
+        .values(value=asset_update_counter.c.value + 1)
+        .returning(asset_update_counter.c.value)
+    ).scalar_one_or_none()
+    if count is not None:
+        return int(count)
+    connection.execute(insert(asset_update_counter).values(tenant_id=tenant_id, value=1))
+    return 1

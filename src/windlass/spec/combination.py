@@ -1,0 +1,162 @@
+"""Specs laid over each other: what is given nearer to the user wins, value by value.
+
+Objects are combined member by member, and lists whose entries have something to be told apart by,
+such as the names of environment variables, entry by entry; `exclude: true` takes out an entry that
+comes from a layer below. Other lists and all single values are taken whole from the first layer
+that gives them. Source: the precedence that the vendor documents for templates, request over
+template over asset.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from windlass.spec.model import Item, SpecModel, without_nulls
+
+_GPU_AMOUNTS = (
+    "gpuRequestType",
+    "gpuPortionRequest",
+    "gpuPortionLimit",
+    "gpuMemoryRequest",
+    "gpuMemoryLimit",
+    "migProfile",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A spec, or a part of one, as it is on the wire."""
+
+    origin: str
+    """Where its values come from, such as `request`."""
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What the layers make together."""
+
+    spec: dict[str, Any]
+    origins: dict[str, str] = field(default_factory=dict)
+    """The origin of each single value, by its path below the spec, such as `ports[0].container`."""
+
+
+def combine(model: type[SpecModel], layers: Sequence[Layer]) -> Combined:
+    """The layers as one spec of that model, the first of them on top. Nulls count as absent."""
+    merged: _Value | None = None
+    for layer in layers:
+        marked = _marked(without_nulls(layer.spec), layer.origin)
+        merged = marked if merged is None else _merged(model, merged, marked)
+    if merged is None:
+        return Combined({})
+    spec: dict[str, Any] = _plain(merged)
+    return Combined(spec, dict(_origins(merged, "")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    value: Any
+    origin: str
+
+
+_Value = dict[str, Any] | list[Any] | _Leaf
+
+
+def _marked(value: Any, origin: str) -> _Value:
+    if isinstance(value, Mapping):
+        return {key: _marked(member, origin) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_marked(entry, origin) for entry in value]
+    return _Leaf(value, origin)
+
+
+def _merged(model: type[SpecModel] | None, upper: _Value, lower: _Value) -> _Value:
+    if not isinstance(upper, dict) or not isinstance(lower, dict):
+        return upper
+    if "gpuRequestType" in upper:
+        # Another way to say how much of each GPU: what the layer below says in its own is void.
+        lower = {key: member for key, member in lower.items() if key not in _GPU_AMOUNTS}
+    merged = {**lower, **upper}
+    for key in upper.keys() & lower.keys():
+        inner = _model_of(model, key)
+        if isinstance(upper[key], list) and isinstance(lower[key], list):
+            merged[key] = _merged_lists(inner, upper[key], lower[key])
+        else:
+            merged[key] = _merged(inner, upper[key], lower[key])
+    return merged
+
+
+def _merged_lists(model: type[SpecModel] | None, upper: list[Any], lower: list[Any]) -> list[Any]:
+    field_name = _identity(model)
+    if field_name is None:
+        return upper
+    given = {_key(entry, field_name): entry for entry in upper}
+    inherited = {_key(entry, field_name): entry for entry in lower}
+    result = []
+    for key, entry in inherited.items():
+        above = given.get(key)
+        if above is None:
+            result.append(entry)
+        elif not _is_excluded(above):
+            result.append(above)
+    for entry in upper:
+        key = _key(entry, field_name)
+        if key is None or key not in inherited:
+            result.append(entry)
+    return result
+
+
+def _identity(model: type[SpecModel] | None) -> str | None:
+    """The field on the wire by which entries of a list differ."""
+    if model is None or not issubclass(model, Item) or model.identified_by is None:
+        return None
+    alias = model.model_fields[model.identified_by].alias
+    return alias or model.identified_by
+
+
+def _key(entry: Any, field_name: str) -> Any:
+    value = entry.get(field_name) if isinstance(entry, dict) else None
+    return value.value if isinstance(value, _Leaf) else None
+
+
+def _is_excluded(entry: Any) -> bool:
+    value = entry.get("exclude") if isinstance(entry, dict) else None
+    return isinstance(value, _Leaf) and value.value is True
+
+
+def _model_of(model: type[SpecModel] | None, alias: str) -> type[SpecModel] | None:
+    if model is None:
+        return None
+    for name, info in model.model_fields.items():
+        if alias == (info.alias or name):
+            return _found_model(info.annotation)
+    return None
+
+
+def _found_model(annotation: Any) -> type[SpecModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, SpecModel):
+        return annotation
+    for part in get_args(annotation):
+        found = _found_model(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _plain(value: _Value) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return value.value
+
+
+def _origins(value: _Value, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _origins(member, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _origins(entry, f"{path}[{index}]")
+    else:
+        yield path, value.origin

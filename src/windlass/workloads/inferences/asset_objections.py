@@ -1,0 +1,29 @@
+"""Why an inference could not be made from an asset: fields that no engine here honours."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from windlass.assets.kinds import KINDS
+from windlass.kit.errors import FieldError
+from windlass.workloads.field_support import EngineKind, engine_kind
+from windlass.workloads.inferences.fields import field_table
+
+_KINDS = {kind.name: kind for kind in KINDS}
+_SPEC = "spec."
+
+
+def inference_objections(kind: str, spec: Mapping[str, Any]) -> Sequence[FieldError]:
+    """Why no inference could be made from an asset of that kind with that spec.
+
+    An asset that names no image is held against what containers honour, which is most.
+    """
+    in_workload = _KINDS[kind].in_workload
+    if in_workload is None:
+        return [FieldError("", "it cannot be used in workloads yet")]
+    part = in_workload(spec)
+    runs_on = engine_kind(part["image"]) if "image" in part else EngineKind.CONTAINER
+    refused = field_table().refusals({"spec": part}, runs_on)
+    return [
+        FieldError(error.path.removeprefix(_SPEC).removeprefix(f"{kind}."), error.problem)
+        for error in refused
+    ]

@@ -1,0 +1,50 @@
+"""Workloads made from assets, as their replicas have it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.platforms import Platform
+from tests.end_to_end.replicas import Deploy
+
+Make = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def make(platform: Platform) -> Iterator[Make]:
+    """Makes an asset of the project's, until the test ends."""
+    made: list[str] = []
+
+    def create(path: str, spec: object, **meta: Any) -> dict[str, Any]:
+        place = {"scope": "project", "projectId": int(platform.administrator["project_id"])}
+        body = {"meta": {"name": f"a-{uuid.uuid4().hex[:8]}", **place, **meta}, "spec": spec}
+        answer = platform.call("POST", path, body)
+        assert answer.status == 202, answer.body
+        asset: dict[str, Any] = answer.json()
+        made.append(f"{path}/{asset['meta']['id']}")
+        return asset
+
+    yield create
+    for place in reversed(made):
+        platform.call("DELETE", place)
+
+
+def test_compute_asset(deploy: Deploy, make: Make) -> None:
+    spec = {
+        "gpuDevicesRequest": 1,
+        "gpuRequestType": "portion",
+        "gpuPortionRequest": 0.5,
+        "cpuCoreRequest": 0.1,
+        "cpuCoreLimit": 0.5,
+        "cpuMemoryRequest": "48Mi",
+        "cpuMemoryLimit": "96Mi",
+    }
+    asset = make("/api/v1/asset/compute", spec)
+    replica = deploy(fields={"assets": {"compute": asset["meta"]["id"]}})
+    shown = replica.workload["podsRequestedResources"]
+    assert shown["cpu"] == {"request": 0.1, "limit": 0.5}
+    assert shown["cpuMemory"] == {"request": "48Mi", "limit": "96Mi"}
+    assert replica.pod["allocatedResources"]["gpu"] == 0.5
+    assert replica.environment()["RUNAI_NUM_OF_GPUS"] == "0.5"
