@@ -24,7 +24,6 @@ PROGRAMS = Path(sys.executable).parent
 PERMITTED_SKIPS = Path("tests/permitted_skips.txt")
 LIMIT_SECONDS = 1800
 SHOWN_SKIPS = 5
-PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class TestSuite:
-    """A folder of tests. Those that start many processes or measure run one at a time."""
+    """A folder of tests, whose files run side by side in so many processes."""
 
     name: str
-    parallel: bool = False
+    processes: str = "1"
+    """`auto`: one for each processor, up to four. Tests that measure run one at a time."""
 
 
 SUITES: tuple[Check | TestSuite, ...] = (
     Check("style", (("ruff", "check"), ("ruff", "format", "--check"))),
     Check("types", (("mypy",),)),
     Check("imports", (("lint-imports",),)),
-    TestSuite("unit", parallel=True),
-    TestSuite("api", parallel=True),
-    TestSuite("contract", parallel=True),
+    TestSuite("unit", "auto"),
+    TestSuite("api", "auto"),
+    TestSuite("contract", "auto"),
     TestSuite("integration"),
-    TestSuite("end_to_end"),
+    # They mostly wait for processes to start and to end.
+    TestSuite("end_to_end", "2"),
     TestSuite("crash"),
 )
 
@@ -100,7 +101,9 @@ def run_tests(suite: TestSuite, long: bool) -> tuple[bool, SuiteResults]:
         path = Path(scratch) / "results.json"
         command = ["pytest", "-q", f"tests/{suite.name}", "--results", str(path)]
         command += ["-m", "long" if long else "not long"]
-        status = run_program([*command, *(PARALLEL if suite.parallel and not long else [])])
+        if not long and suite.processes != "1":
+            command += ["-n", suite.processes, "--maxprocesses", "4", "--dist", "loadfile"]
+        status = run_program(command)
         results = SuiteResults.read(path) if path.exists() else SuiteResults()
     return status == 0 or (long and status == 5), results
 

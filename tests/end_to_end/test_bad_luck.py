@@ -150,10 +150,13 @@ def test_a_lost_supervisor_is_noticed_at_once(platform: Platform) -> None:
         platform.wait_for_phase(workload_id, "Running")
         world = World(platform.data_dir)
         before = platform.pods(workload_id)[0]["id"]
-        supervisor = world.supervisor(world.replica_directory(before))
+        directory = world.replica_directory(before)
+        supervisor, replica = world.supervisor(directory), world.supervised(directory)
         assert supervisor is not None
+        assert replica is not None
         assert supervisor.kill()
         began = time.monotonic()
+        eventually(lambda: not replica.is_alive(), "its end with its supervisor")
         eventually(lambda: platform.ask("bereft").status == 200, "an answer")
         assert platform.pods(workload_id)[0]["id"] != before
         # Less than the time after which everything is looked at anyway.
