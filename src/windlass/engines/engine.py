@@ -299,6 +299,9 @@ class Engine(Protocol):
         Ask again until it is present. `pinned` is what it was when the revision first started.
         """
 
+    def expect_start(self) -> None:
+        """Prepare for a replica that will probably be started within moments. Does not wait."""
+
     def start(self, spec: ReplicaSpec, epoch: int) -> None:
         """Start a replica, unless this id was ever started.
 

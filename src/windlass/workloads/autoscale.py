@@ -284,6 +284,8 @@ class WorkloadAutoscaler:
         if not changes:
             return
         told_at = self._around.wall_clock.now()
+        if any(change.wanted.replicas > change.before for change in changes):
+            self._around.engine.expect_start()
 
         def save(connection: Connection) -> list[str]:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)

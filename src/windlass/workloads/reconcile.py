@@ -136,6 +136,9 @@ class WorkloadReconciler:
         decision = self._decide(observed)
         record = observed.state.record
         routed = self._apply_route(record, decision)
+        recorded = _on_record(observed, decision.start)
+        if not self._start_all(observed, recorded):
+            return 0.0
         gone = _is_deleted(record) and routed and not decision.alive
         if gone:
             # What is on record as gone is not looked at again: nothing of it may be left by then.
@@ -146,7 +149,9 @@ class WorkloadReconciler:
             return None
         self._prune(observed.state.ended)
         again = [decision.look_again_seconds, None if routed else _GATEWAY_RETRY_SECONDS]
-        again += [self._start(record, pod, observed.image) for pod in decision.start]
+        if not self._start_all(observed, [pod for pod in decision.start if pod not in recorded]):
+            return 0.0
+        again += [_STOP_POLL_SECONDS for _ in decision.start]
         again += [self._stop(record, pod, decision, routed=routed) for pod in decision.alive]
         return min((seconds for seconds in again if seconds is not None), default=None)
 
@@ -284,7 +289,11 @@ class WorkloadReconciler:
         if waiting or observed.just_ended or decision.ended:
             self._around.wake(PLACEMENT, EVERYTHING)
 
-    def _start(self, record: WorkloadRecord, pod: Pod, image: ImageStatus | None) -> float | None:
+    def _start_all(self, observed: _Observed, pods: Sequence[Pod]) -> bool:
+        """Whether all could be started; where one could not, that is on record."""
+        return all(self._start(observed.state.record, pod, observed.image) for pod in pods)
+
+    def _start(self, record: WorkloadRecord, pod: Pod, image: ImageStatus | None) -> bool:
         spec = ReplicaSpec(
             replica_id=pod.id,
             owner=record.project_id,
@@ -298,8 +307,8 @@ class WorkloadReconciler:
             self._around.engine.start(spec, self._around.tenure.epoch)
         except ReplicaCannotStart as error:
             self._record_failed_start(record, pod, error)
-            return 0.0
-        return _STOP_POLL_SECONDS
+            return False
+        return True
 
     def _record_failed_start(
         self, record: WorkloadRecord, pod: Pod, error: ReplicaCannotStart
@@ -362,6 +371,17 @@ class WorkloadReconciler:
     def _forget(self, pods: Collection[Pod]) -> None:
         for pod in pods:
             self._around.engine.forget(pod.id, self._around.tenure.epoch)
+
+
+def _on_record(observed: _Observed, pods: Sequence[Pod]) -> list[Pod]:
+    """Those of which all is on record that they are started with: they need not wait for a commit.
+
+    The first replica of a revision decides which image the others have.
+    """
+    if observed.image is not None and observed.state.record.image is None:
+        return []
+    placed = {pod.id for pod in observed.before.alive if pod.is_placed}
+    return [pod for pod in pods if pod.id in placed]
 
 
 def _is_deleted(record: WorkloadRecord) -> bool:

@@ -44,6 +44,7 @@ from windlass.engines.local.processes.control_groups import ControlGroups, find_
 from windlass.engines.local.processes.homes import SHARED_ROOT, Homes
 from windlass.engines.local.processes.notes import limit_notes
 from windlass.engines.local.processes.preparation import Preparation
+from windlass.engines.local.processes.quick_joins import QuickJoins
 from windlass.engines.local.processes.users import OwnerUsers, can_change_users
 from windlass.kit.supervision import control
 from windlass.kit.supervision.observation import State, observe
@@ -117,6 +118,7 @@ class LocalEngine:
             notify=notify,
         )
         self._observations = Observations()
+        self._quick_joins = QuickJoins()
         self._starting = threading.Lock()
         longest_path = len(os.fsencode(self._replicas)) + _LONGEST_REPLICA_ID
         self._spares = Spares(_SPARE_SUPERVISORS, longest_path)
@@ -165,6 +167,11 @@ class LocalEngine:
         if _runs_as_process(template):
             return ImageStatus(ImageState.PRESENT)
         return self._containers.image(template, revision_id, pinned)
+
+    def expect_start(self) -> None:
+        """Have replicas join their cgroups at once, for a moment."""
+        if self._preparation.groups is not None:
+            self._quick_joins.expect()
 
     def start(self, spec: ReplicaSpec, epoch: int) -> None:
         """Start a replica, unless this id was ever started.

@@ -92,10 +92,14 @@ class ControlGroups:
         return [("memory.limit_in_bytes", str(limit)), ("memory.memsw.limit_in_bytes", str(limit))]
 
 
+_MOUNTS = Path("/proc/self/mountinfo")
+_OWN = Path("/proc/self/cgroup")
+
+
 def find_control_groups(
     name: str,
-    mounts: Path = Path("/proc/self/mountinfo"),
-    own: Path = Path("/proc/self/cgroup"),
+    mounts: Path = _MOUNTS,
+    own: Path = _OWN,
 ) -> ControlGroups | None:
     """A folder called `name` in the cgroups of this process, in which it may make groups.
 
@@ -114,6 +118,18 @@ def find_control_groups(
                 if _can_hold(folder, limits=False):
                     version_1[controller] = folder
     return ControlGroups(1, version_1) if version_1 else None
+
+
+def own_group(mounts: Path = _MOUNTS, own: Path = _OWN) -> Path | None:
+    """One of the groups that this process is in now; None where none can be seen."""
+    memberships = _memberships(own)
+    for mount in _mounts(mounts):
+        if mount.type == "cgroup2" and "" in memberships:
+            return mount.path(memberships[""])
+        for controller in _CONTROLLERS:
+            if mount.type == "cgroup" and controller in mount.options and controller in memberships:
+                return mount.path(memberships[controller])
+    return None
 
 
 def remove(groups: Iterable[str]) -> None:
