@@ -1,11 +1,14 @@
 """Whether memory ran out: by the kernel's own counters in cgroups, or by sampling."""
 
 import os
+from collections.abc import Callable
 
 from windlass.kit.supervision.program import processes
 
 # Version 2, then version 1 (since Linux 4.13): both have a line `oom_kill <count>`.
 _COUNTERS = ("memory.events", "memory.oom_control")
+_SAMPLING_PERIOD = 0.25
+_COUNTER_PERIOD = 1.0
 
 
 class KernelCounter:
@@ -35,6 +38,31 @@ class Sampler:
     def excess(self, pids: list[int]) -> int:
         """Bytes above the limit; 0 or less within it."""
         return processes.resident_bytes(pids, self.limit) - self.limit
+
+
+class MemoryWatch:
+    """Tells when all of a run has to end: it is over its limit, or has lost a process to it.
+
+    Half a server is worse than a dead one, and version 1 of cgroups kills only one process. All
+    times are monotonic seconds.
+    """
+
+    def __init__(self, kernel: KernelCounter, sampled_limit: int | None, began: float) -> None:
+        """`sampled_limit`: in bytes, where no cgroup holds the run to it."""
+        self.due = began
+        """When to look again."""
+        self._kernel = kernel
+        self._sampler = Sampler(sampled_limit) if sampled_limit else None
+
+    def has_run_out(self, now: float, pids: Callable[[], list[int]]) -> bool:
+        """Look whether it has to end; `pids` finds its processes."""
+        self.due = now + (_SAMPLING_PERIOD if self._sampler else _COUNTER_PERIOD)
+        over = self._sampler is not None and self._sampler.excess(pids()) > 0
+        return over or self.has_lost_a_process()
+
+    def has_lost_a_process(self) -> bool:
+        """Whether the kernel killed one for want of memory."""
+        return self._kernel.kills() > 0
 
 
 def _oom_kills(path: str) -> int:

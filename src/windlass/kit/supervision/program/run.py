@@ -9,7 +9,7 @@ import time
 from windlass.kit.supervision.program import child, processes
 from windlass.kit.supervision.program.instructions import Instructions, StopRequest
 from windlass.kit.supervision.program.log import Log
-from windlass.kit.supervision.program.memory import KernelCounter, Sampler
+from windlass.kit.supervision.program.memory import KernelCounter, MemoryWatch
 from windlass.kit.supervision.program.probe import Wait
 from windlass.kit.supervision.program.watch import ReadinessWatch
 
@@ -17,8 +17,6 @@ _CHUNK = 65536
 _CHUNKS_AT_ONCE = 16
 _SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 1.0
-_SAMPLING_PERIOD = 0.25
-_COUNTER_PERIOD = 1.0
 
 
 class Run:
@@ -32,9 +30,8 @@ class Run:
         """A process has no engine that could be lost."""
         self._groups = instructions.start.control_groups
         self._log = log
-        self._kernel = KernelCounter(self._groups)
-        self._sampler = Sampler(instructions.memory_limit) if instructions.memory_limit else None
-        self._next_look_at_memory = 0.0
+        kernel = KernelCounter(self._groups)
+        self._memory = MemoryWatch(kernel, instructions.memory_limit, 0.0)
         self._out_of_memory = False
         self._status: int | None = None
         self._killing = False
@@ -81,8 +78,8 @@ class Run:
         if self._killing:
             return self._next_kill
         if self._watch is None:
-            return self._next_look_at_memory
-        return min(self._next_look_at_memory, self._watch.due)
+            return self._memory.due
+        return min(self._memory.due, self._watch.due)
 
     @property
     def waits(self) -> list[Wait]:
@@ -117,7 +114,7 @@ class Run:
             if now >= self._next_kill:
                 self._kill_descendants(now)
             return
-        if now >= self._next_look_at_memory:
+        if now >= self._memory.due:
             self._look_at_memory(now)
         if self._watch is not None:
             waited = self._watch.waits_on
@@ -130,7 +127,7 @@ class Run:
         status = self._status or 0
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-        out_of_memory = self._out_of_memory or (self._kernel.kills() > 0 and code != 0)
+        out_of_memory = self._out_of_memory or (self._memory.has_lost_a_process() and code != 0)
         stopped = stop is not None and not out_of_memory
         if out_of_memory:
             message = "it used more memory than its limit and was killed"
@@ -196,13 +193,7 @@ class Run:
             chunks = chunks - 1 if chunks is not None else None
 
     def _look_at_memory(self, now: float) -> None:
-        """End all of a replica that is over its limit, or has lost a process to it.
-
-        Half a server is worse than a dead one, and version 1 of cgroups kills only one process.
-        """
-        self._next_look_at_memory = now + (_SAMPLING_PERIOD if self._sampler else _COUNTER_PERIOD)
-        over = self._sampler and self._sampler.excess(processes.descendants(os.getpid())) > 0
-        if over or self._kernel.kills() > 0:
+        if self._memory.has_run_out(now, lambda: processes.descendants(os.getpid())):
             self._out_of_memory = True
             self.kill()
 

@@ -27,7 +27,7 @@ from windlass.kit.supervision.program.containers.remains import kill_process
 from windlass.kit.supervision.program.instructions import Instructions, StopRequest
 from windlass.kit.supervision.program.listening import Ownership
 from windlass.kit.supervision.program.log import Log
-from windlass.kit.supervision.program.memory import KernelCounter, Sampler
+from windlass.kit.supervision.program.memory import KernelCounter, MemoryWatch
 from windlass.kit.supervision.program.probe import Wait
 from windlass.kit.supervision.program.watch import ReadinessWatch
 
@@ -35,8 +35,6 @@ _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
 _SLOW_ANSWER = 600.0
 _QUICK_ANSWER = 15.0
-_SAMPLING_PERIOD = 0.25
-_COUNTER_PERIOD = 1.0
 _UNKNOWN_END = 10.0
 """How long after its process ended an engine may take to say how."""
 _NEVER_STARTED = "0001-01-01"
@@ -69,12 +67,10 @@ class ContainerRun:
         self._life = Activity(self._live())
         self._signalling: Activity | None = None
         self._watch: ReadinessWatch | None = None
-        self._kernel: KernelCounter | None = None
-        self._sampler: Sampler | None = None
+        self._memory: MemoryWatch | None = None
         self._ticks: int | None = None
         self._pinned: int | None = None
         self._stop_signal: int = signal.SIGTERM
-        self._next_look_at_memory = NEVER
         self._out_of_memory = False
         self._process_gone_at: float | None = None
         self._terminated = False
@@ -104,7 +100,9 @@ class ContainerRun:
         due = [activity.due for activity in self._activities()]
         if self._watch is not None:
             due.append(self._watch.due)
-        return min([*due, self._next_look_at_memory, self._give_up_at])
+        if self._memory is not None:
+            due.append(self._memory.due)
+        return min([*due, self._give_up_at])
 
     @property
     def waits(self) -> list[Wait]:
@@ -139,13 +137,13 @@ class ContainerRun:
         if now >= self._give_up_at:
             self._give_up(now)
             return
-        if now >= self._next_look_at_memory:
-            self._look_at_memory(now)
+        if self._memory is not None and now >= self._memory.due:
+            self._look_at_memory(self._memory, now)
         if self._watch is not None and self.pid is not None:
             waited = self._watch.waits_on
             event = waited is not None and waited[0] in fired
             if event or now >= self._watch.due:
-                self._watch.advance(now, event, [self.pid, *processes.descendants(self.pid)])
+                self._watch.advance(now, event, self._processes())
 
     def outcome(self, stop: StopRequest | None) -> dict[str, object]:
         """How the finished run ended."""
@@ -209,16 +207,15 @@ class ContainerRun:
         self._stop_signal = _signal_named(named) or signal.SIGTERM
         pid = int(described["State"].get("Pid") or 0)
         groups = groups_of(pid, described["Id"]) if pid else []
-        self._kernel = KernelCounter(groups, since_start=True)
+        kernel = KernelCounter(groups, since_start=True)
         # 0 where it ended at once: that it ran is all that is left to tell.
         self.pid = pid
         if pid and _is_visible(pid, described["Id"]):
             self._pin(pid)
         self._follow_log(described)
         self._attending = Activity(attend(self._what.socket, self._hear_of_engine))
-        limit = self._instructions.memory_limit
-        self._sampler = Sampler(limit) if limit and self._pinned is not None else None
-        self._next_look_at_memory = now
+        limit = self._instructions.memory_limit if self._pinned is not None else None
+        self._memory = MemoryWatch(kernel, limit, now)
         port = self._instructions.port
         if port is not None:
             self._watch = ReadinessWatch(port, self._instructions.probe, now, self._listener(port))
@@ -363,21 +360,19 @@ class ContainerRun:
         with contextlib.suppress(_Over):
             yield from self._ask("POST", path, _QUICK_ANSWER)
 
-    def _look_at_memory(self, now: float) -> None:
-        """End all of a container that is over its limit, or has lost a process to it."""
-        period = _SAMPLING_PERIOD if self._sampler else _COUNTER_PERIOD
-        self._next_look_at_memory = now + period if self._process_gone_at is None else NEVER
-        over = False
-        if self._sampler is not None and self.pid:
-            pids = [self.pid, *processes.descendants(self.pid)]
-            over = self._sampler.excess(pids) > 0
-        if (over or self._was_killed_for_memory()) and not self._out_of_memory:
+    def _look_at_memory(self, memory: MemoryWatch, now: float) -> None:
+        if memory.has_run_out(now, self._processes) and not self._out_of_memory:
             self._out_of_memory = True
             self._close_watch()
             self._signal(signal.SIGKILL)
+        if self._process_gone_at is not None:
+            memory.due = NEVER
 
     def _was_killed_for_memory(self) -> bool:
-        return self._kernel is not None and self._kernel.kills() > 0
+        return self._memory is not None and self._memory.has_lost_a_process()
+
+    def _processes(self) -> list[int]:
+        return [self.pid, *processes.descendants(self.pid)] if self.pid else []
 
     def _reap(self) -> None:
         while True:
