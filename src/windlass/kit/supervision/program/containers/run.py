@@ -17,6 +17,12 @@ from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.containers.activity import NEVER, Activity, Waiting
 from windlass.kit.supervision.program.containers.api import Answer, Unreachable, ask
 from windlass.kit.supervision.program.containers.attention import attend
+from windlass.kit.supervision.program.containers.described import (
+    end_of,
+    has_started,
+    runs,
+    stop_signal,
+)
 from windlass.kit.supervision.program.containers.groups import groups_of
 from windlass.kit.supervision.program.containers.lifeline import Lifeline
 from windlass.kit.supervision.program.containers.listening import ContainerPort
@@ -37,8 +43,6 @@ _SLOW_ANSWER = 600.0
 _QUICK_ANSWER = 15.0
 _UNKNOWN_END = 10.0
 """How long after its process ended an engine may take to say how."""
-_NEVER_STARTED = "0001-01-01"
-_SIGNALLED = 128
 
 
 class _Over(Exception):
@@ -165,7 +169,8 @@ class ContainerRun:
             described = yield from self._start()
             self._watch_over(described)
             ended = yield from self._until_ended()
-            self._end = self._how_it_ended(ended)
+            killed_for_memory = self._out_of_memory or self._was_killed_for_memory()
+            self._end = end_of(ended, killed_for_memory)
             yield from self._finish_log()
         except _Over:
             """What is to be said of it stands in `_end`."""
@@ -187,7 +192,7 @@ class ContainerRun:
             described = yield from self._inspect()
             if described is None:
                 self._fail("the container was removed before it was started")
-            elif not described["State"]["StartedAt"].startswith(_NEVER_STARTED):
+            elif has_started(described):
                 return described
             try:
                 answer = yield from ask(
@@ -203,8 +208,7 @@ class ContainerRun:
     def _watch_over(self, described: dict[str, Any]) -> None:
         """It runs: follow its log, its memory and whether it is ready."""
         now = time.monotonic()
-        named = described["Config"].get("StopSignal")
-        self._stop_signal = _signal_named(named) or signal.SIGTERM
+        self._stop_signal = stop_signal(described)
         pid = int(described["State"].get("Pid") or 0)
         groups = groups_of(pid, described["Id"]) if pid else []
         kernel = KernelCounter(groups, since_start=True)
@@ -254,7 +258,7 @@ class ContainerRun:
         pause = _FIRST_PAUSE
         while True:
             described = yield from self._inspect()
-            if described is None or not _runs(described):
+            if described is None or not runs(described):
                 return described
             if self._is_unknown_for_long():
                 return None
@@ -269,29 +273,6 @@ class ContainerRun:
     def _is_unknown_for_long(self) -> bool:
         gone_at = self._process_gone_at
         return gone_at is not None and time.monotonic() >= gone_at + _UNKNOWN_END
-
-    def _how_it_ended(self, described: dict[str, Any] | None) -> dict[str, object]:
-        if described is None:
-            message = "its container ended, and its engine does not know how"
-            return {"message": message, "out_of_memory": self._out_of_memory}
-        state = described["State"]
-        code = int(state.get("ExitCode") or 0)
-        number = _signal_of(code)
-        # The engine's own flag can be false where memory ran out; it is never true without.
-        counted = self._out_of_memory or self._was_killed_for_memory()
-        out_of_memory = (counted or bool(state.get("OOMKilled"))) and code != 0
-        if out_of_memory:
-            message = "it used more memory than its limit and was killed"
-        elif number is not None:
-            message = f"it exited with code {code}, as by signal {number.value} ({number.name})"
-        else:
-            message = f"it exited with code {code}"
-        return {
-            "message": message,
-            "code": code,
-            "signal": number.value if number is not None else None,
-            "out_of_memory": out_of_memory,
-        }
 
     def _finish_log(self) -> Generator[Waiting, None, None]:
         if self._following is not None:
@@ -426,25 +407,3 @@ def _has_ended(pinned: int) -> bool:
     poll = select.poll()
     poll.register(pinned, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _runs(described: dict[str, Any]) -> bool:
-    state = described["State"]
-    return bool(state.get("Running") or state.get("Paused") or state.get("Restarting"))
-
-
-def _signal_named(name: object) -> int | None:
-    """From a name or a number, as engines write either."""
-    text = str(name or "")
-    if text.isdigit():
-        return int(text)
-    full = text if text.startswith("SIG") else f"SIG{text}"
-    return getattr(signal, full, None)
-
-
-def _signal_of(code: int) -> signal.Signals | None:
-    """The signal that an exit code stands for, as shells and container engines put it."""
-    try:
-        return signal.Signals(code - _SIGNALLED) if code > _SIGNALLED else None
-    except ValueError:
-        return None
