@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from windlass.assets.surroundings import Workloads
+from windlass.identity.permissions import covers
 from windlass.kit.errors import BadRequest, FieldError
-from windlass.org.scopes import Unit, covers, scope_path
+from windlass.org.scopes import Unit, scope_path
 
 WORKLOAD_TYPES = ("Workspace", "Training", "Distributed", "Inference")
 REPLICA_TYPES = ("Worker", "Master")

@@ -70,11 +70,6 @@ def scope_path(unit: Unit) -> str:
     return "".join(f"/{part}" for part in _ids(unit))
 
 
-def covers(outer: str, inner: str) -> bool:
-    """Whether the unit at path `inner` is the one at `outer` or below it."""
-    return inner == outer or inner.startswith(f"{outer}/")
-
-
 @dataclass(frozen=True, slots=True)
 class ScopeColumns:
     """Where the rows of a statement keep the ids of their unit; None where there is no such level.

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, cast, insert, select
 from sqlalchemy.types import String
 
+from windlass.identity.permissions import covers
 from windlass.kit.clock import ManualClock
 from windlass.kit.database import Database
 from windlass.org.first_tree import create_first_tree
@@ -13,7 +14,6 @@ from windlass.org.scopes import (
     SYSTEM,
     ScopeColumns,
     Unit,
-    covers,
     find_unit,
     scope_path,
     units_above,
