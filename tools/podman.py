@@ -77,6 +77,8 @@ class Podman:
         with (self.folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
                 ["podman", "system", "service", "--time=0", f"unix://{self.socket}"],
+                # Where memory runs out, conmon leaves a file there.
+                cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -115,6 +117,7 @@ class Podman:
         """Run a command of Podman's own, and return what it prints."""
         done = subprocess.run(
             ["podman", *words],
+            cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
