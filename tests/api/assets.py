@@ -8,6 +8,7 @@ import httpx
 from tests.api.serving import Api
 
 COMPUTE = "/api/v1/asset/compute"
+ENVIRONMENT = "/api/v1/asset/environment"
 
 
 def some_name(prefix: str = "a") -> str:

@@ -3,7 +3,8 @@
 `published/inferences.json` is the inference API of version 2.22; `published/neighbours.json` what
 Windlass implements of its neighbours in version 2.24, and that version's body of an inference's
 creation; `published/identity.json` the same of users, applications, keys and tokens;
-`published/compute.json` the API of compute assets of version 2.22. All are
+`published/compute.json` the API of compute assets of version 2.22;
+`published/assets.json` those of the other assets in version 2.24. All are
 OpenAPI 3.0 documents reduced to names, types, limits and codes.
 """
 
@@ -22,7 +23,8 @@ INFERENCES = "inferences.json"
 NEIGHBOURS = "neighbours.json"
 IDENTITY = "identity.json"
 COMPUTE = "compute.json"
-DOCUMENTS = (INFERENCES, NEIGHBOURS, IDENTITY, COMPUTE)
+ASSETS = "assets.json"
+DOCUMENTS = (INFERENCES, NEIGHBOURS, IDENTITY, COMPUTE, ASSETS)
 
 Schema = dict[str, Any]
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 REQUEST = "InferenceCreationRequest"
 OURS: dict[str, Schema] = {
     "assets.compute": {"type": "string", "format": "uuid"},
+    "assets.environment": {"type": "string", "format": "uuid"},
 }
 """What an inference may be made from, which the published body says of templates alone."""
 LEAVES: dict[str, Schema] = {

@@ -48,3 +48,18 @@ def test_compute_asset(deploy: Deploy, make: Make) -> None:
     assert shown["cpuMemory"] == {"request": "48Mi", "limit": "96Mi"}
     assert replica.pod["allocatedResources"]["gpu"] == 0.5
     assert replica.environment()["RUNAI_NUM_OF_GPUS"] == "0.5"
+
+
+def test_environment_asset(deploy: Deploy, make: Make) -> None:
+    port = {"toolType": "custom", "connectionType": "ServingPort", "containerPort": 8000}
+    spec = {
+        "image": "host/canary",
+        "args": "from its environment",
+        "environmentVariables": [{"name": "MADE_OF", "value": "an asset"}],
+        "connections": [{"name": "api", "internalToolInfo": port}],
+    }
+    asset = make("/api/v1/asset/environment", spec)
+    taken = {"image": None, "servingPort": None}
+    replica = deploy(fields={"assets": {"environment": asset["meta"]["id"]}}, **taken)
+    assert replica.environment()["MADE_OF"] == "an asset"
+    assert replica.words()[-3:] == ["from", "its", "environment"]

@@ -18,7 +18,7 @@ class WhileUsed(Enum):
     DELETED = "deleted"
     """It may: workloads have copies of its values, and templates keep its name."""
     CONFLICT = "conflict"
-    """409 while templates or assets refer to it, or workloads read it."""
+    """409 while templates or other assets refer to it."""
     PRECONDITION_FAILED = "precondition failed"
     """The same, as 412."""
 
@@ -39,6 +39,10 @@ def _no_errors(_spec: Any, _path: str) -> Iterator[FieldError]:
 
 
 def _no_references(_spec: Any, _path: str) -> Iterator[Reference]:
+    yield from ()
+
+
+def _nothing_unfit(_spec: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from ()
 
 
@@ -70,11 +74,15 @@ class Kind:
     may_lack_spec: bool = False
     """Whether `spec` may be null, which counts as empty."""
     while_used: WhileUsed = WhileUsed.DELETED
+    is_read_by_workloads: bool = False
+    """Whether workloads read it whenever a replica starts, so that it must not go before them."""
     shown: Callable[[Connection, Sequence[Row[Any]]], Sequence[dict[str, Any]]] | None = None
     """The specs of these rows on the wire; None: as they were given."""
     in_workload: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     """What a stored spec says of the spec of a workload that is made from it; None: workloads are
     not made from this kind."""
+    unfit: Callable[[Mapping[str, Any]], Iterator[FieldError]] = _nothing_unfit
+    """What in a stored spec no workload of this platform can have; paths are within the spec."""
     answer: type[SpecModel] | None = None
     """The shape of `spec` in answers, where it is another."""
     has_status: bool = False

@@ -216,7 +216,8 @@ class Assets:
     def _require_unused(self, connection: Connection, row: Row[Any]) -> None:
         if self._kind.while_used is WhileUsed.DELETED:
             return
-        users = users_of(connection, self._around.workloads, [row.id])[row.id].described()
+        found = users_of(connection, self._around.workloads, [row.id])[row.id]
+        users = found.described(with_workloads=self._kind.is_read_by_workloads)
         if not users:
             return
         more = f" and {len(users) - _MOST_NAMED} more" if len(users) > _MOST_NAMED else ""

@@ -30,9 +30,10 @@ class Users:
     assets: Sequence[RowMapping] = ()
     """Templates among them: id, name and kind of each."""
 
-    def described(self) -> list[str]:
+    def described(self, *, with_workloads: bool = True) -> list[str]:
         """Each in words."""
-        return [f"{user.type} {user.name}" for user in self.workloads] + [
+        workloads = self.workloads if with_workloads else ()
+        return [f"{user.type} {user.name}" for user in workloads] + [
             f"{row['kind']} {row['name']}" for row in self.assets
         ]
 

@@ -1,8 +1,10 @@
 """Environment variables."""
 
 import re
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from pydantic.alias_generators import to_camel
 
 from windlass.engines import engine
 from windlass.kit.errors import FieldError
@@ -62,11 +64,18 @@ def environment_errors(
     variables: list[EnvironmentVariable | None] | None, path: str
 ) -> Iterator[FieldError]:
     """Names that no process can have, and variables without exactly one source."""
+    yield from variable_errors(variables, path, _SOURCES)
+
+
+def variable_errors(
+    variables: Sequence[Any] | None, path: str, sources: Sequence[str]
+) -> Iterator[FieldError]:
+    """The same where a value comes from one of `sources`, which are attributes."""
     for index, variable in given(variables):
         entry = f"{path}[{index}]"
         if variable.name is not None:
             yield from _name_errors(variable.name, f"{entry}.name")
-        yield from _source_errors(variable, entry)
+        yield from _source_errors(variable, entry, sources)
 
 
 def environment_of(
@@ -84,13 +93,7 @@ def environment_of(
 
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 """As Kubernetes has it; in particular without `=`, which ends a name."""
-_SOURCES = {
-    "value": "value",
-    "secret": "secret",
-    "config_map": "configMap",
-    "user_credential": "userCredential",
-    "pod_field_ref": "podFieldRef",
-}
+_SOURCES = ("value", "secret", "config_map", "user_credential", "pod_field_ref")
 
 
 def _name_errors(name: str, path: str) -> Iterator[FieldError]:
@@ -104,15 +107,16 @@ def _name_errors(name: str, path: str) -> Iterator[FieldError]:
         )
 
 
-def _source_errors(variable: EnvironmentVariable, path: str) -> Iterator[FieldError]:
-    sources = [field for name, field in _SOURCES.items() if getattr(variable, name) is not None]
+def _source_errors(variable: Any, path: str, names: Sequence[str]) -> Iterator[FieldError]:
+    sources = [to_camel(name) for name in names if getattr(variable, name) is not None]
     if variable.exclude:
         if sources:
             yield FieldError(
                 f"{path}.{sources[0]}", "must not be given together with exclude: true"
             )
     elif not sources:
-        yield FieldError(f"{path}.value", f"is required, or one of {', '.join(_SOURCES.values())}")
+        known = ", ".join(to_camel(name) for name in names)
+        yield FieldError(f"{path}.value", f"is required, or one of {known}")
     elif len(sources) > 1:
         yield FieldError(
             f"{path}.{sources[1]}",

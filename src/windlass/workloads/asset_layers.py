@@ -26,6 +26,8 @@ class AssetIds(SpecModel):
 
     compute: Uuid | None = None
     """A compute resource: what each replica asks for."""
+    environment: Uuid | None = None
+    """What each replica runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +105,6 @@ def _problem(kind: str, asset_id: str, row: Row[Any] | None, workload_type: str)
         return f"there is no {words} with the id {asset_id!r} that can be used in this project"
     if not supports(row.supported_types, workload_type):
         return f"the {words} {row.name!r} is not meant for workloads of type {workload_type}"
+    for error in _KINDS[kind].unfit(row.spec):
+        return f"the {words} {row.name!r} cannot be used here: {error}"
     return None

@@ -2,5 +2,6 @@
 
 from windlass.assets.kind import Kind
 from windlass.assets.kinds.compute import COMPUTE
+from windlass.assets.kinds.environment import ENVIRONMENT
 
-KINDS: tuple[Kind, ...] = (COMPUTE,)
+KINDS: tuple[Kind, ...] = (COMPUTE, ENVIRONMENT)

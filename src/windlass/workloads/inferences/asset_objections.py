@@ -10,6 +10,8 @@ from windlass.workloads.inferences.fields import field_table
 
 _KINDS = {kind.name: kind for kind in KINDS}
 _SPEC = "spec."
+_SECURITY = "security."
+"""Assets have what is in this part of a spec beside all else."""
 
 
 def inference_objections(kind: str, spec: Mapping[str, Any]) -> Sequence[FieldError]:
@@ -22,8 +24,8 @@ def inference_objections(kind: str, spec: Mapping[str, Any]) -> Sequence[FieldEr
         return [FieldError("", "it cannot be used in workloads yet")]
     part = in_workload(spec)
     runs_on = engine_kind(part["image"]) if "image" in part else EngineKind.CONTAINER
-    refused = field_table().refusals({"spec": part}, runs_on)
-    return [
-        FieldError(error.path.removeprefix(_SPEC).removeprefix(f"{kind}."), error.problem)
-        for error in refused
-    ]
+    problems = list(_KINDS[kind].unfit(spec))
+    for error in field_table().refusals({"spec": part}, runs_on):
+        path = error.path.removeprefix(_SPEC).removeprefix(f"{kind}.").removeprefix(_SECURITY)
+        problems.append(FieldError(path, error.problem))
+    return problems
