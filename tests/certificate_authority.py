@@ -48,7 +48,7 @@ class Authority:
         *names: str,
         key: str = "ec",
         begins_in: datetime.timedelta = -DAY,
-        ends_in: datetime.timedelta = DAY,
+        ends_in: datetime.timedelta = 20 * DAY,
     ) -> Issued:
         """A certificate for these names and addresses; `key` is `ec`, `rsa` or `weak-rsa`."""
         private = _KEYS[key]()

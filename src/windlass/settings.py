@@ -2,7 +2,7 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,6 +43,7 @@ class Address:
         return f"{host}:{self.port}"
 
 
+_PATHS = ("data_dir", "host_images", "join", "registry_auth", "tls_certificate", "tls_key")
 AddressText = Annotated[Address, BeforeValidator(Address.parse)]
 
 
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
     listen: AddressText = Address("127.0.0.1", 8080)
     gateway: AddressText = Address("127.0.0.1", 8081)
     gateway_internal: AddressText = Address("127.0.0.1", 0)
+    tls: Literal["self-signed"] | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    allow_plain_http: bool = False
     domain: str = "windlass.localhost"
     database: str | None = None
     host_images: Path | None = None
@@ -81,7 +86,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:
-        for name in ("data_dir", "host_images", "join", "registry_auth"):
+        for name in _PATHS:
             path = getattr(self, name)
             if path is not None:
                 setattr(self, name, path.expanduser().absolute())

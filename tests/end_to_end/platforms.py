@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -57,11 +58,12 @@ def fetch(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = 30.0,
+    trusting: ssl.SSLContext | None = None,
 ) -> Answer:
-    """One request; every status is an answer."""
+    """One request; every status is an answer. `trusting` says which certificates count."""
     request = Request(url, data=body, headers=dict(headers or {}), method=method)
     try:
-        with urlopen(request, timeout=timeout) as response:
+        with urlopen(request, timeout=timeout, context=trusting) as response:
             return Answer(response.status, dict(response.headers), response.read())
     except HTTPError as error:
         return Answer(error.code, dict(error.headers), error.read())
@@ -75,6 +77,8 @@ class Platform:
     options: tuple[str, ...] = ()
     host_images: Path = CANARY_IMAGES
     environment: Mapping[str, str] = field(default_factory=dict)
+    trusting: ssl.SSLContext | None = None
+    """Which certificates count, where it speaks TLS."""
     process: "subprocess.Popen[str] | None" = None
     _token: str | None = None
 
@@ -157,7 +161,8 @@ class Platform:
             "clientID": known["client_id"],
             "clientSecret": known["client_secret"],
         }
-        answer = fetch(f"{known['url']}/api/v1/token", "POST", json.dumps(body).encode())
+        raw = json.dumps(body).encode()
+        answer = fetch(f"{known['url']}/api/v1/token", "POST", raw, trusting=self.trusting)
         assert answer.status == 200, answer.body
         self._token = str(answer.json()["accessToken"])
         return self._token
@@ -166,7 +171,8 @@ class Platform:
         """One request to the API."""
         raw = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        return fetch(f"{self.administrator['url']}{path}", method, raw, headers)
+        url = f"{self.administrator['url']}{path}"
+        return fetch(url, method, raw, headers, trusting=self.trusting)
 
     def get(self, path: str) -> Any:
         """What the API shows at a path."""
@@ -252,7 +258,8 @@ class Platform:
     def ask(self, name: str, path: str = "/", **options: Any) -> Answer:
         """One request to a workload through the gateway, by path."""
         project = self.administrator["project_name"]
-        return fetch(f"{self.gateway}/{project}/{name}{path}", **options)
+        url = f"{self.gateway}/{project}/{name}{path}"
+        return fetch(url, trusting=self.trusting, **options)
 
     def _first_line(self) -> str:
         assert self.process is not None

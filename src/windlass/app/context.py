@@ -11,6 +11,7 @@ from typing import Any
 from windlass.app.bootstrap import Foundation
 from windlass.app.data_directory import DataDirectory
 from windlass.app.services import Services
+from windlass.app.tls.options import Tls, local_url_of, url_of
 from windlass.engines.local.containers.registry_auth import check_credentials
 from windlass.engines.local.containers.settings import ContainerSettings, Ulimit, usual_places
 from windlass.engines.local.declared_nodes import (
@@ -51,6 +52,8 @@ class Context:
     gateway_address: Address
     internal_address: Address
     started_at: float
+    tls: Tls | None = None
+    """How API and gateway speak TLS; made once, for the same reason."""
 
     @property
     def tree(self) -> FirstTree:
@@ -60,12 +63,12 @@ class Context:
     @property
     def api_url(self) -> str:
         """Where the API is reached."""
-        return f"http://{self.api_address}"
+        return url_of(self.api_address, self.tls)
 
     @property
     def gateway_url(self) -> str:
         """Where workloads are reached."""
-        return f"http://{self.gateway_address}"
+        return url_of(self.gateway_address, self.tls)
 
     @property
     def internal_url(self) -> str:
@@ -74,11 +77,18 @@ class Context:
 
     def places(self) -> Places:
         """Where workloads are reached."""
-        return Places(self.gateway_url, self.internal_url, self.settings.domain)
+        return Places(
+            self.gateway_url,
+            self.internal_url,
+            self.settings.domain,
+            gateway_host=self.gateway_address.host,
+        )
 
     def services(self) -> Services:
         """The gateway's processes."""
-        return Services(self.data, self.gateway_address, self.internal_address)
+        return Services(
+            self.data, self.gateway_address, self.internal_address, tls=self.tls is not None
+        )
 
     def engine(self) -> LocalEngine:
         """The engine of this machine."""
@@ -129,6 +139,15 @@ class Context:
             "project_id": tree.project_id or None,
             "project_name": tree.project_name or None,
             "domain": self.settings.domain,
+            **self._to_trust(),
+        }
+
+    def _to_trust(self) -> dict[str, str]:
+        if self.tls is None:
+            return {}
+        return {
+            "local_url": local_url_of(self.api_address, self.tls),
+            "certificate_authority": str(self.tls.trusted),
         }
 
 

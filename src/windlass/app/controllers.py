@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from windlass.app.context import LEASE, Context
 from windlass.app.maintenance import Maintenance, Task
+from windlass.app.tls.gateway_certificate import GatewayCertificate
+from windlass.app.tls.watch import LOOK_SECONDS
 from windlass.app.token_trust import TokenTrustReconciler
 from windlass.audit.trail import remove_old_audit_records
 from windlass.control.changes import (
@@ -125,6 +127,8 @@ class Controllers:
         signing_keys = self._context.signing_keys(self._database)
         authority = self._context.authority_of(signing_keys)
         trust = TokenTrustReconciler(self._database, authority, gateway, epoch)
+        tls = self._context.tls
+        certificate = None if tls is None else GatewayCertificate(tls.watch, gateway, epoch)
         organisation = OrganisationReconciler(
             self._database,
             WorkloadOccupancy(self._context.kinds(), self._clock),
@@ -145,11 +149,13 @@ class Controllers:
         engine.keep_spares()
         engine.tell_deaths(Waker(self._context.data.wake_up).wake)
         engine.sweep(self._known_pods, epoch)
-        self._give_routes(workloads, around, trust)
+        self._give_routes(workloads, around, trust, certificate)
         loop.resync()
         loop.start(self._context.settings.worker_threads)
         tasks = self._tasks(loop, engine, signing_keys, epoch)
-        Maintenance(tasks, self._clock).start(self._stop, _LOOK_SECONDS)
+        Maintenance([*tasks, *_certificate_tasks(certificate)], self._clock).start(
+            self._stop, _LOOK_SECONDS
+        )
         WorkloadAutoscaler(around, self._context.autoscaler_times()).run(self._stop)
         self._listen_to_postgresql()
         self._when_ready()
@@ -177,6 +183,7 @@ class Controllers:
         workloads: WorkloadReconciler,
         around: Surroundings,
         trust: TokenTrustReconciler,
+        certificate: GatewayCertificate | None,
     ) -> None:
         """Make the gateway's routes those that follow from the records, all at once."""
         routes = [
@@ -186,7 +193,12 @@ class Controllers:
         ]
         while not self._stop.is_set():
             try:
-                refused = around.gateway.replace_all(routes, trust.current(), around.tenure.epoch)
+                refused = around.gateway.replace_all(
+                    routes,
+                    trust.current(),
+                    around.tenure.epoch,
+                    None if certificate is None else certificate.current(),
+                )
             except GatewayUnavailable as error:
                 _log.warning("the gateway is not there yet", reason=str(error))
                 self._services.ensure()
@@ -257,3 +269,12 @@ class Controllers:
             args=(self._database.driver_url, waker.wake, self._stop),
             daemon=True,
         ).start()
+
+
+def _certificate_tasks(certificate: GatewayCertificate | None) -> Sequence[Task]:
+    if certificate is None:
+        return ()
+    return (
+        Task("new certificate", LOOK_SECONDS, certificate.follow),
+        Task("certificate", RESYNC_SECONDS, certificate.give),
+    )

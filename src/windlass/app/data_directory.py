@@ -71,6 +71,16 @@ class DataDirectory:
         return self.root / "addresses.json"
 
     @property
+    def tls(self) -> Path:
+        """The platform's own certificate, and what clients are to trust."""
+        return self.root / "tls"
+
+    @property
+    def shared_options(self) -> Path:
+        """Options that control planes which join take from the first."""
+        return self.root / "shared-options.json"
+
+    @property
     def metrics(self) -> Path:
         """Where the control plane's processes share their counters."""
         return self.root / "metrics"

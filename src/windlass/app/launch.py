@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from windlass.app.addresses import bind, settle_address
 from windlass.app.bootstrap import lay_foundation
@@ -16,8 +17,9 @@ from windlass.app.children import Child, GaveUp, stop, wait_for_news
 from windlass.app.context import Context, make_engine, read_catalogue
 from windlass.app.controllers import Controllers
 from windlass.app.data_directory import DataDirectory, Membership, read_json, write_json
-from windlass.app.services import ENVOY
 from windlass.app.serving import serve_api
+from windlass.app.tls.keeper import CertificateKeeper
+from windlass.app.tls.options import require_no_plain_http, settle_tls
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
 from windlass.settings import Address, Settings
@@ -49,17 +51,20 @@ def run_control_plane(settings: Settings) -> None:
 def _prepare(settings: Settings, data: DataDirectory) -> Context:
     catalogue = read_catalogue(settings)
     make_engine(settings, data, catalogue)
+    clock = SystemClock()
+    if settings.join is not None:
+        settings = _as_the_first(settings, data)
+    tls = settle_tls(settings, data.tls, clock)
+    require_no_plain_http(settings, speaks_tls=tls is not None)
     _empty_metrics(data)
     database_url = settings.database or data.database_url
     database = Database(database_url)
     try:
-        foundation = lay_foundation(data, database, settings.domain, SystemClock())
+        foundation = lay_foundation(data, database, settings.domain, clock)
     finally:
         database.close()
-    if settings.join is not None:
-        settings = _as_the_first(settings, data)
     suffix = f":{os.getpid()}" if settings.join else ""
-    return Context(
+    context = Context(
         settings=settings,
         data=data,
         database_url=database_url,
@@ -69,23 +74,47 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
         gateway_address=settle_address(data, "gateway", settings.gateway),
         internal_address=settle_address(data, "gateway-internal", settings.gateway_internal),
         started_at=time.time(),
+        tls=tls,
     )
+    if settings.join is None:
+        _share_options(context)
+    return context
 
 
 def _as_the_first(settings: Settings, data: DataDirectory) -> Settings:
-    """The settings of one that joins: there is one gateway, under one domain."""
-    known = read_json(data.administrator)
-    if not known.get("gateway_url") or not known.get("internal_url"):
+    """The settings of one that joins: there is one gateway, under one domain, and one certificate.
+
+    Raises ValueError where it was given another certificate.
+    """
+    known = read_json(data.shared_options)
+    if not known:
         return settings
-    addresses = {
-        "gateway": _address_of(known["gateway_url"]),
-        "gateway_internal": _address_of(known["internal_url"]),
+    of_tls = {
+        "tls": known["tls"],
+        "tls_certificate": known["tls_certificate"] and Path(known["tls_certificate"]),
+        "tls_key": known["tls_key"] and Path(known["tls_key"]),
     }
-    return settings.model_copy(update={**addresses, "domain": known["domain"]})
+    for name, of_the_first in of_tls.items():
+        if getattr(settings, name) not in (None, of_the_first):
+            raise ValueError(
+                f"--{name.replace('_', '-')}: all control planes of a data directory have one "
+                "certificate, that of the first; leave the option out"
+            )
+    addresses = {name: Address.parse(known[name]) for name in ("gateway", "gateway_internal")}
+    return settings.model_copy(update={**addresses, "domain": known["domain"], **of_tls})
 
 
-def _address_of(url: object) -> Address:
-    return Address.parse(str(url).removeprefix("http://"))
+def _share_options(context: Context) -> None:
+    settings = context.settings
+    known = {
+        "gateway": str(context.gateway_address),
+        "gateway_internal": str(context.internal_address),
+        "domain": settings.domain,
+        "tls": settings.tls,
+        "tls_certificate": settings.tls_certificate and str(settings.tls_certificate),
+        "tls_key": settings.tls_key and str(settings.tls_key),
+    }
+    write_json(context.data.shared_options, known)
 
 
 def _empty_metrics(data: DataDirectory) -> None:
@@ -97,9 +126,10 @@ def _empty_metrics(data: DataDirectory) -> None:
 
 def _require_free_gateway(context: Context) -> None:
     services = context.services()
-    if not services.is_running(ENVOY) or services.serves_elsewhere():
-        bind(context.gateway_address, "--gateway").close()
-        bind(context.internal_address, "--gateway-internal").close()
+    asked = {"--gateway": context.gateway_address, "--gateway-internal": context.internal_address}
+    for option, address in asked.items():
+        if not services.listens_at(address):
+            bind(address, option).close()
 
 
 class _Parent:
@@ -113,6 +143,8 @@ class _Parent:
             Child("api", self._run_api),
             Child("controllers", self._run_controllers),
         ]
+        tls = context.tls
+        self._certificate = None if tls is None else CertificateKeeper(tls, SystemClock())
         self._announced = False
         self._stopping = False
 
@@ -133,8 +165,11 @@ class _Parent:
         self._stopping = True
 
     def _keep(self) -> None:
-        # A child that is forked anew starts from the last sound version of the host images.
+        # A child that is forked anew starts from the last sound version of the host images, and
+        # from the last sound certificate.
         self._context.catalogue.entries()
+        if self._certificate is not None:
+            self._certificate.look()
         for child in self._children:
             child.keep()
         if not self._announced and all(child.has_been_ready for child in self._children):

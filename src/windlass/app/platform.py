@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from windlass import __version__
 from windlass.app.context import LEASE, Context
+from windlass.app.tls.options import Tls
 from windlass.control.lease import current_holder
 from windlass.engines.local.containers.container_engine import EngineRefuses, EngineUnreachable
 from windlass.engines.local.containers.facts import EngineFacts
@@ -44,6 +45,7 @@ class Platform:
     def view(self) -> dict[str, Any]:
         """What `windlass status` shows."""
         context = self._context
+        gate = self._gate_status()
         return {
             "version": __version__,
             "tenantId": context.tree.tenant_id,
@@ -55,9 +57,10 @@ class Platform:
             "gateway": {
                 "url": context.gateway_url,
                 "internalUrl": context.internal_url,
-                **self._gateway_view(),
+                **_gateway_view(gate),
             },
             "controllers": self._controllers_view(),
+            "tls": _tls_view(context.tls, gate),
         }
 
     def gate_metrics(self) -> bytes:
@@ -140,18 +143,38 @@ class Platform:
                 allocated[share.device_id] = allocated.get(share.device_id, 0.0) + share.portion
         return {device: round(portion, 6) for device, portion in allocated.items()}
 
-    def _gateway_view(self) -> dict[str, str]:
-        status = self._gate_status()
-        if status is None:
-            return {"gate": "down", "envoy": "unknown"}
-        return {"gate": "running", "envoy": "running" if status["envoy_connected"] else "down"}
-
     def _controllers_view(self) -> dict[str, Any]:
         with self._database.read() as connection:
             holder = current_holder(connection, LEASE)
         if holder is None:
             return {"running": False, "epoch": None}
         return {"running": not holder[0].is_dead(), "epoch": holder[1]}
+
+
+def _gateway_view(status: Mapping[str, Any] | None) -> dict[str, str]:
+    if status is None:
+        return {"gate": "down", "envoy": "unknown"}
+    return {"gate": "running", "envoy": "running" if status["envoy_connected"] else "down"}
+
+
+def _tls_view(tls: Tls | None, status: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What clients outside are shown; None where they are spoken to in plain HTTP."""
+    if tls is None:
+        return None
+    watch = tls.watch
+    pair = watch.pair
+    shown = None if status is None else status["certificate"]
+    return {
+        "selfSigned": tls.self_signed is not None,
+        "certificateFile": str(watch.files.certificate),
+        "keyFile": str(watch.files.key),
+        "serialNumber": pair.serial,
+        "names": [*pair.hosts, *pair.addresses],
+        "endsAt": to_wire(pair.ends_at),
+        "problem": watch.problem,
+        # Not known while the gate or Envoy is down.
+        "atGateway": None if shown is None else shown == pair.certificate.fingerprint,
+    }
 
 
 def _gate_metrics(status: Mapping[str, Any] | None) -> bytes:

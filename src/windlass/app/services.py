@@ -19,6 +19,7 @@ ENVOY = "envoy"
 _RESTART_SECONDS = 0.1
 _LONGEST_RESTART_SECONDS = 1.0
 _LISTEN = "listen"
+_TLS = "tls"
 _MARK = "WINDLASS_SERVICE"
 """In the environment of each: its directory, by which what is left of it is found."""
 
@@ -34,6 +35,8 @@ class Services:
     data: DataDirectory
     gateway_address: Address
     internal_address: Address
+    tls: bool = False
+    """Whether clients outside are spoken to by TLS."""
 
     def is_running(self, name: str) -> bool:
         """Whether its supervisor lives."""
@@ -41,11 +44,18 @@ class Services:
         return seen is not None and seen.state in _SUPERVISED
 
     def serves_elsewhere(self) -> bool:
-        """Whether Envoy runs, but listens on other addresses than it now should."""
+        """Whether Envoy runs, but listens elsewhere, or otherwise, than it now should."""
         seen = observe(self.data.services / ENVOY)
         if seen is None or seen.state not in _SUPERVISED:
             return False
-        return seen.labels.get(_LISTEN) != self._addresses
+        return any(seen.labels.get(name, "") != value for name, value in self._labels.items())
+
+    def listens_at(self, address: Address) -> bool:
+        """Whether Envoy runs and has this address already, however it is spoken to there."""
+        seen = observe(self.data.services / ENVOY)
+        if seen is None or seen.state not in _SUPERVISED:
+            return False
+        return str(address) in seen.labels.get(_LISTEN, "").split()
 
     def ensure(self) -> None:
         """Start what does not run; move Envoy to its address. Raises OSError."""
@@ -55,7 +65,8 @@ class Services:
             self._launch(GATE, gate_command(self.data.gateway))
         if not self.is_running(ENVOY):
             listen, internal = map(_of_gateway, (self.gateway_address, self.internal_address))
-            self._launch(ENVOY, envoy_command(self.data.gateway, listen, internal))
+            command = envoy_command(self.data.gateway, listen, internal, tls=self.tls)
+            self._launch(ENVOY, command)
 
     def stop(self, grace_seconds: float) -> None:
         """End both, Envoy first, and wait until they are gone. Raises TimeoutError."""
@@ -64,8 +75,9 @@ class Services:
                 kill(self.data.services / name, grace_seconds=grace_seconds)
 
     @property
-    def _addresses(self) -> str:
-        return f"{self.gateway_address} {self.internal_address}"
+    def _labels(self) -> dict[str, str]:
+        listen = {_LISTEN: f"{self.gateway_address} {self.internal_address}"}
+        return {**listen, _TLS: "yes"} if self.tls else {**listen, _TLS: ""}
 
     def _launch(self, name: str, command: Command) -> None:
         # What a supervisor that was killed left behind must be gone first.
@@ -82,7 +94,7 @@ class Services:
                 restart_delay_seconds=_RESTART_SECONDS,
                 restart_delay_maximum_seconds=_LONGEST_RESTART_SECONDS,
                 mark=f"{_MARK}={directory}",
-                labels={_LISTEN: self._addresses},
+                labels=self._labels,
             ),
         )
         if started:

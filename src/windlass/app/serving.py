@@ -9,6 +9,7 @@ import uvicorn
 from windlass.app.api import create_api
 from windlass.app.context import Context
 from windlass.app.http import Observed
+from windlass.app.tls.serving_context import ServingContext
 from windlass.kit.database import Database
 
 _THREADS = 16
@@ -19,6 +20,7 @@ def serve_api(context: Context, listener: socket.socket, when_ready: Callable[[]
     """Serve until SIGTERM or SIGINT."""
     database = Database(context.database_url)
     application = Observed(create_api(context, database))
+    encryption = None if context.tls is None else ServingContext(context.tls)
     server = _Server(
         uvicorn.Config(
             application,
@@ -32,9 +34,14 @@ def serve_api(context: Context, listener: socket.socket, when_ready: Callable[[]
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             backlog=2048,
+            ssl_context_factory=(
+                None if encryption is None else lambda _config, _default: encryption.context
+            ),
         ),
         when_ready,
     )
+    if encryption is not None:
+        encryption.follow()
     server.run(sockets=[listener])
     database.close()
 

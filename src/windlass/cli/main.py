@@ -100,6 +100,26 @@ def up(
             help="Where internal ones are, too. [default: a free port of 127.0.0.1]",
         ),
     ] = None,
+    tls: Annotated[
+        str | None,
+        typer.Option(
+            metavar="self-signed", help="TLS with a certificate of its own, for a first try."
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="API and gateway speak TLS, with this certificate."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Its private key. [default: in the same file]"),
+    ] = None,
+    allow_plain_http: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-plain-http", help="Speak it to other machines: something in front ends TLS."
+        ),
+    ] = None,
     domain: Annotated[
         str | None,
         typer.Option(
@@ -183,6 +203,10 @@ def up(
         "listen": listen,
         "gateway": gateway,
         "gateway_internal": gateway_internal,
+        "tls": tls,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+        "allow_plain_http": allow_plain_http,
         "domain": domain,
         "database": database,
         "host_images": host_images,
@@ -239,6 +263,14 @@ def login(
         bool,
         typer.Option("--stdin", help="Read the password or secret from there, not the terminal."),
     ] = False,
+    certificate_authority: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="WINDLASS_CERTIFICATE_AUTHORITY",
+            help="What to trust, in PEM: its certificate, or its authority. It is kept in mind.",
+        ),
+    ] = None,
 ) -> None:
     """Sign in to a platform; commands are for it from now on.
 
@@ -246,7 +278,8 @@ def login(
     """
     from windlass.cli.signing_in import Login, run_login
 
-    raise typer.Exit(run_login(data_dir, Login(url, context, user, access_key, stdin)))
+    login = Login(url, context, user, access_key, stdin, certificate_authority)
+    raise typer.Exit(run_login(data_dir, login))
 
 
 @app.command(short_help="Sign out of a platform.")

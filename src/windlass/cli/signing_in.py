@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from windlass.cli.configuration import BadOption
 from windlass.cli.output import print_facts, print_json
 from windlass.cli.target import client_of, context_of
 from windlass.client import Administrator, ApiError, Client, ClientError, Context, ContextFile
 from windlass.client.connection import Connection
 from windlass.client.contexts import with_tokens
-from windlass.client.errors import Unreachable
+from windlass.client.errors import NoPlatform, Unreachable
 
 _SECONDS = 30.0
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -35,6 +33,7 @@ class Login:
     user: str | None = None
     access_key: str | None = None
     from_stdin: bool = False
+    certificate_authority: Path | None = None
 
 
 class _Nobody:
@@ -49,8 +48,10 @@ def run_login(data_dir: Path, login: Login) -> int:
     if login.user is not None and login.access_key is not None:
         raise BadOption("--user and --access-key: say only one of them")
     url = _address(data_dir, login)
-    context = Context(login.context or _name_of(url), url, "")
-    connection = Connection(url, _Nobody(), timeout_seconds=_SECONDS)
+    authority = _authority(data_dir, login, url)
+    name = login.context or _name_of(url)
+    context = Context(name, url, "", certificate_authority=authority)
+    connection = Connection(url, _Nobody(), timeout_seconds=_SECONDS, trust=context.trust)
     try:
         if login.access_key is not None:
             signed_in = _by_access_key(connection, context, login)
@@ -127,12 +128,12 @@ def _by_password(connection: Connection, context: Context, login: Login) -> Cont
     password = _secret(f"Password of {user}: ", login.from_stdin)
     answer = connection.exchange(_password_request(user, password))
     if answer.get("mustChangePassword"):
-        password = _choose_password(context.url, str(answer["accessToken"]), password, login)
+        password = _choose_password(context, str(answer["accessToken"]), password, login)
         answer = connection.exchange(_password_request(user, password))
     return with_tokens(context, answer)
 
 
-def _choose_password(url: str, token: str, current: str, login: Login) -> str:
+def _choose_password(context: Context, token: str, current: str, login: Login) -> str:
     """Replace a temporary password by one's own."""
     if not login.from_stdin:
         print("This password is a temporary one: choose your own.")
@@ -140,7 +141,9 @@ def _choose_password(url: str, token: str, current: str, login: Login) -> str:
     if not login.from_stdin and _secret("The same again: ", False) != chosen:
         raise ClientError("The two are not the same; nothing was changed.")
     body = {"currentPassword": current, "newPassword": chosen}
-    connection = Connection(url, _Given(token), timeout_seconds=_SECONDS)
+    connection = Connection(
+        context.url, _Given(token), timeout_seconds=_SECONDS, trust=context.trust
+    )
     try:
         connection.request("POST", "/api/v1/me/password", body=body)
     finally:
@@ -160,7 +163,7 @@ class _Given:
 
 def _by_browser(connection: Connection, context: Context) -> Context:
     """Show a code, and ask until somebody has typed it in (RFC 8628)."""
-    codes = _posted(f"{connection.url}/api/v2/device", {})
+    codes = _posted(connection, "/api/v2/device", {})
     print(f"Open {codes['verification_uri_complete']}")
     print(f"in a browser, and sign in there. The page must show the code {codes['user_code']}.")
     sys.stdout.flush()
@@ -168,7 +171,7 @@ def _by_browser(connection: Connection, context: Context) -> Context:
     while True:
         time.sleep(interval)
         request = {"grant_type": _DEVICE_GRANT, "device_code": codes["device_code"]}
-        answer = _posted(f"{connection.url}/api/v2/token", request)
+        answer = _posted(connection, "/api/v2/token", request)
         if "access_token" in answer:
             named = {
                 "accessToken": answer["access_token"],
@@ -182,12 +185,13 @@ def _by_browser(connection: Connection, context: Context) -> Context:
             raise ClientError(str(answer.get("error_description") or answer))
 
 
-def _posted(url: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
+def _posted(connection: Connection, path: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
     """The answer to a form, errors of OAuth included. Raises Unreachable."""
+    url = f"{connection.url}{path}"
+    answer = connection.post_form(path, fields)
     try:
-        answer = httpx.post(url, data=dict(fields), timeout=_SECONDS, trust_env=False)
         body: Any = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except ValueError as error:
         raise Unreachable(f"{url} does not answer as it should ({error}).") from None
     if not isinstance(body, dict) or (answer.is_error and "error" not in body):
         raise ClientError(f"{url} answers {answer.status_code}: {answer.text[:200]}")
@@ -216,6 +220,22 @@ def _address(data_dir: Path, login: Login) -> str:
         return file.get(login.context).url
     context = context_of(data_dir)
     return Administrator.read(data_dir).url if context is None else context.url
+
+
+def _authority(data_dir: Path, login: Login, url: str) -> str | None:
+    """The file that says which certificate counts: what was typed, what the context had, or that of
+    the platform on this machine."""
+    if login.certificate_authority is not None:
+        return str(login.certificate_authority.expanduser().absolute())
+    name = login.context or _name_of(url)
+    for known in ContextFile.default().all():
+        if (known.name, known.url) == (name, url) and known.certificate_authority is not None:
+            return known.certificate_authority
+    try:
+        own = Administrator.read(data_dir)
+    except NoPlatform:
+        return None
+    return own.certificate_authority if own.url == url else None
 
 
 def _name_of(url: str) -> str:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 from windlass.cli.output import print_facts, print_json, print_table, warn
 from windlass.cli.target import client_of
-from windlass.cli.wording import age, byte_size, count_of, number
-from windlass.client.types import Platform, PlatformContainers, PlatformDevice
+from windlass.cli.wording import age, byte_size, count_of, duration, number
+from windlass.client.types import Platform, PlatformContainers, PlatformDevice, PlatformTls
+from windlass.kit.timestamps import from_wire
+
+_DAY_SECONDS = 86_400.0
+_SOON_DAYS = 14
 
 
 def run(data_dir: Path, as_json: bool) -> int:
@@ -38,6 +42,7 @@ def _print(platform: Platform, url: str) -> None:
             ("API", url),
             ("Gateway", gateway["url"]),
             ("Internal gateway", gateway["internalUrl"]),
+            *_tls_facts(platform.get("tls")),
             ("Data", platform["dataDir"]),
             ("Database", platform["database"]),
             ("Cluster", platform["clusterId"]),
@@ -66,6 +71,18 @@ def _print(platform: Platform, url: str) -> None:
     print()
     _print_containers(engine.get("containers"))
     _print_devices(engine["devices"])
+
+
+def _tls_facts(tls: PlatformTls | None) -> list[tuple[str, str]]:
+    if tls is None:
+        return []
+    origin = "self-signed, " if tls["selfSigned"] else ""
+    names = ", ".join(tls["names"]) or "no name"
+    return [
+        ("Certificate", f"{origin}until {tls['endsAt']}, serial number {tls['serialNumber']}"),
+        ("Certificate of", names),
+        ("Certificate in", tls["certificateFile"]),
+    ]
 
 
 def _print_containers(containers: PlatformContainers | None) -> None:
@@ -128,6 +145,20 @@ def _complaints(platform: Platform) -> Iterator[str]:
         )
     if containers and (warning := containers.get("warning")):
         yield f"{warning}."
+    if tls := platform.get("tls"):
+        yield from _tls_complaints(tls)
     problem = platform["engine"].get("hostImagesError")
     if problem:
         yield f"The file of host images cannot be used: {problem}"
+
+
+def _tls_complaints(tls: PlatformTls) -> Iterator[str]:
+    if tls["problem"] is not None:
+        yield f"The new certificate is not used, the former goes on being shown: {tls['problem']}."
+    if tls["atGateway"] is False:
+        yield "The gateway shows another certificate than the API: it has not taken the new one."
+    left = from_wire(tls["endsAt"]) - time.time()
+    if left <= 0:
+        yield f"The certificate ended on {tls['endsAt']}: clients refuse it. Renew it."
+    elif left < _SOON_DAYS * _DAY_SECONDS:
+        yield f"The certificate ends in {duration(left)}. Renew it."

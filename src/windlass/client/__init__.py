@@ -20,6 +20,7 @@ from windlass.client.errors import (
     NotFound,
     Unreachable,
 )
+from windlass.client.trust import Trust
 
 __all__ = [
     "DEFAULT_DATA_DIR",
@@ -36,5 +37,6 @@ __all__ = [
     "NoPlatform",
     "NotFound",
     "SignedOut",
+    "Trust",
     "Unreachable",
 ]

@@ -13,6 +13,7 @@ DEFAULT_DATA_DIR = Path("~/.local/share/windlass")
 """Where a platform's data directory is when none is named."""
 
 _FILE_NAME = "admin.json"
+_WITH_TLS = ("local_url", "certificate_authority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Administrator:
     project_id: str
     project_name: str
     domain: str
+    local_url: str | None = None
+    """By which programs of this machine reach it; None is by `url`."""
+    certificate_authority: str | None = None
+    """A file with the platform's certificate; None where it speaks plain HTTP."""
 
     @classmethod
     def read(cls, data_dir: Path) -> "Administrator":
@@ -37,13 +42,13 @@ class Administrator:
         data_dir = data_dir.expanduser()
         entries = _read_entries(data_dir)
         names = [field.name for field in fields(cls) if field.name != "data_dir"]
-        missing = [name for name in names if name not in entries]
+        missing = [name for name in names if name not in (*entries, *_WITH_TLS)]
         if missing:
             raise NoPlatform(
                 f"{data_dir / _FILE_NAME} lacks {', '.join(missing)}: no platform of this version "
                 f"has been ready there. Start one with: windlass up --data-dir {data_dir}"
             )
-        return cls(data_dir=data_dir, **{name: entries[name] for name in names})
+        return cls(data_dir=data_dir, **{name: entries[name] for name in names if name in entries})
 
     def runs(self) -> bool:
         """Whether the process that last served this platform exists."""

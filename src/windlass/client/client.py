@@ -11,6 +11,7 @@ from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
 from windlass.client.connection import Connection, Credentials, TokenSource
 from windlass.client.contexts import ContextCredentials, ContextFile
 from windlass.client.organisation import OrganisationOperations
+from windlass.client.trust import Trust
 from windlass.client.types import (
     AccessRule,
     AccessRuleRequest,
@@ -55,10 +56,20 @@ class Client(OrganisationOperations):
         timeout_seconds: float = 30.0,
         clock: Clock | None = None,
         why_silent: Callable[[], str] | None = None,
+        trust: Trust | None = None,
+        connect_to: str | None = None,
     ) -> None:
-        """`why_silent` gives a sentence that is added to the error when nothing answers."""
+        """`why_silent` gives a sentence that is added to the error when nothing answers; `trust`
+        says which certificate counts, by default what this machine trusts; `connect_to` is another
+        address of the platform, by which to reach it."""
         self._connection = Connection(
-            url, credentials, timeout_seconds=timeout_seconds, clock=clock, why_silent=why_silent
+            url,
+            credentials,
+            timeout_seconds=timeout_seconds,
+            clock=clock,
+            why_silent=why_silent,
+            trust=trust,
+            connect_to=connect_to,
         )
 
     @classmethod
@@ -76,11 +87,14 @@ class Client(OrganisationOperations):
         cls, administrator: Administrator, *, timeout_seconds: float = 30.0
     ) -> Self:
         """A client of the platform that an `admin.json` describes."""
+        certificate = administrator.certificate_authority
         return cls(
             administrator.url,
             Credentials(administrator.client_id, administrator.client_secret),
             timeout_seconds=timeout_seconds,
             why_silent=lambda: _why_silent(administrator),
+            trust=None if certificate is None else Trust(Path(certificate), is_own=True),
+            connect_to=administrator.local_url,
         )
 
     @classmethod
@@ -98,7 +112,7 @@ class Client(OrganisationOperations):
         found = file or ContextFile.default()
         context = found.get(name)
         credentials = ContextCredentials(found, context.name)
-        return cls(context.url, credentials, timeout_seconds=timeout_seconds)
+        return cls(context.url, credentials, timeout_seconds=timeout_seconds, trust=context.trust)
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ import httpx
 from windlass import __version__
 from windlass.client.contexts import Exchange
 from windlass.client.errors import ApiError, BadAnswer, Unreachable, api_error
+from windlass.client.trust import Trust
 from windlass.kit.clock import Clock, SystemClock
 
 _REFRESH_BEFORE_SECONDS = 60.0
@@ -54,8 +55,12 @@ class Connection:
         timeout_seconds: float,
         clock: Clock | None = None,
         why_silent: Callable[[], str] | None = None,
+        trust: Trust | None = None,
+        connect_to: str | None = None,
     ) -> None:
-        """`why_silent` gives a sentence that follows when nothing answers."""
+        """`why_silent` gives a sentence that follows when nothing answers; `connect_to` is another
+        address of the same platform, by which to reach it. Raises ClientError for a spoilt `trust`.
+        """
         self.url = url.rstrip("/")
         self._credentials = credentials
         self._clock = clock or SystemClock()
@@ -63,9 +68,11 @@ class Connection:
         self._token = ""
         self._renew_at = float("-inf")
         self._timeout_seconds = timeout_seconds
+        self._trust = trust or Trust()
         # The platform is named by its address: a proxy of the environment has no part in it.
         self._http = httpx.Client(
-            base_url=self.url,
+            base_url=connect_to or self.url,
+            verify=self._trust.context(connect_to or self.url),
             timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
             headers={"User-Agent": f"windlass/{__version__}", "Accept": "application/json"},
             trust_env=False,
@@ -123,8 +130,7 @@ class Connection:
                 headers={"Authorization": f"Bearer {self._valid_token()}"},
                 timeout=timeout if timeout is not None else httpx.USE_CLIENT_DEFAULT,
             )
-            with self._transport_errors():
-                response = self._http.send(request, stream=True)
+            response = self._answer(request)
             try:
                 if response.status_code == 401 and attempt == "first":
                     self._renew_at = float("-inf")
@@ -156,8 +162,9 @@ class Connection:
 
         Raises ApiError, BadAnswer or Unreachable.
         """
+        response = self._answer(self._http.build_request("POST", "/api/v1/token", json=body))
         with self._transport_errors():
-            response = self._http.post("/api/v1/token", json=body)
+            response.read()
         if response.is_error:
             raise _error(response)
         answer = _value(response)
@@ -165,21 +172,55 @@ class Connection:
             raise BadAnswer(f"{self.url} answers a token request without an accessToken.")
         return answer
 
+    def post_form(self, path: str, fields: Mapping[str, str]) -> httpx.Response:
+        """The answer to a form, which is sent without a token, whatever its status.
+
+        Raises BadAnswer or Unreachable.
+        """
+        response = self._answer(self._http.build_request("POST", path, data=dict(fields)))
+        with self._transport_errors():
+            response.read()
+        return response
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        """The beginning of an answer; where the platform has a new certificate, at second try."""
+        with self._transport_errors():
+            try:
+                return self._http.send(request, stream=True)
+            except httpx.ConnectError:
+                if not self._trust.reload():
+                    raise
+            return self._http.send(request, stream=True)
+
     @contextmanager
     def _transport_errors(self) -> Iterator[None]:
         try:
             yield
         except httpx.ConnectError as error:
-            raise Unreachable(self._silence(f"Nothing answers at {self.url} ({error}).")) from error
+            raise Unreachable(self._why_not_connected(error)) from error
         except httpx.TimeoutException as error:
             raise Unreachable(
                 self._silence(f"{self.url} does not answer within {self._timeout_seconds:g} s.")
             ) from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
-            raise Unreachable(self._silence(f"{self.url} broke off ({reason}).")) from error
+            hint = "" if self.url.startswith("https:") else " Is it an https:// address?"
+            raise Unreachable(self._silence(f"{self.url} broke off ({reason}).{hint}")) from error
         except httpx.InvalidURL as error:
             raise BadAnswer(f"{self.url} is not an address: {error}.") from error
+
+    def _why_not_connected(self, error: httpx.ConnectError) -> str:
+        text = str(error)
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            reason = text.partition("verify failed: ")[2].partition(" (_ssl")[0] or text
+            return (
+                f"{self.url} shows a certificate that is not trusted here ({reason}). If it "
+                "is the right one, sign in with --certificate-authority FILE, which holds it, or "
+                "that of the authority that signed it."
+            )
+        if "[SSL" in text:
+            return f"{self.url} does not speak TLS as it should ({text}). Is it an http:// address?"
+        return self._silence(f"Nothing answers at {self.url} ({text}).")
 
     def _silence(self, sentence: str) -> str:
         return f"{sentence} {self._why_silent()}" if self._why_silent else sentence

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.client.errors import ApiError, ClientError
+from windlass.client.trust import Trust
 
 _RENEW_BEFORE_SECONDS = 60.0
 _UNAUTHORIZED = 401
@@ -43,6 +44,14 @@ class Context:
     client_secret: str | None = None
     access_token: str | None = None
     expires_at: float = 0.0
+    certificate_authority: str | None = None
+    """A file that says which certificate counts; None is what the machine trusts."""
+
+    @property
+    def trust(self) -> Trust:
+        """Which certificate counts as the platform's."""
+        authority = self.certificate_authority
+        return Trust(None if authority is None else Path(authority))
 
 
 class ContextFile:

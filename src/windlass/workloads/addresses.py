@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from windlass.gateway.gateway import Access, Callers
 from windlass.org.names import namespace_of
@@ -22,11 +21,8 @@ class Places:
     gateway_url: str
     internal_url: str
     domain: str
-
-    @property
-    def gateway_host(self) -> str:
-        """The address that the outer gateway listens on."""
-        return urlsplit(self.gateway_url).hostname or ""
+    gateway_host: str
+    """The address that the outer gateway listens on, whatever name its URL has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from windlass.workloads.addresses import (
 )
 from windlass.workloads.inferences.desired import desired_of
 
-PLACES = Places("http://10.0.0.1:8081", "http://127.0.0.1:9091", "example.org")
+PLACES = Places("http://10.0.0.1:8081", "http://127.0.0.1:9091", "example.org", "10.0.0.1")
 MODEL = Named("model", "vision")
 EXPOSING: dict[str, Any] = {
     "ports": [

@@ -30,6 +30,7 @@ from windlass.client.types.platform import (
     PlatformDevice,
     PlatformEngine,
     PlatformGateway,
+    PlatformTls,
     PrunedImages,
 )
 from windlass.client.types.workloads import (
@@ -75,6 +76,7 @@ __all__ = [
     "PlatformDevice",
     "PlatformEngine",
     "PlatformGateway",
+    "PlatformTls",
     "Pod",
     "PodExit",
     "PoolReference",

@@ -78,6 +78,20 @@ class PlatformGateway(TypedDict):
     gate: str
 
 
+class PlatformTls(TypedDict):
+    """The certificate that API and gateway show; `problem` says why its files cannot be used as
+    they are now, and `atGateway` whether the gateway shows the same, null where that is unknown."""
+
+    selfSigned: bool
+    certificateFile: str
+    keyFile: str
+    serialNumber: str
+    names: list[str]
+    endsAt: str
+    problem: str | None
+    atGateway: bool | None
+
+
 class PlatformControllers(TypedDict):
     """Who acts on what is wanted; `epoch` counts the holders of the lease so far."""
 
@@ -97,3 +111,4 @@ class Platform(TypedDict):
     engine: PlatformEngine
     gateway: PlatformGateway
     controllers: PlatformControllers
+    tls: NotRequired[PlatformTls | None]

@@ -1,0 +1,1 @@
+"""TLS at the API and the gateway: one certificate with its key, from files that may change."""
