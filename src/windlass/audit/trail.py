@@ -16,7 +16,6 @@ from windlass.audit.tables import audit_record
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
 
-DEFAULT_RETENTION_DAYS = 90
 _AT_ONCE = 1000
 _DAY_SECONDS = 24 * 3600.0
 _SUBJECT_TYPES = {"user": "User", "app": "App"}

@@ -18,7 +18,6 @@ USER = "user"
 APP = "app"
 SERVICE_ACCOUNT = "service-account"
 GROUP = "group"
-SUBJECT_TYPES = (USER, APP, SERVICE_ACCOUNT, GROUP)
 
 
 @dataclass(frozen=True, slots=True)

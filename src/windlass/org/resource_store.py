@@ -20,14 +20,6 @@ def load_resources(
     return found
 
 
-def load_pool_resources(
-    connection: Connection, table: Table, node_pool_id: int
-) -> dict[int, Resources]:
-    """What all units of a kind may have in one node pool, by unit."""
-    query = select(table).where(table.c.node_pool_id == node_pool_id)
-    return {row.unit_id: _resources(row) for row in connection.execute(query)}
-
-
 def save_resources(
     connection: Connection, table: Table, unit_id: int, resources: Mapping[int, Resources]
 ) -> None:
