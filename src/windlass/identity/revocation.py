@@ -86,8 +86,10 @@ def revoke_session(connection: Connection, session_id: str, clock: Clock) -> Non
 def revoke(connection: Connection, ids: Iterable[str], clock: Clock) -> None:
     """End tokens by what they carry."""
     ends = clock.now() + LIFETIME_SECONDS + GRACE_SECONDS
-    known = set(connection.execute(select(revoked_token.c.id)).scalars())
-    rows = [{"id": each, "expires_at": ends} for each in ids if each not in known]
+    wanted = set(ids)
+    known = select(revoked_token.c.id).where(revoked_token.c.id.in_(wanted))
+    new = wanted - set(connection.execute(known).scalars())
+    rows = [{"id": each, "expires_at": ends} for each in sorted(new)]
     if rows:
         connection.execute(insert(revoked_token), rows)
     trust_changed(connection)
