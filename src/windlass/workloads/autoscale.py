@@ -212,18 +212,25 @@ class WorkloadAutoscaler:
             del self._scaled[workload_id]
 
     def _due_metrics(self) -> list[tuple[Row[Any], _Scaled]]:
-        rows = self._rows()
         at = self._around.clock.monotonic()
+        with self._lock:
+            if not any(self._is_due(scaled, at) for scaled in self._scaled.values()):
+                # As nearly every second; and to read every record is dear. `decide` finds what is
+                # new.
+                return []
+        rows = self._rows()
         due = []
         with self._lock:
             for row in rows:
                 scaled = self._find(row, at)
-                if not isinstance(scaled.scaler, MetricScaler):
-                    continue
-                if at - scaled.decided_at >= self._times.metric_period_seconds:
+                if self._is_due(scaled, at):
                     scaled.decided_at = at
                     due.append((row, scaled))
         return due
+
+    def _is_due(self, scaled: _Scaled, at: float) -> bool:
+        by_metric = isinstance(scaled.scaler, MetricScaler)
+        return by_metric and at - scaled.decided_at >= self._times.metric_period_seconds
 
     def _addresses(self, rows: Sequence[Row[Any]]) -> Mapping[str, list[Row[Any]]]:
         """The ready pods of each workload, without those that are on their way out."""
