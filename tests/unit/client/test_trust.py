@@ -35,13 +35,18 @@ class _Clusters(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Quiet(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Clients that refuse a certificate are no news here."""
+
+
 class Server:
     """Answers at `url`, and shows the certificate that it was last told to."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Clusters)
+        self._server = _Quiet(("127.0.0.1", 0), _Clusters)
         self._server.socket = self._context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
