@@ -15,10 +15,10 @@ from windlass.spec.exposure import Exposure
 from windlass.spec.placement import Constraints, constraints_of
 from windlass.spec.priority import CATEGORIES, PRIORITY_CLASSES, is_preemptible
 from windlass.spec.security import Security, groups_of
-from windlass.workloads.inferences.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
+from windlass.spec.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
 from windlass.workloads.inferences.metric_source import metric_source_of
 from windlass.workloads.inferences.schemas import InferenceSpec
-from windlass.workloads.inferences.serving import (
+from windlass.spec.serving import (
     DEFAULT_INITIALIZATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     ServingConfiguration,

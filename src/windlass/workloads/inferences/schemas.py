@@ -17,8 +17,8 @@ from windlass.spec.scalars import CommandLine, NonEmpty, Uuid
 from windlass.spec.security import Security
 from windlass.spec.storage import Storage
 from windlass.workloads.asset_layers import AssetIds
-from windlass.workloads.inferences.autoscaling import Autoscaling
-from windlass.workloads.inferences.serving import ServingConfiguration, ServingPort
+from windlass.spec.autoscaling import Autoscaling
+from windlass.spec.serving import ServingConfiguration, ServingPort
 
 DesiredPhase = Literal["Running", "Stopped", "Deleted"]
 Phase = Literal[

@@ -20,19 +20,24 @@ DEFAULT_INITIALIZATION_TIMEOUT_SECONDS = 600
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 300
 
 
-class ServingPort(SpecModel):
-    """The port on which replicas answer requests."""
+class ServingAccess(SpecModel):
+    """Who may call the serving port."""
 
-    mandatory: ClassVar = ("container",)
-    container: Port | None = None
-    """The port that the container listens on; a process of the host listens on `PORT`."""
-    protocol: Literal["http", "grpc"] | None = None
     authorization_type: AuthorizationType | None = None
     """Who may call: everybody, unless given."""
     authorized_users: list[str] | None = None
     authorized_groups: list[str] | None = None
     cluster_local_access_only: bool | None = None
     """Answer on the internal gateway only."""
+
+
+class ServingPort(ServingAccess):
+    """The port on which replicas answer requests."""
+
+    mandatory: ClassVar = ("container",)
+    container: Port | None = None
+    """The port that the container listens on; a process of the host listens on `PORT`."""
+    protocol: Literal["http", "grpc"] | None = None
 
 
 class ServingConfiguration(SpecModel):
@@ -49,6 +54,11 @@ def serving_errors(port: ServingPort | None, path: str) -> Iterator[FieldError]:
     if port is None:
         yield FieldError(f"{path}.container", "is required")
         return
+    yield from access_errors(port, path)
+
+
+def access_errors(port: ServingAccess, path: str) -> Iterator[FieldError]:
+    """Lists of callers that the authorization type does not take, or lacks."""
     lists = {
         "authorizedUsers": port.authorized_users or [],
         "authorizedGroups": port.authorized_groups or [],

@@ -25,8 +25,8 @@ Metric = Annotated[
 ]
 
 
-class Autoscaling(SpecModel):
-    """The bounds of the number of replicas, and what moves it between them."""
+class ReplicaBounds(SpecModel):
+    """The bounds of the number of replicas, and how fast it moves between them."""
 
     metric_threshold_percentage: Percentage | None = None
     """The share of `metricThreshold` to aim at; 70 unless given."""
@@ -46,10 +46,6 @@ class Autoscaling(SpecModel):
     """How long a decision to scale down waits."""
     initialization_timeout_seconds: PositiveInt32 | None = None
     """Superseded by `servingConfiguration.initializationTimeoutSeconds`, and without effect."""
-    metric: Metric | None = None
-    """`throughput`, `concurrency`, `latency` or the name of a custom metric."""
-    metric_threshold: Int32 | None = None
-    """Requests a second, requests in flight, or milliseconds, of each replica."""
 
     @property
     def minimum(self) -> int:
@@ -67,8 +63,23 @@ class Autoscaling(SpecModel):
         return max(self.minimum, 1)
 
 
+class Autoscaling(ReplicaBounds):
+    """The bounds of the number of replicas, and what moves it between them."""
+
+    metric: Metric | None = None
+    """`throughput`, `concurrency`, `latency` or the name of a custom metric."""
+    metric_threshold: Int32 | None = None
+    """Requests a second, requests in flight, or milliseconds, of each replica."""
+
+
 def autoscaling_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
-    """What does not fit together."""
+    """What is missing, and what does not fit together."""
+    yield from _missing_errors(scaling, path)
+    yield from contradictions(scaling, path)
+
+
+def contradictions(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
+    """What does not fit together, whatever else may be added."""
     yield from _bound_errors(scaling, path)
     yield from _metric_errors(scaling, path)
     if scaling.scale_to_zero_retention_seconds and scaling.minimum > 0:
@@ -103,20 +114,24 @@ def _bound_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
         )
 
 
+def _missing_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
+    bounds = (scaling.minimum, scaling.maximum)
+    if scaling.metric is not None:
+        if scaling.metric_threshold is None:
+            yield FieldError(f"{path}.metricThreshold", "is required beside metric")
+        return
+    if bounds[0] < bounds[1] and bounds != (0, 1):
+        yield FieldError(
+            f"{path}.metric",
+            "is required where minReplicas is less than maxReplicas: throughput, concurrency,"
+            " latency or the name of a custom metric",
+        )
+    if scaling.metric_threshold is not None:
+        yield FieldError(f"{path}.metricThreshold", "needs metric beside it")
+
+
 def _metric_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
     metric = scaling.metric
-    bounds = (scaling.minimum, scaling.maximum)
-    if metric is None:
-        if bounds[0] < bounds[1] and bounds != (0, 1):
-            yield FieldError(
-                f"{path}.metric",
-                "is required where minReplicas is less than maxReplicas: throughput, concurrency,"
-                " latency or the name of a custom metric",
-            )
-        if scaling.metric_threshold is not None:
-            yield FieldError(f"{path}.metricThreshold", "needs metric beside it")
-    elif scaling.metric_threshold is None:
-        yield FieldError(f"{path}.metricThreshold", "is required beside metric")
     if scaling.metric_threshold is not None and scaling.metric_threshold < 1:
         yield FieldError(
             f"{path}.metricThreshold", f"must be at least 1, not {scaling.metric_threshold}"
