@@ -44,9 +44,10 @@ class Combined:
 def combine(model: type[SpecModel], layers: Sequence[Layer]) -> Combined:
     """The layers as one spec of that model, the first of them on top. Nulls count as absent."""
     merged: _Value | None = None
-    for layer in layers:
+    # From the bottom, so that what one layer takes out stays out for those above it.
+    for layer in reversed(layers):
         marked = _marked(without_nulls(layer.spec), layer.origin)
-        merged = marked if merged is None else _merged(model, merged, marked)
+        merged = marked if merged is None else _merged(model, marked, merged)
     if merged is None:
         return Combined({})
     spec: dict[str, Any] = _plain(merged)
@@ -90,20 +91,19 @@ def _merged_lists(model: type[SpecModel] | None, upper: list[Any], lower: list[A
     field_name = _identity(model)
     if field_name is None:
         return upper
-    given = {_key(entry, field_name): entry for entry in upper}
-    inherited = {_key(entry, field_name): entry for entry in lower}
-    result = []
-    for key, entry in inherited.items():
-        above = given.get(key)
-        if above is None:
-            result.append(entry)
-        elif not _is_excluded(above):
-            result.append(above)
-    for entry in upper:
+    above = {_key(entry, field_name): entry for entry in upper}
+    above.pop(None, None)
+    result, replaced = [], set()
+    for entry in lower:
         key = _key(entry, field_name)
-        if key is None or key not in inherited:
+        if key not in above:
             result.append(entry)
-    return result
+            continue
+        replaced.add(key)
+        # What a layer below takes out in vain may still have to be taken out of an image.
+        if not _is_excluded(above[key]) or _is_excluded(entry):
+            result.append(above[key])
+    return [*result, *(entry for entry in upper if _key(entry, field_name) not in replaced)]
 
 
 def _identity(model: type[SpecModel] | None) -> str | None:

@@ -46,6 +46,7 @@ class Toleration(Item):
     """A taint that does not keep the replicas away."""
 
     mandatory: ClassVar = ("operator", "key", "effect")
+    identified_by: ClassVar = "name"
     name: NonEmpty | None = None
     operator: Literal["Equal", "Exists"] | None = None
     key: str | None = None

@@ -204,10 +204,17 @@ def _connection_errors(connections: Sequence[Connection], path: str) -> Iterator
 
 
 def _references(spec: Environment, path: str) -> Iterator[Reference]:
-    for index, variable in given(spec.environment_variables):
+    yield from variable_references(spec.environment_variables, f"{path}.environmentVariables")
+
+
+def variable_references(
+    variables: Sequence[AssetVariable | None] | None, path: str
+) -> Iterator[Reference]:
+    """The credentials from which variables have their values."""
+    for index, variable in given(variables):
         credential = variable.credential
         if credential is not None and credential.asset_id is not None:
-            place = f"{path}.environmentVariables[{index}].credential.assetId"
+            place = f"{path}[{index}].credential.assetId"
             yield Reference(place, credential.asset_id, frozenset({GENERIC_SECRET}))
 
 
@@ -216,20 +223,22 @@ def _in_workload(spec: Mapping[str, Any]) -> dict[str, Any]:
     if security := {name: spec[name] for name in _SECURITY if name in spec}:
         part["security"] = security
     if variables := spec.get("environmentVariables"):
-        part["environmentVariables"] = [_variable(entry) for entry in variables]
+        part["environmentVariables"] = [workload_variable(entry) for entry in variables]
     for connection in spec.get("connections", ()):
-        _connect(part, connection)
+        connect(part, connection)
     return part
 
 
-def _variable(entry: Mapping[str, Any]) -> dict[str, Any]:
+def workload_variable(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A variable as workloads have it."""
     variable = {name: value for name, value in entry.items() if name != "credential"}
     if credential := entry.get("credential"):
         variable["secret"] = {"name": credential["assetId"], "key": credential["key"]}
     return variable
 
 
-def _connect(part: dict[str, Any], connection: Mapping[str, Any]) -> None:
+def connect(part: dict[str, Any], connection: Mapping[str, Any]) -> None:
+    """Add to a part of a workload's spec what a connection says of it."""
     name = connection["name"]
     if external := connection.get("externalToolInfo"):
         related = {"url": external["externalUrl"], "type": external["toolType"], "name": name}

@@ -7,6 +7,7 @@ from typing import Any
 from windlass.engines.engine import ContainerOptions, ReplicaTemplate
 from windlass.gateway.gateway import Callers, ReplicaProtocol
 from windlass.scheduling import Request
+from windlass.spec.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
 from windlass.spec.compute import limits_of, request_of
 from windlass.spec.connectivity import port_exposures, url_exposures
 from windlass.spec.container import probe_of, pull_policy_of, words_of
@@ -15,9 +16,6 @@ from windlass.spec.exposure import Exposure
 from windlass.spec.placement import Constraints, constraints_of
 from windlass.spec.priority import CATEGORIES, PRIORITY_CLASSES, is_preemptible
 from windlass.spec.security import Security, groups_of
-from windlass.spec.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
-from windlass.workloads.inferences.metric_source import metric_source_of
-from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.spec.serving import (
     DEFAULT_INITIALIZATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
@@ -25,6 +23,8 @@ from windlass.spec.serving import (
     ServingPort,
     callers_of,
 )
+from windlass.workloads.inferences.metric_source import metric_source_of
+from windlass.workloads.inferences.schemas import InferenceSpec
 from windlass.workloads.scaling import Scaling
 
 DEFAULT_CATEGORY = "Deploy"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from windlass.kit.errors import FieldError
+from windlass.spec.autoscaling import autoscaling_errors
 from windlass.spec.compute import compute_errors
 from windlass.spec.connectivity import exposed_url_errors, port_errors
 from windlass.spec.container import command_errors, image_errors
@@ -12,12 +13,11 @@ from windlass.spec.model import given, structural_errors
 from windlass.spec.placement import affinity_errors, toleration_errors
 from windlass.spec.priority import priority_errors
 from windlass.spec.security import security_errors
+from windlass.spec.serving import serving_errors
 from windlass.spec.storage import Storage, storage_errors
-from windlass.spec.autoscaling import autoscaling_errors
 from windlass.workloads.inferences.metric_source import metric_source_errors
 from windlass.workloads.inferences.naming import name_errors
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, InferenceSpec
-from windlass.spec.serving import serving_errors
 
 
 def creation_errors(creation: InferenceCreationRequest) -> list[FieldError]:

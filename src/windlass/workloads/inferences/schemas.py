@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from windlass.spec.autoscaling import Autoscaling
 from windlass.spec.compute import Compute
 from windlass.spec.connectivity import ContainerPort, ExposedUrl, RelatedUrl
 from windlass.spec.container import ImagePullPolicy, ImagePullSecret, Probes
@@ -15,10 +16,9 @@ from windlass.spec.placement import NodeAffinity, PodAffinity, Toleration
 from windlass.spec.priority import Preemptibility
 from windlass.spec.scalars import CommandLine, NonEmpty, Uuid
 from windlass.spec.security import Security
+from windlass.spec.serving import ServingConfiguration, ServingPort
 from windlass.spec.storage import Storage
 from windlass.workloads.asset_layers import AssetIds
-from windlass.spec.autoscaling import Autoscaling
-from windlass.spec.serving import ServingConfiguration, ServingPort
 
 DesiredPhase = Literal["Running", "Stopped", "Deleted"]
 Phase = Literal[
