@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import structlog
@@ -26,7 +27,7 @@ from windlass.assets.kinds import KINDS
 from windlass.identity import permissions
 from windlass.identity.access_rules import add_rule
 from windlass.identity.operations import operations
-from windlass.identity.tokens import Caller
+from windlass.identity.tokens import Caller, TokenAuthority
 from windlass.kit.ids import new_id
 from windlass.workloads.tables import pod
 
@@ -44,6 +45,7 @@ class World:
     api: InProcess
     context: Context
     database: UndoneDatabase
+    authority: TokenAuthority
     document: dict[str, Any]
     administrator: dict[str, str]
     refusals: list[tuple[str, str]]
@@ -86,7 +88,10 @@ class World:
         described = self.document["paths"][template][method.lower()].get("requestBody")
         if described is None:
             return None
-        example = copy.deepcopy(described["content"]["application/json"]["example"])
+        ((media_type, content),) = described["content"].items()
+        example = copy.deepcopy(content["example"])
+        if media_type != "application/json":
+            return urlencode(example).encode()
         return self._about(example, wing)
 
     def _about(self, value: Any, wing: str) -> Any:
@@ -102,6 +107,7 @@ class World:
             "scopeId": self.ids[f"project-{wing}"],
             "ids": [self.ids[f"rule-{wing}"]],
             "image": "host/canary",
+            "discoverDocumentUrl": "http://127.0.0.1:9/nobody-listens-here",
         }
         return {key: ours.get(key, self._about(member, wing)) for key, member in value.items()}
 
@@ -139,7 +145,7 @@ class World:
         number = self.database.write(lambda connection: add_rule(connection, values))
         self.database.undo = undo
         self.objects["access_rules"][str(number)] = path
-        return headers_of(self.context, self.database, name)
+        return headers_of(self.authority, self.context.tree.tenant_id, name)
 
 
 PARAMETERS = {
@@ -183,9 +189,10 @@ QUERIES = {
 }
 
 
-def headers_of(context: Context, database: UndoneDatabase, name: str) -> dict[str, str]:
-    caller = Caller(new_id(), name, "user", context.tree.tenant_id)
-    return {"Authorization": f"Bearer {context.authority(database).issue(caller)}"}
+def headers_of(authority: TokenAuthority, tenant_id: int, name: str) -> dict[str, str]:
+    """What requests carry of a user of this name."""
+    token = authority.issue(Caller(new_id(), name, "user", tenant_id))
+    return {"Authorization": f"Bearer {token}"}
 
 
 @contextmanager
@@ -197,11 +204,13 @@ def world_over(root: Path, database_url: str) -> Iterator[World]:
         patched.setattr(permissions, "was_refused", lambda *words: refusals.append(words))
         _make_quick(patched)
         context = prepared(root, database_url, database)
-        client = InProcess(create_api(context, database))
+        client = InProcess(create_api(context, database), database)
         name = str(context.foundation.administrator["username"])
-        administrator = headers_of(context, database, name)
-        document = client.ask("GET", "/openapi.json", {}, None).json
-        world = World(client, context, database, document, administrator, refusals)
+        authority = context.authority(database)
+        administrator = headers_of(authority, context.tree.tenant_id, name)
+        world = World(
+            client, context, database, authority, client.document, administrator, refusals
+        )
         _plant(world)
         database.undo = True
         yield world
@@ -220,6 +229,8 @@ def _make_quick(patched: pytest.MonkeyPatch) -> None:
     patched.setattr("windlass.identity.authentication.run_in_threadpool", at_once)
     patched.setattr("windlass.audit.middleware.run_in_threadpool", at_once)
     patched.setattr("windlass.audit.middleware.record_failure", lambda *_: None)
+    # Nobody waits for the gate, which is not there.
+    patched.setattr("windlass.app.api._GATE_SECONDS", 0.001)
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     patched.setattr("windlass.identity.passwords._hasher", weak)
 

@@ -32,6 +32,21 @@ _PAGES: dict[int | str, dict[str, Any]] = {
     for status in (200, 400, 401, 403, 404, 429, 503)
 }
 
+_APPROVAL: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "required": ["user_code", "username", "password"],
+                "properties": {
+                    name: {"type": "string"} for name in ("user_code", "username", "password")
+                },
+            }
+        }
+    },
+}
+
 
 def router(
     browser: BrowserSignIn, devices: Devices, sign_in: SignIn, limit: AddressLimit
@@ -140,8 +155,8 @@ def _add_device_routes(
         "/device",
         summary="Sign in a device, by a user's password",
         response_class=Response,
-        responses=_PAGES,
-        openapi_extra=_OPEN,
+        responses={**_PAGES, **error_responses(413)},
+        openapi_extra={**_OPEN, "requestBody": _APPROVAL},
     )
     @_on_a_page
     async def approve_device(raw: RawBody, request: Request) -> Response:

@@ -204,11 +204,7 @@ _REVOCATION_REQUEST = {
     "required": ["token"],
     "properties": _texts("token", "token_type_hint"),
 }
-_OAUTH_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": _texts("error", "error_description"),
-}
+_OAUTH_ERROR = {"$ref": "#/components/schemas/OAuthError"}
 _OAUTH_ERRORS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": "Refused, in the form of RFC 6749",
