@@ -31,7 +31,7 @@ def check_answer(
     if answer.status_code >= 400 and not (media_type or "").startswith("text/html"):
         check = check_oauth_error if _is_oauth(path, answer.status_code) else check_error
         check(answer, told)
-    problems = []
+    problems: list[str] = []
     if description is not None:
         problems += description.problems(
             method, path, answer.status_code, media_type, answer.content
@@ -84,7 +84,7 @@ def _fits(template: str, path: str) -> bool:
     # A path without parameters stands for itself: /workloads/count is no workload.
     wanted, given = template.split("/"), path.split("/")
     return len(wanted) == len(given) and all(
-        one == other or (one.startswith("{") and other not in ("count", "inferences"))
+        one == other or (one.startswith("{") and other not in ("count", "inferences", "live"))
         for one, other in zip(wanted, given, strict=True)
     )
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 import structlog
 from argon2 import PasswordHasher
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, select
 
 from tests.api.in_process import Answer, InProcess, UndoneDatabase
 from tests.api.serving import NOBODY, prepared
@@ -28,8 +28,9 @@ from windlass.identity import permissions
 from windlass.identity.access_rules import add_rule
 from windlass.identity.operations import operations
 from windlass.identity.tokens import Caller, TokenAuthority
+from windlass.kit.database import Database
 from windlass.kit.ids import new_id
-from windlass.workloads.tables import pod
+from windlass.workloads.tables import pod, workload
 
 WORKLOADS = "/api/v1/workloads"
 PROJECTS = "/api/v1/org-unit/projects"
@@ -266,7 +267,7 @@ def _plant_project(world: World, wing: str, department: str) -> None:
         "projectId": project,
         "spec": {"image": "host/canary", "servingPort": {"container": 8000}},
     }
-    workload = _created(world, f"{WORKLOADS}/inferences", body, "workloadId")
+    workload_id = _created(world, f"{WORKLOADS}/inferences", body, "workloadId")
     rule = {
         "subjectId": f"somebody-{wing}@example.org",
         "subjectType": "user",
@@ -275,8 +276,8 @@ def _plant_project(world: World, wing: str, department: str) -> None:
         "scopeId": project,
     }
     world.ids[f"rule-{wing}"] = str(_created(world, RULES, rule))
-    world.ids[f"workload-{wing}"] = workload
-    world.ids[f"pod-{wing}"] = _plant_pod(world, workload)
+    world.ids[f"workload-{wing}"] = workload_id
+    world.ids[f"pod-{wing}"] = plant_pod(world.database, workload_id)
     for what in ("project", "workload", "rule", "pod"):
         world.paths[f"{what}-{wing}"] = path
     for kind in KINDS:
@@ -293,13 +294,11 @@ def _plant_asset(world: World, kind: Kind, wing: str) -> str:
     return str(answer.json["meta"]["id"])
 
 
-def _plant_pod(world: World, workload_id: str) -> str:
-    shown = world.api.ask("GET", f"{WORKLOADS}/inferences/{workload_id}", world.administrator, None)
-    assert shown.status == 200
-    from windlass.workloads.tables import workload
+def plant_pod(database: Database, workload_id: str) -> str:
+    """The id of a pod that the workload now has, as controllers would give it one."""
 
-    def write(connection: Any) -> str:
-        row = connection.execute(workload.select().where(workload.c.id == workload_id)).one()
+    def write(connection: Connection) -> str:
+        row = connection.execute(select(workload).where(workload.c.id == workload_id)).one()
         pod_id = new_id()
         connection.execute(
             insert(pod).values(
@@ -315,7 +314,7 @@ def _plant_pod(world: World, workload_id: str) -> str:
         )
         return pod_id
 
-    return world.database.write(write)
+    return database.write(write)
 
 
 def _created(world: World, path: str, body: dict[str, Any], key: str = "id") -> str:

@@ -35,7 +35,7 @@ INFERENCES = "/api/v1/workloads/inferences"
 WORKLOADS = "/api/v1/workloads"
 SPEC: Mapping[str, Any] = {"image": "host/canary", "servingPort": {"container": 8000}}
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
-CHANGES_NOTHING = ("/api/v1/authorization/permitted-scopes",)
+CHANGES_NOTHING = ("/api/v1/authorization/permitted-scopes", "/api/v2/device")
 NOBODY = "123e4567-e89b-12d3-a456-426614174000"
 
 

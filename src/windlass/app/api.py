@@ -159,6 +159,7 @@ def _own_routes(
         "/metrics",
         summary="Counters for Prometheus",
         response_class=PlainTextResponse,
+        responses={200: {"description": "The counters, in the text format of Prometheus."}},
         openapi_extra=open_to_all,
     )
     def metrics() -> Response:
@@ -171,7 +172,7 @@ def _own_routes(
         "/api/v1/platform",
         summary="Show the platform itself",
         dependencies=[Depends(authenticated)],
-        responses=error_responses(401, 503),
+        responses=error_responses(401, 403, 503),
     )
     def get_platform() -> dict[str, Any]:
         return platform.view()

@@ -71,7 +71,7 @@ def router(log: AuditLog, tenant_of_caller: Callable[..., Any]) -> APIRouter:
         "/api/v1/audit/log/file",
         summary="Download what was done, and what was refused",
         response_class=Response,
-        responses={200: {"content": _FILE}},
+        responses={200: {"description": "The file.", "content": _FILE}},
     )
     def download_audit_records(
         tenant_id: Tenant,

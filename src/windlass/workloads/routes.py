@@ -111,7 +111,7 @@ def router(workloads: Workloads, authenticated: Callable[..., Any]) -> APIRouter
         _BASE + "/{workload_id}/pods/{pod_id}/logs",
         summary="Read a replica's log",
         response_class=StreamingResponse,
-        responses={200: {"content": _TEXT}, **error_responses(404)},
+        responses={200: {"description": "The log.", "content": _TEXT}, **error_responses(404)},
     )
     def get_logs(
         workload_id: str,

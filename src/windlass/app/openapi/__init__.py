@@ -24,8 +24,8 @@ _PLACES = {
     Where.OPEN: "Takes no token.",
     Where.SELF: "Takes a token, and no permission.",
     Where.TENANT: "Takes the permission `{}` at the tenant.",
-    Where.LIST: "Takes the permission `{}`, and is about what is in the scopes where the caller has "
-    "it; the rest is left out in silence.",
+    Where.LIST: "Takes the permission `{}`, and is about what is in the scopes where the caller "
+    "has it; the rest is left out in silence.",
     Where.UNIT: "Takes the permission `{}` in the scope that it is about.",
 }
 

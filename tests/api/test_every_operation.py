@@ -1,0 +1,287 @@
+"""Every operation does what it is asked, with an answer that is as described and as published."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.api.identity_provider import Browser, running_provider
+from tests.api.people import claims_of
+from tests.api.permission_world import plant_pod
+from tests.api.serving import Api, serving
+from tests.api.test_identity_providers import Program, code_in
+
+# These need controllers or a container engine: tests/end_to_end holds what they answer against it.
+ELSEWHERE = {
+    "GET /readyz",
+    "GET /api/v1/platform/images",
+    "POST /api/v1/platform/images/prune",
+}
+
+
+@pytest.fixture(scope="module")
+def own_api(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API of its own, whose tree this test may change."""
+    root = tmp_path_factory.mktemp("answered")
+    store = shutil.copy(sqlite_template, root / "windlass.sqlite")
+    with serving(root / "data", f"sqlite:///{store}") as served:
+        yield served
+
+
+@dataclass
+class Walk:
+    """Asks for one operation after the other, as they build on each other."""
+
+    api: Api
+    done: set[str] = field(default_factory=set)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def ask(
+        self, operation: str, status: int, *ids: object, query: str = "", **options: Any
+    ) -> httpx.Response:
+        """One request, whose answer is held against the description on its way."""
+        method, _, template = operation.partition(" ")
+        names = iter(ids)
+        path = re.sub(r"{\w+}", lambda _: str(next(names)), template)
+        answer = self.api.ask(method, path + query, headers=self.headers or None, **options)
+        assert answer.status_code == status, (operation, answer.text[:500])
+        self.done.add(operation)
+        return answer
+
+    def form(self, operation: str, status: int, **fields: str) -> httpx.Response:
+        """One request with a form."""
+        self.headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            return self.ask(operation, status, content=urlencode(fields))
+        finally:
+            self.headers = {}
+
+
+def test_every_operation_does_what_it_is_asked_and_answers_as_described(own_api: Api) -> None:
+    walk = Walk(own_api)
+    for part in (sign_in, people, roles, organisation, workloads, platform):
+        part(walk)
+    with running_provider() as provider:
+        providers(walk, provider.discovery_url)
+    document = own_api.get("/openapi.json")
+    served = {f"{m.upper()} {path}" for path, methods in document["paths"].items() for m in methods}
+    assert walk.done == served - ELSEWHERE
+
+
+def sign_in(walk: Walk) -> None:
+    known = walk.api.context.foundation.administrator
+    client = {"client_id": known["client_id"], "client_secret": known["client_secret"]}
+    user = {"username": known["username"], "password": known["password"]}
+    walk.ask("POST /api/v1/token", 200, json={"grantType": "password", **user})
+    oldest = {"id": "x", "name": known["client_id"], "secret": known["client_secret"]}
+    walk.ask("POST /v1/k8s/auth/oauth/apptoken", 200, json=oldest)
+    granted = walk.form("POST /api/v2/token", 200, grant_type="client_credentials", **client)
+    walk.form("POST /api/v2/token/revoke", 200, token=granted.json()["access_token"])
+    ended = walk.form("POST /api/v2/token", 200, grant_type="password", **user).json()
+    walk.headers = {"Authorization": f"Bearer {ended['access_token']}"}
+    walk.ask("POST /api/v1/logout", 200)
+    walk.headers = {}
+    walk.ask("GET /.well-known/jwks.json", 200)
+    codes = walk.ask("POST /api/v2/device", 200).json()
+    walk.ask("GET /device", 200, query=f"?user_code={codes['user_code']}")
+    walk.form("POST /device", 200, user_code=codes["user_code"], **user)
+
+
+def people(walk: Walk) -> None:
+    users, user = "/api/v1/users", "/api/v1/users/{userId}"
+    made = walk.ask(f"POST {users}", 201, json={"email": "ada@example.org"}).json()
+    walk.ask(f"GET {users}", 200)
+    walk.ask(f"GET {users}/count", 200)
+    walk.ask(f"GET {user}", 200, made["id"])
+    walk.ask(f"PATCH {user}", 200, made["id"], json={"enabled": True})
+    walk.ask(f"POST {user}/logout", 200, made["id"])
+    first = walk.ask(f"POST {user}/password", 200, made["id"]).json()["tempPassword"]
+    own_things(walk, made["username"], first)
+    walk.ask(f"DELETE {user}", 204, made["id"])
+    for collection, parameter in (("service-accounts", "serviceAccountId"), ("apps", "appId")):
+        base = f"/api/v1/{collection}"
+        one = f"{base}/{{{parameter}}}"
+        made = walk.ask(f"POST {base}", 201, json={"name": f"reporting-{collection}"}).json()
+        walk.ask(f"GET {base}", 200)
+        walk.ask(f"GET {one}", 200, made["id"])
+        walk.ask(f"PATCH {one}", 200, made["id"], json={"enabled": False})
+        walk.ask(f"POST {one}/secret", 200, made["id"])
+        walk.ask(f"DELETE {one}", 204, made["id"])
+
+
+def own_things(walk: Walk, name: str, first: str) -> None:
+    """What users do for themselves."""
+    own = secrets.token_urlsafe(16)
+    token = walk.api.token(grantType="password", username=name, password=first).json()
+    administrator = walk.api.headers
+    walk.headers = {"Authorization": f"Bearer {token['accessToken']}"}
+    change = {"currentPassword": first, "newPassword": own}
+    walk.ask("POST /api/v1/me/password", 200, json=change)
+    token = walk.api.token(grantType="password", username=name, password=own).json()
+    theirs = {"Authorization": f"Bearer {token['accessToken']}"}
+    for collection, parameter in (("access-keys", "accessKeyId"), ("user-applications", "appId")):
+        base, of_all = f"/api/v1/{collection}", f"/api/v1/administration/{collection}"
+        one = f"{base}/{{{parameter}}}"
+        walk.headers = theirs
+        made = [
+            walk.ask(f"POST {base}", 201, json={"name": f"notebook-{collection}-{number}"}).json()
+            for number in range(2)
+        ]
+        walk.ask(f"GET {base}", 200)
+        walk.ask(f"GET {one}", 200, made[0]["id"])
+        walk.ask(f"POST {one}/secret", 200, made[0]["id"])
+        walk.ask(f"DELETE {one}", 204, made[0]["id"])
+        walk.headers = administrator
+        walk.ask(f"GET {of_all}", 200)
+        walk.ask(f"DELETE {of_all}/{{{parameter}}}", 204, made[1]["id"])
+    walk.headers = {}
+
+
+def roles(walk: Walk) -> None:
+    base = "/api/v1/authorization"
+    rules, tree = f"{base}/access-rules", walk.api.context.tree
+    scope = {"scopeId": tree.project_id, "scopeType": "project"}
+    subject = {"subjectId": "ada@example.org", "subjectType": "user"}
+    walk.ask(f"GET {base}/roles", 200)
+    walk.ask(f"GET {base}/roles/{{roleIdPath}}", 200, 9)
+    rule = walk.ask(f"POST {rules}", 201, json={**subject, **scope, "roleId": 9}).json()
+    walk.ask(f"GET {rules}", 200)
+    walk.ask(f"GET {rules}/count", 200)
+    walk.ask(f"GET {rules}/{{accessRuleId}}", 200, rule["id"])
+    walk.ask(f"DELETE {rules}/{{accessRuleId}}", 204, rule["id"])
+    walk.ask(f"GET {rules}", 200, query="?includeDeleted=true")
+    missing = {"scopeId": "4599999", "scopeType": "project"}
+    payload = {"roleId": 9, "subjects": [subject], "scopes": [scope, missing]}
+    made = walk.ask(f"POST {rules}/batch-create", 200, json={"payload": payload}).json()
+    assert len(made["succeeded"]) == len(made["failed"]) == 1
+    ids = [str(made["succeeded"][0]["id"]), "1999999999"]
+    ended = walk.ask(f"POST {rules}/batch", 200, json={"ids": ids, "action": "delete"}).json()
+    assert len(ended["succeeded"]) == len(ended["failed"]) == 1
+    walk.ask(f"GET {base}/permissions", 200)
+    walk.ask(f"POST {base}/permitted-scopes", 200, json={"resourceType": "project"})
+    walk.ask(f"GET {base}/me/access-rules", 200)
+    walk.ask(f"GET {base}/me/access-rules/count", 200)
+
+
+def organisation(walk: Walk) -> None:
+    clusters, cluster = "/api/v1/clusters", "/api/v1/clusters/{cluster_id}"
+    made = walk.ask(f"POST {clusters}", 201, json={"name": "north"}).json()
+    walk.ask(f"GET {clusters}", 200)
+    walk.ask(f"GET {clusters}", 200, query="?verbosity=metadata")
+    walk.ask(f"GET {cluster}", 200, made["uuid"])
+    walk.ask(f"PUT {cluster}", 204, made["uuid"], json={"name": "south"})
+    walk.ask(f"DELETE {cluster}", 202, made["uuid"])
+    made = walk.ask(f"POST {clusters}", 201, json={"name": "west"}).json()
+    walk.ask(f"DELETE {cluster}", 204, made["uuid"], query="?force=true")
+    cluster_id = walk.api.context.tree.cluster_id
+    walk.ask(f"GET {cluster}/nodes", 200, cluster_id)
+    walk.ask(f"GET {cluster}/nodes/count", 200, cluster_id)
+    walk.ask("GET /api/v1/nodes", 200)
+    walk.ask("GET /api/v1/nodes/count", 200)
+    node_pools(walk, cluster_id)
+    units(walk, "departments", "department_id", cluster_id)
+    units(walk, "projects", "project_id", cluster_id)
+    walk.ask("GET /api/v1/org-unit/priorities", 200)
+
+
+def node_pools(walk: Walk, cluster_id: str) -> None:
+    pools, pool = "/api/v1/node-pools", "/api/v1/node-pools/{node_pool_id}"
+    label = {"labelKey": "rack", "labelValue": "r1"}
+    body = {"name": "far", "clusterId": cluster_id, **label}
+    made = walk.ask(f"POST {pools}", 201, json=body).json()
+    walk.ask(f"GET {pools}", 200)
+    walk.ask(f"GET {pools}/count", 200)
+    walk.ask(f"GET {pool}", 200, made["id"])
+    walk.ask(f"PUT {pool}", 200, made["id"], json={"labelKey": "rack", "labelValue": "r2"})
+    strategy = {"placementStrategy": {"gpu": "spread"}}
+    walk.ask(f"PATCH {pool}", 200, made["id"], json=strategy)
+    walk.ask(f"DELETE {pool}", 204, made["id"])
+
+
+def units(walk: Walk, collection: str, parameter: str, cluster_id: str) -> None:
+    base = f"/api/v1/org-unit/{collection}"
+    unit = f"{base}/{{{parameter}}}"
+    body = {"name": f"new-{collection}", "clusterId": cluster_id, "resources": []}
+    made = walk.ask(f"POST {base}", 201, json=body).json()
+    walk.ask(f"GET {base}", 200)
+    walk.ask(f"GET {base}", 200, query="?limit=1")
+    walk.ask(f"GET {base}/count", 200)
+    walk.ask(f"GET {unit}", 200, made["id"])
+    walk.ask(f"PUT {unit}", 200, made["id"], json={"description": "x", "resources": []})
+    walk.ask(f"PUT {unit}/resources", 200, made["id"], json=[{"gpu": {"deserved": 0}}])
+    walk.ask(f"PATCH {unit}/resources", 200, made["id"], json=[{"gpu": {"limit": 4}}])
+    walk.ask(f"DELETE {unit}", 204, made["id"])
+
+
+def workloads(walk: Walk) -> None:
+    base = "/api/v1/workloads"
+    inferences, workload = f"{base}/inferences", f"{base}/{{workload_id}}"
+    made = walk.ask(f"POST {inferences}", 202, json=walk.api.creation("answers")).json()
+    workload_id = made["workloadId"]
+    pod_id = plant_pod(walk.api.database, workload_id)
+    walk.ask(f"GET {inferences}/{{workload_id}}", 200, workload_id)
+    for path in (base, f"{base}/count", f"{base}/live"):
+        walk.ask(f"GET {path}", 200)
+    for path in (workload, f"{workload}/pods", f"{workload}/events"):
+        walk.ask(f"GET {path}", 200, workload_id)
+    walk.ask(f"GET {workload}/pods/{{pod_id}}/logs", 200, workload_id, pod_id)
+    tree = walk.api.context.tree
+    project = walk.ask(
+        "POST /api/v1/org-unit/projects",
+        201,
+        json={"name": "with-one", "clusterId": tree.cluster_id, "resources": []},
+    ).json()
+    inside = walk.api.creation("inside", projectId=project["id"])
+    walk.ask(f"POST {inferences}", 202, json=inside)
+    walk.ask("DELETE /api/v1/org-unit/projects/{project_id}", 202, project["id"])
+    walk.ask("GET /api/v1/org-unit/projects/{project_id}", 200, project["id"])
+    walk.ask(f"DELETE {inferences}/{{workload_id}}", 202, workload_id)
+    walk.ask(f"GET {inferences}/{{workload_id}}", 200, workload_id)
+    types = walk.ask("GET /api/v1/workload-types", 200).json()["types"]
+    walk.ask("GET /api/v1/workload-types/{workload_type_id}", 200, types[0]["id"])
+    walk.ask("GET /api/v1/workload-priorities", 200)
+    categories = walk.ask("GET /api/v1/workload-categories", 200).json()["categories"]
+    walk.ask("GET /api/v1/workload-categories/{category_id}", 200, categories[0]["id"])
+
+
+def platform(walk: Walk) -> None:
+    walk.ask("GET /healthz", 200)
+    walk.ask("GET /metrics", 200)
+    walk.ask("GET /api/v1/platform", 200)
+    period = "?start=2026-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
+    walk.ask("GET /api/v1/audit/log", 200, query=f"{period}&numberOfSamples=1000&includeReads=true")
+    walk.ask("GET /api/v1/audit/log/file", 200, query=period)
+
+
+def providers(walk: Walk, discovery_url: str) -> None:
+    base, one = "/api/v1/idps", "/api/v1/idps/{idp}"
+    data = {"clientId": "x", "clientSecret": "y", "discoverDocumentUrl": discovery_url}
+    body = {"name": "corp", "type": "oidc", "oidcData": data}
+    walk.ask(f"POST {base}", 201, json=body)
+    walk.ask(f"GET {base}", 200)
+    walk.ask(f"GET {one}", 200, "corp")
+    claim = {"claim": "email", "values": ["bob@example.org"]}
+    walk.ask(
+        f"PUT {one}", 200, "corp", json={**body, "oidcData": {**data, "mandatoryClaim": claim}}
+    )
+    walk.ask(f"GET {one}", 200, "corp")
+    walk.ask(f"GET {one}/mappers", 200, "corp")
+    walk.ask(f"PUT {one}/mappers", 202, "corp", json={"alias": "corp", "groups": "groups"})
+    program, browser = Program(walk.api, "corp"), Browser()
+    begun = walk.ask("GET /api/v2/authorize", 302, query=f"?{urlencode(program.question)}")
+    back = browser.sign_in_at_provider(begun.headers["location"], "bob")
+    query = back.partition("?")[2]
+    answered = walk.ask("GET /sign-in/{provider}/callback", 302, "corp", query=f"?{query}")
+    granted = program.exchange(code_in(answered))
+    assert claims_of(granted.json()["access_token"])["email"] == "bob@example.org"
+    codes = walk.ask("POST /api/v2/device", 200).json()
+    asked = f"?user_code={codes['user_code']}&provider=corp"
+    walk.ask("GET /device/provider", 302, query=asked)
+    walk.ask(f"DELETE {one}", 200, "corp")
