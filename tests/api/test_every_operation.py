@@ -17,6 +17,7 @@ from tests.api.people import claims_of
 from tests.api.permission_world import plant_pod
 from tests.api.serving import Api, serving
 from tests.api.test_identity_providers import Program, code_in
+from windlass.assets.kinds import KINDS
 
 # These need controllers or a container engine: tests/end_to_end holds what they answer against it.
 ELSEWHERE = {
@@ -66,7 +67,7 @@ class Walk:
 
 def test_every_operation_does_what_it_is_asked_and_answers_as_described(own_api: Api) -> None:
     walk = Walk(own_api)
-    for part in (sign_in, people, roles, organisation, workloads, platform):
+    for part in (sign_in, people, roles, organisation, workloads, assets, platform):
         part(walk)
     with running_provider() as provider:
         providers(walk, provider.discovery_url)
@@ -249,6 +250,19 @@ def workloads(walk: Walk) -> None:
     walk.ask("GET /api/v1/workload-priorities", 200)
     categories = walk.ask("GET /api/v1/workload-categories", 200).json()["categories"]
     walk.ask("GET /api/v1/workload-categories/{category_id}", 200, categories[0]["id"])
+
+
+def assets(walk: Walk) -> None:
+    paths = walk.api.get("/openapi.json")["paths"]
+    for kind in KINDS:
+        one = f"{kind.path}/{{{kind.parameter}}}"
+        body = paths[kind.path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        body = {**body, "meta": {**body["meta"], "scope": "tenant", "projectId": None}}
+        made = walk.ask(f"POST {kind.path}", 202, json=body).json()["meta"]
+        walk.ask(f"GET {kind.path}", 200, query="?usageInfo=true")
+        walk.ask(f"GET {one}", 200, made["id"])
+        walk.ask(f"PUT {one}", 202, made["id"], json=body)
+        walk.ask(f"DELETE {one}", 202, made["id"])
 
 
 def platform(walk: Walk) -> None:

@@ -20,7 +20,10 @@ def answers(kind: Kind, status: int, schema: Schema) -> dict[int | str, dict[str
 def asset_schema(kind: Kind) -> Schema:
     """One asset of that kind."""
     properties: dict[str, Schema] = {
-        "meta": _META,
+        "meta": {
+            **_META,
+            "properties": {**_META["properties"], "kind": {"type": "string", "const": kind.name}},
+        },
         "spec": body_schema(kind.answer or kind.spec),
         "usedBy": _USED_BY,
         "usageTimes": _object(lastUsedByWorkload=_nullable(_MOMENT)),

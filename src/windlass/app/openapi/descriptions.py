@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from windlass.app.openapi.samples import sample_of
+
 _JSON = "application/json"
 _SCHEMAS = "#/components/schemas/"
 _NOTHING = "nothing"
@@ -37,7 +39,10 @@ class Descriptions:
     def describe_parameters(self, operation: dict[str, Any]) -> None:
         """Say what each parameter means."""
         for parameter in operation.get("parameters", ()):
-            words = self._words.get(f"{parameter['in']}.{parameter['name']}")
+            place, name = parameter["in"], parameter["name"]
+            words = self._words.get(f"{place}.{name}")
+            if words is None and place == "path" and name.endswith("_id"):
+                words = f"The {name.removesuffix('_id').replace('_', ' ')}."
             if words is not None:
                 parameter.setdefault("description", words)
 
@@ -55,9 +60,18 @@ class Descriptions:
             responses[str(status)] = self._answer(status, schema)
         for status, answer in responses.items():
             content = answer.get("content", {}).get(_JSON)
-            if int(status) >= HTTPStatus.BAD_REQUEST and content is not None:
-                schema = content["schema"].get("$ref", "").removeprefix(_SCHEMAS)
-                content["example"] = self._examples[schema][int(status)]
+            if content is None or "example" in content:
+                continue
+            if int(status) >= HTTPStatus.BAD_REQUEST:
+                content["example"] = self._examples[_name(content["schema"])][int(status)]
+            else:
+                self._explain(content["schema"], "")
+                content["example"] = sample_of(content["schema"], self._body_of(name))
+
+    def _body_of(self, name: str) -> Any:
+        """What was sent to create what an operation is about, as far as it is known."""
+        path = name.partition(" ")[2]
+        return self._bodies.get(f"POST {path.partition('/{')[0]}")
 
     def _answer(self, status: int, schema: str) -> dict[str, Any]:
         if schema == _NOTHING:
