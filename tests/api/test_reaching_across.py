@@ -9,10 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.permission_world import PARAMETERS, World, operations_where, world_over
+from windlass.assets.kinds import KINDS
 from windlass.identity.operations import Where
 from windlass.identity.roles import SYSTEM_ADMINISTRATOR
 
-HIDDEN = ("department", "project", "workload", "pod", "rule")
+HIDDEN = ("department", "project", "workload", "pod", "rule", *(kind.word for kind in KINDS))
 FIELDS = (
     "name",
     "clusterId",
@@ -41,6 +42,10 @@ def world(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             "workload-x": "00000000-1111-4222-8333-444444444444",
             "pod-x": "00000000-1111-4222-8333-555555555555",
             "rule-x": "1999999999",
+            **{
+                f"{kind.word}-x": f"00000000-1111-4222-8333-{number:012}"
+                for number, kind in enumerate(KINDS)
+            },
         }
         yield made
 
@@ -61,7 +66,8 @@ def across(world: World) -> list[str]:
 
 def masked(world: World, text: str, wing: str) -> str:
     """The text with a wing's ids taken out."""
-    for what in HIDDEN:
+    # The longest first: the number of a rule may stand in the id of something else.
+    for what in sorted(HIDDEN, key=lambda what: -len(world.ids[f"{what}-{wing}"])):
         text = text.replace(world.ids[f"{what}-{wing}"], f"<{what}>")
     return text
 
