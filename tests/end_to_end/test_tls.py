@@ -291,6 +291,10 @@ def test_a_certificate_of_its_own_lasts_and_counts_for_control_planes_that_join(
     own_platform.up()
     assert shown_everywhere(own_platform) == {serial}
     assert joined_url(own_platform).startswith("https://127.0.0.1:")
+    join = ("up", "--join", str(own_platform.data_dir), "--tls-certificate", "other.pem")
+    refused = run_windlass(*join, check=False)
+    assert refused.returncode == 1
+    assert "one certificate, that of the first" in refused.stderr
 
 
 def test_https_is_taken_up_at_the_same_addresses_by_a_platform_that_runs(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.certificate_authority import Authority
+from windlass.app.tls.keeper import CertificateKeeper
 from windlass.app.tls.options import (
     Tls,
     local_url_of,
@@ -13,7 +14,8 @@ from windlass.app.tls.options import (
     settle_tls,
     url_of,
 )
-from windlass.kit.clock import SystemClock
+from windlass.app.tls.self_signed import LIFETIME_DAYS
+from windlass.kit.clock import ManualClock, SystemClock
 from windlass.settings import Address, Settings
 
 
@@ -96,3 +98,28 @@ def test_programs_of_this_machine_reach_it_whatever_it_listens_on(tmp_path: Path
     ):
         assert local_url_of(Address.parse(address), tls) == url
     assert url_of(Address.parse("0.0.0.0:1"), None) == "http://0.0.0.0:1"
+
+
+def test_a_certificate_of_its_own_is_renewed_while_it_is_shown(tmp_path: Path) -> None:
+    clock = ManualClock(SystemClock().now())
+    tls = settle_tls(settings(tls="self-signed"), tmp_path / "tls", clock)
+    assert tls is not None
+    keeper = CertificateKeeper(tls, clock)
+    made = tls.watch.pair.serial
+    clock.advance(10)
+    keeper.look()
+    assert tls.watch.pair.serial == made
+    clock.advance((LIFETIME_DAYS - 1) * 86_400.0)
+    keeper.look()
+    assert tls.watch.pair.serial != made
+    assert tls.watch.pair.ends_at > clock.now() + 86_400.0
+    assert tls.watch.problem is None
+
+
+def test_clients_of_this_machine_may_read_the_certificate_and_not_the_key(tmp_path: Path) -> None:
+    tls = settle_tls(settings(tls="self-signed"), tmp_path / "tls", SystemClock())
+    assert tls is not None
+    tls.tell_clients(tls.watch.pair)
+    assert tls.trusted.stat().st_mode & 0o777 == 0o644
+    assert tls.trusted.read_text() == tls.watch.pair.leaf_pem
+    assert tls.watch.files.key.stat().st_mode & 0o777 == 0o600

@@ -43,6 +43,17 @@ def test_each_way_in_has_its_url() -> None:
     ]
 
 
+def test_each_way_in_from_outside_goes_by_tls_where_the_gateway_does() -> None:
+    secure = Places("https://a.example.org:8081", "http://127.0.0.1:9091", "example.org", "0.0.0.0")
+    assert urls_of(MODEL, desired_of(spec(**EXPOSING)), secure)[:5] == [
+        "https://a.example.org:8081/vision/model/",
+        "https://model-runai-vision.example.org:8081/",
+        "https://a.example.org:30080/",
+        "http://port-9001.model.runai-vision.svc.cluster.local:9091/",
+        "https://tool.example.com:8081/",
+    ]
+
+
 def test_what_is_internal_is_shown_at_the_internal_gateway() -> None:
     internal = desired_of(spec(servingPort={"container": 8000, "clusterLocalAccessOnly": True}))
     assert urls_of(MODEL, internal, PLACES) == [

@@ -37,7 +37,8 @@ def names_of_this_machine(listened: Sequence[str], domain: str) -> Names:
     everywhere = any(ipaddress.ip_address(host).is_unspecified for host in listened)
     found = ["127.0.0.1", "::1", *listened, *(_own_addresses() if everywhere else ())]
     addresses = [host for host in found if not ipaddress.ip_address(host).is_unspecified]
-    own = [host for host in (socket.getfqdn(), socket.gethostname()) if _is_sound(host)]
+    # Not its full name in the network: whoever answers for that may be slow, or change their mind.
+    own = [host for host in [socket.gethostname()] if _is_sound(host)]
     hosts = sorted([*own, domain, f"*.{domain}", "localhost"], key="localhost".__eq__)
     return Names(tuple(dict.fromkeys(hosts)), tuple(dict.fromkeys(addresses)))
 
