@@ -98,6 +98,8 @@ class _Connection(asyncio.Protocol):
         self._window = _FIRST_WINDOW
         self._held_back: deque[tuple[int, bytes]] = deque()
         self._taken = 0
+        self._unsent: list[bytes] = []
+        self._is_reading = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -105,6 +107,7 @@ class _Connection(asyncio.Protocol):
         settings = b"\x00\x01\x00\x00\x00\x00" + b"\x00\x03" + _number(_LARGEST_WINDOW)
         self._frame(_Frame.SETTINGS, 0, 0, settings)
         self._frame(_Frame.WINDOW_UPDATE, 0, 0, _number(_LARGEST_WINDOW - _FIRST_WINDOW))
+        self._flush()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
         streams, self._streams = self._streams, {}
@@ -122,6 +125,7 @@ class _Connection(asyncio.Protocol):
                 self._transport.abort()
                 return
             self._has_preface, start = True, len(PREFACE)
+        self._is_reading = True
         while len(data) - start >= 9:
             end = start + 9 + int.from_bytes(data[start : start + 3], "big")
             if len(data) < end:
@@ -131,6 +135,8 @@ class _Connection(asyncio.Protocol):
             self._take(kind, flags, number, data[start + 9 : end])
             start = end
         self._unread = data[start:]
+        self._is_reading = False
+        self._flush()
 
     def send(self, stream: Stream, message: bytes) -> None:
         if stream.number not in self._streams:
@@ -141,6 +147,8 @@ class _Connection(asyncio.Protocol):
         for start in range(0, len(message), _FRAME_BYTES):
             self._held_back.append((stream.number, message[start : start + _FRAME_BYTES]))
         self._send_held_back()
+        if not self._is_reading:
+            self._flush()
 
     def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         match kind:
@@ -212,7 +220,14 @@ class _Connection(asyncio.Protocol):
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + _number(number)
-        self._transport.write(head + payload)
+        self._unsent.append(head + payload)
+
+    def _flush(self) -> None:
+        """Headers must not go out without the message behind them: a client that has headers, and
+        sees the gate die, does not ask again."""
+        if self._unsent:
+            self._transport.write(b"".join(self._unsent))
+            self._unsent.clear()
 
 
 def _number(value: int) -> bytes:
