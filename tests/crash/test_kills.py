@@ -41,8 +41,10 @@ def test_nothing_is_lost_on_sqlite(data_dir: Path, own_podman: Podman | None) ->
     run_session(data_dir, KILLS, None, own_podman)
 
 
-def test_nothing_is_lost_on_postgresql(data_dir: Path, postgresql_url: str) -> None:
-    run_session(data_dir, KILLS_ON_POSTGRESQL, postgresql_url)
+def test_nothing_is_lost_on_postgresql(
+    data_dir: Path, postgresql_url: str, own_podman: Podman | None
+) -> None:
+    run_session(data_dir, KILLS_ON_POSTGRESQL, postgresql_url, own_podman)
 
 
 def run_session(
