@@ -218,8 +218,10 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
         _lead_to_slot(_add_route(host, [_present(INNER_HEADER)]), route, way)
     at_inner = _add_route(host, [_present(INNER_HEADER)])
     if is_limited(route, way):
-        # Whoever has no slot gets here only when there is no gate to give one.
+        # Whoever has no slot gets here only when the gate went while it was asked for one: the next
+        # one is asked.
         _answer(at_inner, 503, NO_SLOT)
+        at_inner.response_headers_to_add.append(_header(UNREACHED_HEADER, "yes"))
     else:
         _lead_to_replicas(at_inner, route, way)
     _configure(at_inner, {**caller_filters(way.callers), **_waiting_filters(route, way)})
