@@ -9,6 +9,8 @@ from tests.api.serving import Api
 
 COMPUTE = "/api/v1/asset/compute"
 ENVIRONMENT = "/api/v1/asset/environment"
+CREDENTIALS = "/api/v1/asset/credentials"
+DATA_SOURCES = "/api/v1/asset/datasource"
 
 
 def some_name(prefix: str = "a") -> str:

@@ -23,7 +23,7 @@ from tests.api.serving import NOBODY, prepared
 from windlass.app.api import create_api
 from windlass.app.context import Context
 from windlass.assets.kind import Kind
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import FAMILIES, KINDS
 from windlass.identity import permissions
 from windlass.identity.access_rules import add_rule
 from windlass.identity.operations import operations
@@ -104,6 +104,7 @@ class World:
         ours: dict[str, object] = {
             "projectId": int(project) if value.get("scope") == "project" else project,
             "clusterId": self.ids["cluster"],
+            "credentialAssetId": self.ids.get(f"generic_secret-{wing}"),
             "parentId": self.ids[f"department-{wing}"],
             "scopeId": self.ids[f"project-{wing}"],
             "ids": [self.ids[f"rule-{wing}"]],
@@ -346,7 +347,10 @@ def _count(world: World) -> None:
         "access_rules": {ids[f"rule-{wing}"]: paths[f"rule-{wing}"] for wing in "ab"},
     }
     for kind in KINDS:
-        world.objects[kind.resource.value] = _listed_assets(world, kind)
+        world.objects[f"GET {kind.path}"] = _listed_assets(world, kind)
+    for path, kinds in FAMILIES.items():
+        members = (world.objects[f"GET {kind.path}"] for kind in kinds)
+        world.objects[f"GET {path}"] = dict(item for found in members for item in found.items())
     nodes = world.api.ask("GET", "/api/v1/nodes", world.administrator, None).json["nodes"]
     world.objects["nodes"] = {node["id"]: paths["cluster"] for node in nodes}
     listed = world.api.ask("GET", f"{RULES}?limit=500", world.administrator, None).json

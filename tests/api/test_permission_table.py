@@ -129,7 +129,7 @@ def check_list(
     assert row.permission is not None
     if operation in NOT_COUNTED:
         return
-    objects = world.objects[row.permission[0].value]
+    objects = world.objects.get(operation) or world.objects[row.permission[0].value]
     visible = {key for key, path in objects.items() if may(role_id, row.permission, scope, path)}
     if isinstance(body, dict) and set(body) == {"count"}:
         assert body["count"] == len(visible), told

@@ -177,6 +177,9 @@ def add_asset(api: Api, kind: AssetKind) -> str:
     """The id of a new asset of that kind."""
     document = api.get("/openapi.json")["paths"][kind.path]["post"]
     body = document["requestBody"]["content"]["application/json"]["example"]
+    if "credentialAssetId" in body["spec"]:
+        secret = next(other for other in KINDS if other.name == "genericSecret")
+        body["spec"]["credentialAssetId"] = add_asset(api, secret)
     body["meta"] = {"name": f"random-{uuid.uuid4().hex[:12]}", "scope": "tenant"}
     answer = api.ask("POST", kind.path, json=body)
     assert answer.status_code == 202, answer.text

@@ -21,6 +21,8 @@ REQUEST = "InferenceCreationRequest"
 OURS: dict[str, Schema] = {
     "assets.compute": {"type": "string", "format": "uuid"},
     "assets.environment": {"type": "string", "format": "uuid"},
+    "assets.datasources[].id": {"type": "string", "format": "uuid"},
+    "assets.datasources[].kind": {"type": "string"},
 }
 """What an inference may be made from, which the published body says of templates alone."""
 LEAVES: dict[str, Schema] = {

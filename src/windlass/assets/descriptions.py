@@ -1,5 +1,6 @@
 """What the API's description says of the answers of assets' operations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from windlass.assets.kind import Kind
@@ -40,6 +41,17 @@ def list_schema(entry: Schema) -> Schema:
         "properties": {"entries": {"type": "array", "items": entry}, "next": {"type": "integer"}},
         "required": ["entries"],
     }
+
+
+def family_answers(kinds: Sequence[Kind]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of the list of several kinds together."""
+    specs = {
+        kind.family_name or kind.name: asset_schema(kind)["properties"]["spec"] for kind in kinds
+    }
+    entry = asset_schema(kinds[0])
+    entry = {**entry, "properties": {**entry["properties"], "spec": _object(**specs)}}
+    content = {"application/json": {"schema": list_schema(entry)}}
+    return {200: {"description": f"{kinds[0].tag} of every kind.", "content": content}}
 
 
 def _object(**properties: Schema) -> Schema:

@@ -67,6 +67,8 @@ class Kind:
     is the path of the spec."""
     references: Callable[[Any, str], Iterator[Reference]] = _no_references
     """The assets that a spec refers to."""
+    updates_in_part: bool = False
+    """Whether an update may leave out `spec`, `meta` or its name, which then stay."""
     update_spec: type[SpecModel] | None = None
     """What may be given of `spec` in an update, where that is less; `keep` then says the rest."""
     keeps: Callable[[Mapping[str, Any], SpecModel], dict[str, Any]] | None = None
@@ -90,6 +92,13 @@ class Kind:
     conceal: Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, str]]] | None = None
     """Divides a spec into what is shown and the secrets, each under a name, which are kept sealed
     and never shown."""
+
+    family: str | None = None
+    """The path of the list in which it stands with others, under `family_name` in their spec."""
+    family_name: str | None = None
+    """None: its name."""
+    deletion_status: int = 202
+    """204, too, as published."""
 
     @property
     def word(self) -> str:

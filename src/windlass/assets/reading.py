@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from windlass.assets.kind import Kind
-from windlass.assets.schemas import AssetCreation, AssetUpdate
+from windlass.assets.schemas import AssetCreation, AssetUpdate, PartialUpdate
 from windlass.kit.bodies import elsewhere, validate_soundest
 from windlass.kit.errors import FieldError, invalid_fields
 from windlass.kit.strict_json import read_json_object
 from windlass.spec.model import SpecModel, structural_errors
 
-Body = TypeVar("Body", AssetCreation, AssetUpdate)
+Body = TypeVar("Body", AssetCreation, AssetUpdate | PartialUpdate)
 
 _LONGEST_NAME = 255
 
@@ -29,8 +29,11 @@ def read_asset(kind: Kind, model: type[Body], raw: bytes, content_type: str | No
     return given
 
 
-def _further_errors(kind: Kind, body: AssetCreation | AssetUpdate) -> Iterator[FieldError]:
-    yield from _name_errors(body.meta.name)
+def _further_errors(
+    kind: Kind, body: AssetCreation | AssetUpdate | PartialUpdate
+) -> Iterator[FieldError]:
+    if body.meta is not None and body.meta.name is not None:
+        yield from _name_errors(body.meta.name)
     spec = body.spec
     if isinstance(spec, SpecModel):
         yield from structural_errors(spec, "spec")

@@ -4,18 +4,26 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
-from windlass.assets.descriptions import ACCEPTED, answers, asset_schema, list_schema
+from windlass.assets.descriptions import (
+    ACCEPTED,
+    answers,
+    asset_schema,
+    family_answers,
+    list_schema,
+)
 from windlass.assets.kind import Kind, WhileUsed
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import FAMILIES, KINDS
 from windlass.assets.listing import AssetQuery, Extras, extras_of, query_of
+from windlass.assets.records import AssetRecords
 from windlass.assets.service import Assets
 from windlass.assets.surroundings import Surroundings
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import request_body
 from windlass.kit.http import ContentType, RawBody, error_responses
 
+_NO_CONTENT = 204
 _REFUSED_WHILE_USED = {
     WhileUsed.DELETED: (),
     WhileUsed.CONFLICT: (409,),
@@ -30,6 +38,8 @@ def router(around: Surroundings, authenticated: Callable[..., Any]) -> APIRouter
     )
     for kind in KINDS:
         add_asset_routes(routes, kind, Assets(around, kind), authenticated)
+    for path in FAMILIES:
+        add_family_route(routes, around, path, authenticated)
     return routes
 
 
@@ -96,16 +106,48 @@ def add_asset_routes(
 
     @routes.delete(
         one,
-        status_code=202,
+        status_code=kind.deletion_status,
         tags=tags,
         summary=f"Remove: {kind.words}",
         name=f"delete_{kind.word}",
-        responses=answers(kind, 202, ACCEPTED)
+        responses=_deletion_answers(kind)
         | error_responses(404, *_REFUSED_WHILE_USED[kind.while_used]),
     )
-    def delete_asset(asset_id: AssetId, caller: Authenticated) -> JSONResponse:
+    def delete_asset(asset_id: AssetId, caller: Authenticated) -> Response:
         assets.delete(caller, asset_id)
+        if kind.deletion_status == _NO_CONTENT:
+            return Response(status_code=_NO_CONTENT)
         return JSONResponse({"code": 202, "message": f"The {kind.words} is removed."}, 202)
+
+
+def add_family_route(
+    routes: APIRouter, around: Surroundings, path: str, authenticated: Callable[..., Any]
+) -> None:
+    """The list of several kinds together, each spec under its kind's name."""
+    Authenticated = Annotated[Caller, Depends(authenticated)]  # noqa: N806
+    Query = Annotated[AssetQuery, Depends(query_of)]  # noqa: N806
+    Asked = Annotated[Extras, Depends(extras_of)]  # noqa: N806
+    kinds = FAMILIES[path]
+    records = AssetRecords(around, kinds)
+    names = {kind.name: kind.family_name or kind.name for kind in kinds}
+
+    @routes.get(
+        path,
+        tags=[kinds[0].tag],
+        summary=f"List: {kinds[0].tag.lower()} of every kind",
+        name=f"list_{path.rpartition('/')[2]}",
+        responses=family_answers(kinds),
+    )
+    def list_family(query: Query, extras: Asked, caller: Authenticated) -> JSONResponse:
+        found = [
+            {**view, "spec": {names[view["meta"]["kind"]]: view["spec"]}}
+            for view in records.page(caller, query, extras)
+        ]
+        return JSONResponse(entries_body(found, query))
+
+
+def _deletion_answers(kind: Kind) -> dict[int | str, dict[str, Any]]:
+    return {} if kind.deletion_status == _NO_CONTENT else answers(kind, 202, ACCEPTED)
 
 
 def entries_body(found: Sequence[dict[str, Any]], query: AssetQuery) -> dict[str, Any]:

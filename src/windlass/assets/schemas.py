@@ -69,6 +69,19 @@ class AssetUpdate(SpecModel):
     spec: Any
 
 
+class PartialMeta(UpdateMeta):
+    """The same where the name may be left out."""
+
+    name: NonEmpty | None = None  # type: ignore[assignment]
+
+
+class PartialUpdate(SpecModel):
+    """The body of an update of which each part may be left out, and then stays."""
+
+    meta: PartialMeta | None = None
+    spec: Any = None
+
+
 def creation_model(kind: Kind) -> type[AssetCreation]:
     """The body with which an asset of that kind is created."""
     return create_model(
@@ -79,8 +92,15 @@ def creation_model(kind: Kind) -> type[AssetCreation]:
     )
 
 
-def update_model(kind: Kind) -> type[AssetUpdate]:
+def update_model(kind: Kind) -> type[AssetUpdate | PartialUpdate]:
     """The body with which an asset of that kind is changed."""
+    if kind.updates_in_part:
+        return create_model(
+            f"{kind.spec.__name__}Update",
+            __base__=PartialUpdate,
+            __doc__=PartialUpdate.__doc__,
+            spec=(_optional(kind.spec), None),
+        )
     return create_model(
         f"{kind.spec.__name__}Update",
         __base__=AssetUpdate,
@@ -90,4 +110,8 @@ def update_model(kind: Kind) -> type[AssetUpdate]:
 
 
 def _spec_type(kind: Kind, spec: type[SpecModel]) -> Any:
-    return spec | None if kind.may_lack_spec else spec
+    return _optional(spec) if kind.may_lack_spec else spec
+
+
+def _optional(spec: type[SpecModel]) -> Any:
+    return spec | None

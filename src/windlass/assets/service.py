@@ -17,6 +17,7 @@ from windlass.assets.schemas import (
     AssetCreation,
     AssetUpdate,
     CreationMeta,
+    PartialUpdate,
     UpdateMeta,
     creation_model,
     update_model,
@@ -55,7 +56,7 @@ class Assets:
         self._kind = kind
         self._records = AssetRecords(around, [kind])
         self.creation: type[AssetCreation] = creation_model(kind)
-        self.update_body: type[AssetUpdate] = update_model(kind)
+        self.update_body: type[AssetUpdate | PartialUpdate] = update_model(kind)
 
     def page(self, caller: Caller, query: AssetQuery, extras: Extras) -> Sequence[dict[str, Any]]:
         """Those that the caller may read and asks for; with a page, up to one more than its limit.
@@ -88,7 +89,8 @@ class Assets:
                     kind=self._kind.name,
                     tenant_id=caller.tenant_id,
                     **place_columns(unit),
-                    **_meta_columns(body.meta),
+                    name=body.meta.name,
+                    description=body.meta.description,
                     auto_delete=bool(body.meta.auto_delete),
                     private=bool(body.meta.private),
                     supported_types=_supported(body.meta),
@@ -115,19 +117,22 @@ class Assets:
         def work(connection: Connection) -> dict[str, Any]:
             lock_tree(connection, caller.tenant_id)
             row = self._found(connection, caller, Action.UPDATE, asset_id, lock=True)
-            if errors := fixed_errors(row, body.meta):
+            meta = body.meta or UpdateMeta(name=row.name, description=row.description)
+            if errors := fixed_errors(row, meta):
                 raise invalid_fields(errors)
-            unit = unit_of(row)
+            unit, name = unit_of(row), meta.name or str(row.name)
             self._require_sound_references(connection, caller, body.spec, unit)
-            require_free_name(connection, self._kind, body.meta.name, unit, row.id)
+            require_free_name(connection, self._kind, name, unit, row.id)
             values = {
-                **_meta_columns(body.meta),
-                **self._spec_columns(self._spec_after(row, body.spec)),
+                "name": name,
+                "description": meta.description,
                 **self._stamps(connection, caller, self._around.clock.now()),
             }
+            if body.spec is not None or not self._kind.updates_in_part:
+                values |= self._spec_columns(self._spec_after(row, body.spec))
             connection.execute(update(asset).where(asset.c.id == row.id).values(**values))
             self._save_references(connection, row.id, body.spec)
-            self._record(connection, Deed.UPDATE, row.id, body.meta.name, row.scope_path)
+            self._record(connection, Deed.UPDATE, row.id, name, row.scope_path)
             return self._records.one(connection, caller, row.id, Extras())
 
         return self._around.database.write(work)
@@ -203,8 +208,14 @@ class Assets:
         if self._kind.conceal is None:
             return {"spec": spec}
         shown, secrets = self._kind.conceal(spec)
-        sealed = self._around.seal.seal(json.dumps(secrets).encode()) if secrets else None
-        return {"spec": shown, "sealed_secrets": sealed}
+        if not secrets:
+            return {"spec": shown, "sealed_secrets": None, "sealing_key_id": None}
+        sealed = self._around.seal.seal(json.dumps(secrets).encode())
+        return {
+            "spec": shown,
+            "sealed_secrets": sealed,
+            "sealing_key_id": self._around.seal.key_id,
+        }
 
     def _stamps(self, connection: Connection, caller: Caller, now: float) -> dict[str, Any]:
         return {
@@ -259,10 +270,6 @@ def fixed_errors(row: Row[Any], meta: UpdateMeta) -> list[FieldError]:
 
 def _told(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _meta_columns(meta: CreationMeta | UpdateMeta) -> dict[str, Any]:
-    return {"name": meta.name, "description": meta.description}
 
 
 def _supported(meta: CreationMeta | UpdateMeta) -> dict[str, Any] | None:

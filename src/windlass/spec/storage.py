@@ -171,11 +171,12 @@ class Storage(SpecModel):
 def storage_errors(storage: Storage, path: str) -> Iterator[FieldError]:
     """Claims that say too much or too little, and two volumes in one place."""
     for index, claim in given(storage.pvc):
-        yield from _claim_errors(claim, f"{path}.pvc[{index}]")
+        yield from claim_errors(claim, f"{path}.pvc[{index}]")
     yield from _mount_errors(storage, path)
 
 
-def _claim_errors(claim: Pvc, path: str) -> Iterator[FieldError]:
+def claim_errors(claim: Pvc, path: str) -> Iterator[FieldError]:
+    """What one claim says too much or too little of."""
     if claim.exclude:
         return
     if claim.existing_pvc:

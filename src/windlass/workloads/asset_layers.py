@@ -14,11 +14,18 @@ from windlass.kit.errors import FieldError, invalid_fields
 from windlass.org.scopes import Unit
 from windlass.spec.combination import Layer
 from windlass.spec.model import SpecModel
-from windlass.spec.scalars import Uuid
+from windlass.spec.scalars import NonEmpty, Uuid
 
 ASSET = "asset"
 """The origin of what comes from one."""
 _KINDS = {kind.name: kind for kind in KINDS}
+
+
+class DataSourceId(SpecModel):
+    """A data source, by its id and kind."""
+
+    id: Uuid | None = None
+    kind: NonEmpty | None = None
 
 
 class AssetIds(SpecModel):
@@ -28,6 +35,13 @@ class AssetIds(SpecModel):
     """A compute resource: what each replica asks for."""
     environment: Uuid | None = None
     """What each replica runs."""
+    datasources: list[DataSourceId] | None = None
+    """What is mounted into each replica."""
+
+    def by_kind(self) -> dict[str, str]:
+        """Those that say something of the spec."""
+        found = {"compute": self.compute, "environment": self.environment}
+        return {kind: asset_id for kind, asset_id in found.items() if asset_id is not None}
 
 
 @dataclass(frozen=True, slots=True)

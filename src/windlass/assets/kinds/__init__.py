@@ -2,6 +2,14 @@
 
 from windlass.assets.kind import Kind
 from windlass.assets.kinds.compute import COMPUTE
+from windlass.assets.kinds.credentials import CREDENTIALS
+from windlass.assets.kinds.data_sources import DATA_SOURCES
 from windlass.assets.kinds.environment import ENVIRONMENT
 
-KINDS: tuple[Kind, ...] = (COMPUTE, ENVIRONMENT)
+KINDS: tuple[Kind, ...] = (COMPUTE, ENVIRONMENT, *CREDENTIALS, *DATA_SOURCES)
+
+FAMILIES: dict[str, tuple[Kind, ...]] = {
+    path: tuple(kind for kind in KINDS if kind.family == path)
+    for path in dict.fromkeys(kind.family for kind in KINDS if kind.family)
+}
+"""Kinds that have a list together, by its path."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from windlass.assets.kind import Kind, Reference, WhileUsed
+from windlass.assets.kinds.credentials import GENERIC_SECRET
 from windlass.identity.roles import ResourceType
 from windlass.kit.errors import FieldError
 from windlass.spec.container import (
@@ -19,7 +20,6 @@ from windlass.spec.model import Item, SpecModel, given
 from windlass.spec.scalars import CommandLine, Int64, NonEmpty, Port, Uuid
 from windlass.spec.security import Capability, Security, security_errors
 
-GENERIC_SECRET = "genericSecret"
 _MOST_CONNECTIONS = 20
 
 InternalTool = Literal[

@@ -66,7 +66,7 @@ def compose(
     head, errors = validate(_Head, given)
     if head is None:
         raise invalid_fields(errors)
-    wanted = head.assets.submitted() if head.assets else {}
+    wanted = head.assets.by_kind() if head.assets else {}
     owner = project_of(connection, head.project_id)
     taken = take_assets(connection, wanted, "assets", unit_of(owner), workload_type, caller)
     _require_sound(spec)
