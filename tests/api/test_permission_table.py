@@ -22,6 +22,10 @@ PLACES = (
 )
 SAMPLE = [(1, "tenant"), (2, "department-a"), (9, "project-a"), (16, "project-b"), (19, "tenant")]
 NOT_COUNTED = {"GET /api/v1/workloads/live"}
+# All kinds of assets are served by the same code: that it asks for the right permission is seen at
+# one place inside and one outside.
+ONE_CORE = "/api/v1/asset/"
+PLACES_OF_ONE_CORE = ("project-a", "department-b")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -79,6 +83,8 @@ def test_every_role_may_do_at_every_place_what_the_table_says(world: World) -> N
     for role_id, place in walked(world):
         headers = world.caller(role_id, place)
         for operation in operations_where(Where.TENANT, Where.UNIT, Where.LIST):
+            if ONE_CORE in operation and place not in PLACES_OF_ONE_CORE:
+                continue
             check(world, role_id, place, operation, headers)
             triples += 1
     assert triples > (9000 if world.database.is_sqlite else 300)
