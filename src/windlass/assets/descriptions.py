@@ -20,18 +20,7 @@ def answers(kind: Kind, status: int, schema: Schema) -> dict[int | str, dict[str
 
 def asset_schema(kind: Kind) -> Schema:
     """One asset of that kind."""
-    properties: dict[str, Schema] = {
-        "meta": {
-            **_META,
-            "properties": {**_META["properties"], "kind": {"type": "string", "const": kind.name}},
-        },
-        "spec": body_schema(kind.answer or kind.spec),
-        "usedBy": _USED_BY,
-        "usageTimes": _object(lastUsedByWorkload=_nullable(_MOMENT)),
-        "compliance": _COMPLIANCE,
-        "status": _object(status=_TEXT),
-    }
-    return {"type": "object", "properties": properties, "required": ["meta", "spec"]}
+    return _asset({"type": "string", "const": kind.name}, _spec(kind))
 
 
 def list_schema(entry: Schema) -> Schema:
@@ -45,13 +34,27 @@ def list_schema(entry: Schema) -> Schema:
 
 def family_answers(kinds: Sequence[Kind]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of the list of several kinds together."""
-    specs = {
-        kind.family_name or kind.name: asset_schema(kind)["properties"]["spec"] for kind in kinds
-    }
-    entry = asset_schema(kinds[0])
-    entry = {**entry, "properties": {**entry["properties"], "spec": _object(**specs)}}
+    names: Schema = {"type": "string", "enum": [kind.name for kind in kinds]}
+    specs = {kind.family_name or kind.name: _spec(kind) for kind in kinds}
+    entry = _asset(names, _object(**specs))
     content = {"application/json": {"schema": list_schema(entry)}}
     return {200: {"description": f"{kinds[0].tag} of every kind.", "content": content}}
+
+
+def _asset(kind: Schema, spec: Schema) -> Schema:
+    properties: dict[str, Schema] = {
+        "meta": {**_META, "properties": {**_META["properties"], "kind": kind}},
+        "spec": spec,
+        "usedBy": _USED_BY,
+        "usageTimes": _object(lastUsedByWorkload=_nullable(_MOMENT)),
+        "compliance": _COMPLIANCE,
+        "status": _object(status=_TEXT),
+    }
+    return {"type": "object", "properties": properties, "required": ["meta", "spec"]}
+
+
+def _spec(kind: Kind) -> Schema:
+    return body_schema(kind.answer or kind.spec)
 
 
 def _object(**properties: Schema) -> Schema:

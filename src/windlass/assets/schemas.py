@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from windlass.assets.kind import Kind
 from windlass.spec.model import SpecModel
@@ -55,8 +55,14 @@ class UpdateMeta(SpecModel):
     private: bool | None = None
 
 
+_MADE_AT_RUN_TIME = ConfigDict(use_attribute_docstrings=False)
+"""Of models that others are made from: their classes have no source to look into."""
+
+
 class AssetCreation(SpecModel):
     """The body of a creation; each kind has its own spec."""
+
+    model_config = _MADE_AT_RUN_TIME
 
     meta: CreationMeta
     spec: Any
@@ -64,6 +70,8 @@ class AssetCreation(SpecModel):
 
 class AssetUpdate(SpecModel):
     """The body of an update; each kind has its own spec."""
+
+    model_config = _MADE_AT_RUN_TIME
 
     meta: UpdateMeta
     spec: Any
@@ -77,6 +85,8 @@ class PartialMeta(UpdateMeta):
 
 class PartialUpdate(SpecModel):
     """The body of an update of which each part may be left out, and then stays."""
+
+    model_config = _MADE_AT_RUN_TIME
 
     meta: PartialMeta | None = None
     spec: Any = None

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, create_model
 from sqlalchemy import Connection, Row
 
 from windlass.assets.kind import Kind, WhileUsed
 from windlass.identity.roles import ResourceType
 from windlass.kit.errors import FieldError
 from windlass.spec.model import SpecModel, given
-from windlass.spec.scalars import NonEmpty, matching
+from windlass.spec.scalars import Int32, NonEmpty, matching
 
 ACCESS_KEY = "accessKey"
 PASSWORD = "password"
@@ -147,8 +147,39 @@ def _shown(_connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, 
     return [{**row.spec, "keyId": row.sealing_key_id or 0} for row in rows]
 
 
+class ShownPair(SpecModel):
+    """A value of a generic secret, which is not told."""
+
+    key: NonEmpty
+
+
+class _Shown(SpecModel):
+    """What others are made from, whose classes have no source to look into."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
+def _shown_model(spec: type[SpecModel], *secret: str) -> type[SpecModel]:
+    """What is shown of a credential: without its secret fields, and with its key's number."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, field)
+        for name, field in spec.model_fields.items()
+        if name not in secret
+    }
+    if "key_value_pairs" in fields:
+        fields["key_value_pairs"] = (list[ShownPair] | None, None)
+    fields["key_id"] = (Int32, ...)
+    return create_model(f"{spec.__name__}Shown", __base__=_Shown, __doc__=spec.__doc__, **fields)
+
+
 def _credential(
-    name: str, words: str, path: str, spec: type[SpecModel], errors: Any, conceal: Any
+    name: str,
+    words: str,
+    path: str,
+    spec: type[SpecModel],
+    errors: Any,
+    conceal: Any,
+    secret: str = "",
 ) -> Kind:
     return Kind(
         name=name,
@@ -160,6 +191,7 @@ def _credential(
         errors=errors,
         conceal=conceal,
         shown=_shown,
+        answer=_shown_model(spec, secret),
         while_used=WhileUsed.PRECONDITION_FAILED,
         is_read_by_workloads=True,
         has_status=True,
@@ -177,6 +209,7 @@ CREDENTIALS = (
         AccessKey,
         _values_errors(["accessKeyId", "secretAccessKey"]),
         _concealing("secretAccessKey"),
+        "secret_access_key",
     ),
     _credential(
         PASSWORD,
@@ -185,6 +218,7 @@ CREDENTIALS = (
         Password,
         _values_errors(["user", "password"]),
         _concealing("password"),
+        "password",
     ),
     _credential(
         DOCKER_REGISTRY,
@@ -193,6 +227,7 @@ CREDENTIALS = (
         DockerRegistry,
         _values_errors(["url", "user", "password"]),
         _concealing("password"),
+        "password",
     ),
     _credential(
         GENERIC_SECRET,
@@ -209,5 +244,6 @@ CREDENTIALS = (
         NgcApiKey,
         _ngc_errors,
         _concealing("ngc_api_key"),
+        "ngc_api_key",
     ),
 )
