@@ -15,11 +15,10 @@ from urllib.parse import urlencode
 
 import pytest
 import structlog
-from argon2 import PasswordHasher
 from sqlalchemy import Connection, insert, select
 
 from tests.api.in_process import Answer, InProcess, UndoneDatabase
-from tests.api.serving import NOBODY, prepared
+from tests.api.serving import NOBODY, make_quick, prepared
 from windlass.app.api import create_api
 from windlass.app.context import Context
 from windlass.assets.kind import Kind
@@ -204,7 +203,8 @@ def world_over(root: Path, database_url: str) -> Iterator[World]:
     refusals: list[tuple[str, str]] = []
     with pytest.MonkeyPatch.context() as patched, structlog.testing.capture_logs():
         patched.setattr(permissions, "was_refused", lambda *words: refusals.append(words))
-        _make_quick(patched)
+        make_quick(patched)
+        _make_quicker(patched)
         context = prepared(root, database_url, database)
         client = InProcess(create_api(context, database), database)
         name = str(context.foundation.administrator["username"])
@@ -220,8 +220,8 @@ def world_over(root: Path, database_url: str) -> Iterator[World]:
     database.close()
 
 
-def _make_quick(patched: pytest.MonkeyPatch) -> None:
-    """Spare thousands of requests what they do not show: threads, hashing, records undone again."""
+def _make_quicker(patched: pytest.MonkeyPatch) -> None:
+    """Spare them threads, too, and records that are undone again."""
 
     async def at_once(work: Callable[..., Any], *words: Any, **named: Any) -> Any:
         return work(*words, **named)
@@ -231,10 +231,6 @@ def _make_quick(patched: pytest.MonkeyPatch) -> None:
     patched.setattr("windlass.identity.authentication.run_in_threadpool", at_once)
     patched.setattr("windlass.audit.middleware.run_in_threadpool", at_once)
     patched.setattr("windlass.audit.middleware.record_failure", lambda *_: None)
-    # Nobody waits for the gate, which is not there.
-    patched.setattr("windlass.app.api._GATE_SECONDS", 0.001)
-    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    patched.setattr("windlass.identity.passwords._hasher", weak)
 
 
 def _plant(world: World) -> None:

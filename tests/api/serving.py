@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
 from tests.api.answers import check_answer
@@ -47,9 +49,12 @@ class Api:
     context: Context
     database: Database
     headers: dict[str, str] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+    """The served description."""
 
     def __post_init__(self) -> None:
-        description = Description(self.client.get("/openapi.json").json())
+        self.document = self.client.get("/openapi.json").json()
+        description = Description(self.document)
 
         def check(answer: httpx.Response) -> None:
             answer.read()
@@ -151,6 +156,14 @@ class Api:
     def token(self, **body: Any) -> httpx.Response:
         """Ask for a token."""
         return self.ask("POST", "/api/v1/token", headers={}, content=json.dumps(body))
+
+
+def make_quick(patched: pytest.MonkeyPatch) -> None:
+    """Spare thousands of requests what they do not show: hashes that are hard to make, and waits
+    for the gate, which is not there."""
+    patched.setattr("windlass.app.api._GATE_SECONDS", 0.001)
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    patched.setattr("windlass.identity.passwords._hasher", weak)
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_every_operation_does_what_it_is_asked_and_answers_as_described(own_api:
         part(walk)
     with running_provider() as provider:
         providers(walk, provider.discovery_url)
-    document = own_api.get("/openapi.json")
+    document = own_api.document
     served = {f"{m.upper()} {path}" for path, methods in document["paths"].items() for m in methods}
     assert walk.done == served - ELSEWHERE
 
@@ -253,7 +253,7 @@ def workloads(walk: Walk) -> None:
 
 
 def assets(walk: Walk) -> None:
-    paths = walk.api.get("/openapi.json")["paths"]
+    paths = walk.api.document["paths"]
     for kind in KINDS:
         one = f"{kind.path}/{{{kind.parameter}}}"
         body = paths[kind.path]["post"]["requestBody"]["content"]["application/json"]["example"]
