@@ -48,8 +48,8 @@ def main() -> None:
             "limit": f"{LIMIT} requests of one replica",
             "connections": f"{CONNECTIONS}; {LARGE_CONNECTIONS} with large bodies",
             "large bodies": f"{LARGE_BYTES} bytes",
-            "placement": f"measured on core {MEASURED_CORE}, the gate too; "
-            f"load and replicas on core {OTHER_CORE}",
+            "placement": f"Envoy and proxy on core {MEASURED_CORE}; "
+            f"the gate, load and replicas on core {OTHER_CORE}",
             "seconds a run": seconds,
             "pairs": PAIRS,
         },

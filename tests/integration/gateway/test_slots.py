@@ -353,3 +353,22 @@ def test_replicas_come_and_go_under_load_and_none_ever_has_more_than_its_limit(
     assert set().union(*(each.result() for each in asking)) == {200}
     assert [replica.peak for replica in replicas] == [2] * 5
     eventually(lambda: set(gateway.client.in_flight(f"id-{name}").values()) == {0})
+
+
+def test_headers_of_any_size_pass_and_reasons_of_any_length_arrive(
+    wide_gateway: RunningGateway, replica: Replica, name: str
+) -> None:
+    gateway = wide_gateway
+    gateway.client.put(route(name, replica.endpoint, concurrency_limit=1), EPOCH)
+    many = {f"x-much-{number}": "m" * 4000 for number in range(12)}
+    for _ in range(3):
+        answer = gateway.request(f"/team/{name}/echo", headers=many)
+        assert answer.status == 200
+        assert many.items() <= answer.json["headers"].items()
+    reason = "Why not. " * 10_000
+    limited = route(name, concurrency_limit=1, no_replica_because=reason)
+    gateway.client.put(limited, EPOCH)
+    answer = gateway.request(f"/team/{name}/echo")
+    assert answer.status == 503
+    assert reason.startswith(answer.json["message"])
+    assert len(answer.json["message"]) > 10_000

@@ -77,6 +77,23 @@ class _Workload:
     saving: "asyncio.Task[None] | None" = None
     acknowledged_at: float | None = None
     """When Envoy had all of `record`, by the monotonic clock."""
+    _told: "_Told | None" = None
+
+    @property
+    def told(self) -> "_Told":
+        """What the route says to each request that asks; written down once for each route."""
+        if self._told is None or self._told.route is not self.record.route:
+            route = self.record.route
+            self._told = _Told(route, tuple(_serving(route)), endpoint_keys(route))
+        return self._told
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    route: Route
+    serving: tuple[str, ...]
+    """The addresses of replicas that take requests."""
+    depends_on: tuple[ResourceKey, ...]
 
 
 class Publisher:
@@ -135,10 +152,10 @@ class Publisher:
         route = workload.record.route
         if route.unavailable is not None:
             return Outlook(denial=Denial(503, route.unavailable))
-        has_endpoint = bool(route.endpoints)
-        known = all(self._discovery.is_acknowledged(key) for key in endpoint_keys(route))
+        has_endpoint, told = bool(route.endpoints), workload.told
+        known = all(self._discovery.is_acknowledged(key) for key in told.depends_on)
         # What is wanted may not be published yet; or no longer wanted, and not yet withdrawn.
-        addresses = [address for address in _serving(route) if address in workload.listed]
+        addresses = [address for address in told.serving if address in workload.listed]
         return Outlook(
             hopeless_because=None if has_endpoint else route.no_replica_because,
             has_endpoint=has_endpoint,
@@ -147,7 +164,7 @@ class Publisher:
             concurrency_limit=route.concurrency_limit,
             limit_seconds=route.request_timeout_seconds,
             held_limit=route.held_limit,
-            depends_on=endpoint_keys(route),
+            depends_on=told.depends_on,
         )
 
     def seconds_acknowledged(self, workload_id: str) -> float | None:
