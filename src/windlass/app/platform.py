@@ -163,7 +163,7 @@ def _tls_view(tls: Tls | None, status: Mapping[str, Any] | None) -> dict[str, An
         return None
     watch = tls.watch
     pair = watch.pair
-    shown = None if status is None else status["certificate"]
+    shown = None if status is None else status.get("certificate")
     return {
         "selfSigned": tls.self_signed is not None,
         "certificateFile": str(watch.files.certificate),
