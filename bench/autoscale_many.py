@@ -124,9 +124,10 @@ def _autoscale(gateway: Path, database_url: str) -> None:
     assert epoch is not None
     around = Surroundings(
         database=database,
-        # It asks neither while metrics come from the gateway.
+        # It asks none of them while metrics come from the gateway.
         engine=cast(Any, None),
         places=cast(Any, None),
+        secrets=cast(Any, None),
         gateway=GateClient(gateway),
         kinds=Kinds({"Inference": desired_of_stored}),
         tenure=Tenure(LEASE, epoch),

@@ -63,3 +63,36 @@ def test_environment_asset(deploy: Deploy, make: Make) -> None:
     replica = deploy(fields={"assets": {"environment": asset["meta"]["id"]}}, **taken)
     assert replica.environment()["MADE_OF"] == "an asset"
     assert replica.words()[-3:] == ["from", "its", "environment"]
+
+
+def test_environment_of_secrets(platform: Platform, deploy: Deploy, make: Make) -> None:
+    pairs = [{"key": "token", "value": "s3cr3t$$ $(PORT)"}]
+    made = make("/api/v1/asset/credentials/generic-secret", {"keyValuePairs": pairs})
+    name = made["meta"]["name"]
+    variables = [
+        {"name": "TOKEN", "secret": {"name": name, "key": "token"}},
+        {"name": "TOLD", "value": "it is $(TOKEN)"},
+    ]
+    replica = deploy(environmentVariables=variables)
+    assert replica.environment()["TOKEN"] == "s3cr3t$$ $(PORT)"
+    assert replica.environment()["TOLD"] == "it is s3cr3t$$ $(PORT)"
+    shown = platform.get(f"/api/v1/workloads/inferences/{replica.id}")
+    assert "s3cr3t" not in str(shown)
+    assert "s3cr3t" not in str(platform.events(replica.id))
+    place = f"/api/v1/asset/credentials/generic-secret/{made['meta']['id']}"
+    assert platform.call("DELETE", place).status == 412, "it is read at every start"
+
+
+def test_environment_of_config_maps(deploy: Deploy, make: Make) -> None:
+    spec = {"configMap": f"settings-{uuid.uuid4().hex[:8]}", "data": {"pool": "small"}}
+    make("/api/v1/asset/datasource/config-map", spec)
+    source = {"name": spec["configMap"], "key": "pool"}
+    replica = deploy(environmentVariables=[{"name": "POOL", "configMap": source}])
+    assert replica.environment()["POOL"] == "small"
+
+
+def test_environment_of_user_credentials(deploy: Deploy, make: Make) -> None:
+    made = make("/api/v1/asset/credentials/password", {"user": "u", "password": "p"}, private=True)
+    source = {"name": made["meta"]["name"], "key": "password"}
+    replica = deploy(environmentVariables=[{"name": "SECRET", "userCredential": source}])
+    assert replica.environment()["SECRET"] == "p"

@@ -77,6 +77,33 @@ def test_container_environment(container_platform: Platform) -> None:
     assert "spec.environmentVariables[0].name" in refusal(container_platform, set_port)
 
 
+def test_container_environment_of_secrets(container_platform: Platform) -> None:
+    place = {"scope": "tenant"}
+    secret = {"keyValuePairs": [{"key": "token", "value": "s3cr3t"}]}
+    settings = {"configMap": "settings", "data": {"pool": "small"}}
+    made = []
+    for path, meta, spec in (
+        ("credentials/generic-secret", {"name": "token", **place}, secret),
+        ("credentials/generic-secret", {"name": "own", "private": True, **place}, secret),
+        ("datasource/config-map", {"name": "settings", **place}, settings),
+    ):
+        body = {"meta": meta, "spec": spec}
+        answer = container_platform.call("POST", f"/api/v1/asset/{path}", body)
+        assert answer.status == 202, answer.body
+        made.append(f"/api/v1/asset/{path}/{answer.json()['meta']['id']}")
+    variables = [
+        {"name": "TOKEN", "secret": {"name": "token", "key": "token"}},
+        {"name": "POOL", "configMap": {"name": "settings", "key": "pool"}},
+        {"name": "OWN", "userCredential": {"name": "own", "key": "token"}},
+    ]
+    spec = container_canary(environmentVariables=variables)
+    with deployed(container_platform, "secrets", spec):
+        told = container_platform.ask("secrets").json()["environment"]
+    assert (told["TOKEN"], told["POOL"], told["OWN"]) == ("s3cr3t", "small", "s3cr3t")
+    for asset in made:
+        assert container_platform.call("DELETE", asset).status in (202, 204)
+
+
 def test_container_home(container_platform: Platform) -> None:
     script = "echo $HOME; touch $HOME/file && echo written"
     security = {"uidGidSource": "custom", "runAsUid": 1234}

@@ -155,6 +155,30 @@ def test_credentials_are_read_when_they_are_needed(shop: Shop) -> None:
     shop.platform.delete(created["workloadId"])
 
 
+def test_container_image_pull_secrets(shop: Shop) -> None:
+    image = shop.push(shop.closed, "brought", "brought along")
+    shop.auth_file.write_text(json.dumps(shop.closed.auth_file("wrong")))
+    place = {"scope": "project", "projectId": int(shop.platform.administrator["project_id"])}
+    spec = {"url": f"https://{shop.closed.host}", "user": USER, "password": PASSWORD}
+    body = {"meta": {"name": "closed", **place}, "spec": spec}
+    path = "/api/v1/asset/credentials/docker-registry"
+    made = shop.platform.call("POST", path, body)
+    assert made.status == 202, made.body
+    own = {"meta": {"name": "own", "private": True, **place}, "spec": spec}
+    assert shop.platform.call("POST", path, own).status == 202
+    for name, secret in (("closed", {}), ("own", {"userCredential": True})):
+        pulled = content(
+            image, imagePullPolicy="Always", imagePullSecrets=[{"name": name, **secret}]
+        )
+        created = shop.platform.deploy(f"by-{name}", pulled)
+        assert shop.platform.ask(f"by-{name}").body == b"brought along"
+        shop.platform.delete(created["workloadId"])
+    refused = shop.platform.submit("without", content(image, imagePullPolicy="Always"))
+    with_reason(shop.platform, refused, "RegistryUnauthorized")
+    shop.platform.delete(refused["workloadId"])
+    shop.auth_file.write_text(json.dumps(shop.closed.auth_file()))
+
+
 def test_only_what_was_pulled_and_nothing_uses_is_pruned(shop: Shop) -> None:
     directory = ("--data-dir", str(shop.platform.data_dir))
     run_windlass("images", "prune", *directory, "--yes")

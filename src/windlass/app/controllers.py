@@ -48,6 +48,7 @@ from windlass.workloads.reconcile import (
     Tenure,
     WorkloadReconciler,
 )
+from windlass.workloads.secrets import SecretReader
 
 RESYNC_SECONDS = 15.0
 _LOOK_SECONDS = 1.0
@@ -118,6 +119,7 @@ class Controllers:
             tenure=Tenure(LEASE, epoch),
             cluster_id=self._context.tree.cluster_id,
             places=self._context.places(),
+            secrets=SecretReader(self._database, self._context.foundation.seal),
             clock=SteadyClock(self._clock),
             wall_clock=self._clock,
             wake=lambda kind, key: loop.wake(Change(kind, key)),

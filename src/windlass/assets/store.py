@@ -1,6 +1,6 @@
 """Assets in and out of the store, within a transaction of the caller's."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -53,6 +53,19 @@ def visible_assets(
     query = query.order_by(asset.c.id)
     rows = connection.execute(query.with_for_update(read=True) if hold else query)
     return {row.id: row for row in rows}
+
+
+def usable_assets(
+    connection: Connection, kinds: Collection[str], unit: Unit, caller: Caller
+) -> Sequence[Row[Any]]:
+    """All assets of these kinds that can be used in the unit, those nearest to it first."""
+    query = select(asset).where(
+        asset.c.kind.in_(sorted(kinds)),
+        asset.c.scope_path.in_(units_above(unit)),
+        asset.c.deleted_at.is_(None),
+        seen_by(caller),
+    )
+    return connection.execute(query.order_by(asset.c.scope_path.desc(), asset.c.id)).all()
 
 
 def reference_errors(

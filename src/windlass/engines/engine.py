@@ -4,7 +4,7 @@ An engine knows nothing of users, projects' rights or HTTP. A replica id is one 
 new id, and starting an id that was ever started does nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +57,23 @@ class DeviceShare:
     memory_bytes: int
 
 
+class ValueKind(StrEnum):
+    """What a value is kept in."""
+
+    SECRET = "secret"
+    CONFIG_MAP = "configMap"
+    USER_CREDENTIAL = "userCredential"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSource:
+    """Where a value is kept that is not in the template itself."""
+
+    kind: ValueKind
+    name: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
     """One variable of a request, in its order; `exclude` removes the image's own."""
@@ -64,6 +81,27 @@ class EnvironmentVariable:
     name: str
     value: str = ""
     exclude: bool = False
+    value_from: ValueSource | None = None
+    """Whoever has a replica started fills the value in before."""
+    path: str = field(default="", compare=False)
+    """Where the request says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullSecret:
+    """A credential for a registry, by the name that the request gives."""
+
+    name: str
+    is_users_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryCredential:
+    """What a registry takes."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +164,9 @@ class ContainerOptions:
     """Given to it beside those that its engine gives to every container."""
     read_only_root: bool = False
     unconfined_seccomp: bool = False
+    pull_secrets: tuple[PullSecret, ...] = ()
+    pull_credentials: tuple[RegistryCredential, ...] = ()
+    """The same filled in by whoever has an image obtained; they go before the platform's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +188,12 @@ class ReplicaTemplate:
     device_count: int = 0
     """How many GPUs each replica is given, whole or in part."""
     container: ContainerOptions = field(default_factory=ContainerOptions)
+
+    def value_sources(self) -> Iterator[tuple[ValueSource, str]]:
+        """Where values of variables are to be filled in from, each with where the request says."""
+        for variable in self.environment:
+            if variable.value_from is not None:
+                yield variable.value_from, variable.path
 
 
 @dataclass(frozen=True, slots=True)

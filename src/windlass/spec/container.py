@@ -1,12 +1,12 @@
 """What a replica runs: image, command, and the probe that tells when it is ready."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from windlass.engines import engine
 from windlass.kit.errors import FieldError
-from windlass.spec.model import Item, SpecModel
+from windlass.spec.model import Item, SpecModel, given
 from windlass.spec.scalars import (
     Hostname,
     Port,
@@ -129,6 +129,16 @@ def probe_of(probes: Probes | None, container_port: int) -> engine.Probe | None:
         timeout_seconds=probe.timeout_seconds or defaults.timeout_seconds,
         success_threshold=probe.success_threshold or defaults.success_threshold,
         failure_threshold=probe.failure_threshold or defaults.failure_threshold,
+    )
+
+
+def pull_secrets_of(
+    secrets: Sequence[ImagePullSecret | None] | None,
+) -> tuple[engine.PullSecret, ...]:
+    """What the image is pulled with, in the engine's words."""
+    return tuple(
+        engine.PullSecret(secret.name or "", bool(secret.user_credential))
+        for _, secret in given(secrets)
     )
 
 

@@ -81,14 +81,30 @@ def variable_errors(
 def environment_of(
     variables: list[EnvironmentVariable | None] | None,
 ) -> tuple[engine.EnvironmentVariable, ...]:
-    """The variables that have a value or are excluded, in the engine's words."""
+    """The variables in the engine's words. Fields of pods are no engine's of this machine."""
     return tuple(
         engine.EnvironmentVariable(
-            variable.name or "", variable.value or "", exclude=bool(variable.exclude)
+            variable.name or "",
+            variable.value or "",
+            exclude=bool(variable.exclude),
+            value_from=source,
+            path=f"spec.environmentVariables[{index}].{source.kind}" if source else "",
         )
-        for _, variable in given(variables)
-        if variable.exclude or variable.value is not None
+        for index, variable in given(variables)
+        for source in [_source_of(variable)]
+        if variable.exclude or variable.value is not None or source is not None
     )
+
+
+def _source_of(variable: EnvironmentVariable) -> engine.ValueSource | None:
+    for kind, key in (
+        (engine.ValueKind.SECRET, variable.secret),
+        (engine.ValueKind.CONFIG_MAP, variable.config_map),
+        (engine.ValueKind.USER_CREDENTIAL, variable.user_credential),
+    ):
+        if key is not None and key.name is not None and key.key is not None:
+            return engine.ValueSource(kind, key.name, key.key)
+    return None
 
 
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")

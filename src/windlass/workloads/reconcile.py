@@ -5,6 +5,7 @@ stop are on record before the engine is told; and what the engine is told twice 
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -48,6 +49,7 @@ from windlass.workloads.records import (
     merge_observation,
 )
 from windlass.workloads.routing import route_of
+from windlass.workloads.secrets import SecretReader
 from windlass.workloads.status import engine_events, status_columns, status_of
 
 WORKLOAD = "workload"
@@ -82,6 +84,7 @@ class Surroundings:
     kinds: Kinds
     tenure: Tenure
     places: Places
+    secrets: SecretReader
     cluster_id: str
     """The one whose nodes the engine has."""
     clock: Clock
@@ -180,6 +183,9 @@ class WorkloadReconciler:
             self._told_of_images.pop(record.id, None)
             return observed
         template = self._desired(record).template
+        with suppress(ReplicaCannotStart):
+            # Where something is missing, the start itself tells of it.
+            template = self._around.secrets.filled(record.id, template)
         image = self._around.engine.image(template, record.revision_id, record.image)
         events = image_events(image, self._told_of_images.get(record.id))
         if (told := told_of(image)) is not None:
@@ -294,10 +300,15 @@ class WorkloadReconciler:
         return all(self._start(observed.state.record, pod, observed.image) for pod in pods)
 
     def _start(self, record: WorkloadRecord, pod: Pod, image: ImageStatus | None) -> bool:
+        try:
+            template = self._around.secrets.filled(record.id, self._desired(record).template)
+        except ReplicaCannotStart as error:
+            self._record_failed_start(record, pod, error)
+            return False
         spec = ReplicaSpec(
             replica_id=pod.id,
             owner=record.project_id,
-            template=self._desired(record).template,
+            template=template,
             platform_environment=_platform_environment(record, pod),
             devices=pod.devices,
             host_name=f"{record.name}-{pod.ordinal}"[:_LONGEST_HOST_NAME],

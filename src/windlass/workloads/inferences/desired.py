@@ -10,7 +10,7 @@ from windlass.scheduling import Request
 from windlass.spec.autoscaling import DEFAULT_PERCENTAGE, Autoscaling
 from windlass.spec.compute import limits_of, request_of
 from windlass.spec.connectivity import port_exposures, url_exposures
-from windlass.spec.container import probe_of, pull_policy_of, words_of
+from windlass.spec.container import probe_of, pull_policy_of, pull_secrets_of, words_of
 from windlass.spec.environment import environment_of
 from windlass.spec.exposure import Exposure
 from windlass.spec.placement import Constraints, constraints_of
@@ -112,6 +112,7 @@ def container_options_of(spec: InferenceSpec) -> ContainerOptions:
     security = spec.security or Security()
     return ContainerOptions(
         pull_policy=pull_policy_of(spec.image_pull_policy),
+        pull_secrets=pull_secrets_of(spec.image_pull_secrets),
         large_shared_memory=bool(spec.compute and spec.compute.large_shm_request),
         create_home=bool(spec.create_home_dir),
         user=security.run_as_uid,

@@ -49,6 +49,7 @@ from windlass.workloads.phases import DesiredPhase, Phase
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.reconcile import WORKLOAD
 from windlass.workloads.records import NewEvent
+from windlass.workloads.secrets import find_secrets
 from windlass.workloads.tables import revision, workload
 
 TYPE = "Inference"
@@ -96,8 +97,13 @@ class Inferences:
         refused = self.refusals(desired.template, owner.id)
         if refused:
             raise invalid_fields([FieldError(item.path, item.message) for item in refused])
+        with self.database.read() as connection:
+            read, errors = find_secrets(connection, desired.template, unit_of(owner), caller)
+        if errors:
+            raise invalid_fields(errors)
+        used = {item.id: item for item in (*composed.used, *read)}
         event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
-        created_id = self._insert(body, owner, desired, caller, event, composed.used)
+        created_id = self._insert(body, owner, desired, caller, event, list(used.values()))
         self.wake()
         return _response(self.queries.record(created_id))
 

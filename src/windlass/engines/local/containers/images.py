@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from windlass.engines.engine import ImageState, ImageStatus, PinnedImage, PullPolicy
+from windlass.engines.engine import (
+    ImageState,
+    ImageStatus,
+    PinnedImage,
+    PullPolicy,
+    RegistryCredential,
+)
 from windlass.engines.local.containers.container_engine import (
     ContainerEngine,
     EngineRefuses,
@@ -40,6 +46,14 @@ class StoredImage:
         return self.id in needed or any(name in needed for name in _other_names(self.names))
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    """A revision, with what it brings for registries."""
+
+    revision_id: str
+    credentials: Sequence[RegistryCredential]
+
+
 class Images:
     """Asks the engine, and has it pull. Safe to use from several threads."""
 
@@ -57,12 +71,14 @@ class Images:
         policy: PullPolicy | None,
         revision_id: str,
         pinned: PinnedImage | None,
+        credentials: Sequence[RegistryCredential] = (),
     ) -> ImageStatus:
         """Where the image stands; one that has to be pulled is being pulled when this returns."""
+        waiter = _Waiter(revision_id, credentials)
         try:
             if pinned is not None:
-                return self._obtain_again(pinned, policy, revision_id)
-            return self._obtain_first(image, policy or Reference.parse(image).policy, revision_id)
+                return self._obtain_again(pinned, policy, waiter)
+            return self._obtain_first(image, policy or Reference.parse(image).policy, waiter)
         except EngineUnreachable as error:
             return _failed(PullFailure.ENGINE, f"the container engine does not answer: {error}")
         except EngineRefuses as error:
@@ -109,21 +125,25 @@ class Images:
             removed.append(image)
         return removed
 
-    def _obtain_first(self, image: str, policy: PullPolicy, revision_id: str) -> ImageStatus:
+    def _obtain_first(self, image: str, policy: PullPolicy, waiter: "_Waiter") -> ImageStatus:
         if policy is not PullPolicy.ALWAYS:
             found = self._find(image)
             if found is not None:
-                return _present(found, image, pulled=self._pulls.collect(image, revision_id))
+                return _present(
+                    found,
+                    image,
+                    pulled=self._pulls.collect(image, waiter.revision_id, waiter.credentials),
+                )
         if policy is PullPolicy.NEVER:
             return _failed(
                 PullFailure.NEVER,
                 f"{image} is not on this machine, and imagePullPolicy is Never; put it there, or "
                 "set imagePullPolicy to IfNotPresent",
             )
-        return self._pull(image, revision_id)
+        return self._pull(image, waiter)
 
     def _obtain_again(
-        self, pinned: PinnedImage, policy: PullPolicy | None, revision_id: str
+        self, pinned: PinnedImage, policy: PullPolicy | None, waiter: "_Waiter"
     ) -> ImageStatus:
         """The very image that the revision runs, even where its name means another by now."""
         if self._find(pinned.id) is not None:
@@ -135,10 +155,10 @@ class Images:
                 f"the image {pinned.id} of this revision is no longer on this machine, and {why}; "
                 "put it back, or submit the workload anew",
             )
-        return self._pull(pinned.digest, revision_id)
+        return self._pull(pinned.digest, waiter)
 
-    def _pull(self, image: str, revision_id: str) -> ImageStatus:
-        pull = self._pulls.join(image, revision_id)
+    def _pull(self, image: str, waiter: "_Waiter") -> ImageStatus:
+        pull = self._pulls.join(image, waiter.revision_id, waiter.credentials)
         if pull.running:
             return ImageStatus(
                 ImageState.PULLING,

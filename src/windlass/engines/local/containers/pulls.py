@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from windlass.engines.engine import RegistryCredential
 from windlass.engines.local.containers.container_engine import (
     ContainerEngine,
     EngineRefuses,
@@ -15,7 +16,11 @@ from windlass.engines.local.containers.container_engine import (
 )
 from windlass.engines.local.containers.pull_failures import Explanation, PullFailure, explain
 from windlass.engines.local.containers.references import Reference
-from windlass.engines.local.containers.registry_auth import CredentialsInvalid, credentials_for
+from windlass.engines.local.containers.registry_auth import (
+    CredentialsInvalid,
+    credentials_for,
+    given_credentials,
+)
 
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 60.0
@@ -64,11 +69,17 @@ class Progress:
         return ", ".join(parts)
 
 
+_Key = tuple[str, tuple[RegistryCredential, ...]]
+"""Whoever brings other credentials has a pull of their own: what they may see is not the same."""
+
+
 @dataclass
 class Pull:
     """One image being pulled, or having been."""
 
     image: str
+    credentials: Sequence[RegistryCredential]
+    """What those who wait bring with them; they go before the platform's own."""
     waiting: set[str]
     """Whoever has not yet been told that it is there."""
     began: float
@@ -105,18 +116,19 @@ class Pulls:
         self._pulled = pulled
         self._clock = clock
         self._lock = threading.Lock()
-        self._pulls: dict[str, Pull] = {}
+        self._pulls: dict[_Key, Pull] = {}
 
-    def join(self, image: str, waiter: str) -> Pull:
+    def join(self, image: str, waiter: str, credentials: Sequence[RegistryCredential] = ()) -> Pull:
         """The pull that the waiter waits for: one that is under way, or else a new one.
 
         One that succeeded is handed to each who waited for it, once.
         """
         with self._lock:
-            pull = self._pulls.get(image)
+            key = (image, tuple(credentials))
+            pull = self._pulls.get(key)
             if pull is None or (pull.succeeded and waiter not in pull.waiting):
-                pull = Pull(image, {waiter}, self._clock())
-                self._pulls[image] = pull
+                pull = Pull(image, credentials, {waiter}, self._clock())
+                self._pulls[key] = pull
                 self._begin(pull)
             elif pull.succeeded:
                 pull.waiting.discard(waiter)
@@ -128,10 +140,12 @@ class Pulls:
                     self._begin(pull)
             return pull
 
-    def collect(self, image: str, waiter: str) -> bool:
+    def collect(
+        self, image: str, waiter: str, credentials: Sequence[RegistryCredential] = ()
+    ) -> bool:
         """Whether the image is there because it was pulled for the waiter, who is told so once."""
         with self._lock:
-            pull = self._pulls.get(image)
+            pull = self._pulls.get((image, tuple(credentials)))
             if pull is None or not pull.succeeded or waiter not in pull.waiting:
                 return False
             pull.waiting.discard(waiter)
@@ -163,7 +177,9 @@ class Pulls:
             f"&tag={quote(reference.version, safe='')}"
         )
         try:
-            credentials = credentials_for(self._registry_auth, reference.registry)
+            credentials = given_credentials(
+                pull.credentials, reference.registry
+            ) or credentials_for(self._registry_auth, reference.registry)
             self._engine.stream(path, take, credentials)
         except CredentialsInvalid as error:
             return Explanation(PullFailure.UNAUTHORISED, f"{pull.image}: {error}")

@@ -3,10 +3,11 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from windlass.engines.engine import RegistryCredential
 from windlass.engines.local.containers.references import DOCKER_HUB
 
 _HUB_NAMES = ("https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io")
@@ -32,6 +33,20 @@ def credentials_for(file: Path | None, registry: str) -> Mapping[str, str] | Non
     for name, entry in _entries(file).items():
         if _host(name) == _host(registry):
             return _credentials(file, name, entry)
+    return None
+
+
+def given_credentials(
+    given: Sequence[RegistryCredential], registry: str
+) -> Mapping[str, str] | None:
+    """The same of those that a workload brings with it."""
+    for credential in given:
+        if _host(credential.url) == _host(registry):
+            return {
+                "username": credential.user,
+                "password": credential.password,
+                "serveraddress": credential.url,
+            }
     return None
 
 

@@ -80,8 +80,10 @@ class ContainerRuntime:
             return ImageStatus(
                 ImageState.FAILED, reason="NoContainerEngine", message=refused[0].message
             )
-        policy = template.container.pull_policy
-        return self.images.obtain(template.image, policy, revision_id, pinned)
+        asked = template.container
+        return self.images.obtain(
+            template.image, asked.pull_policy, revision_id, pinned, asked.pull_credentials
+        )
 
     def declared_ports(self, template: ReplicaTemplate) -> tuple[int, ...]:
         """The ports to map, the serving one first: a probe may ask one that is not declared."""
