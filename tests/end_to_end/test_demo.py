@@ -35,14 +35,14 @@ class Demo:
         )
         self.output = ""
 
-    def read_until(self, word: str) -> None:
-        """Read until a line begins with the word."""
+    def read_until(self, beginning: str) -> None:
+        """Read until a line begins as the pattern says."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output += line
-            if line.startswith(word):
+            if re.match(beginning, line):
                 return
-        raise AssertionError(f"it ended without {word!r}: {self.output}{self.finish()[1]}")
+        raise AssertionError(f"it ended without {beginning!r}: {self.output}{self.finish()[1]}")
 
     def finish(self) -> tuple[int, str]:
         """Its exit status, and what it wrote to standard error."""
@@ -112,7 +112,7 @@ def assert_it_rose_fell_silent_and_woke(output: str) -> None:
 
 def test_after_a_demo_that_was_killed_the_next_one_ends_what_it_left(folder: Path) -> None:
     killed = Demo(folder)
-    killed.read_until("Serving")
+    killed.read_until(r" *[0-9.]+ s  digits  Running")
     killed.process.kill()
     killed.finish()
     assert processes_of(folder) != []
