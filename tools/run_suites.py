@@ -40,7 +40,7 @@ class TestSuite:
 
     name: str
     processes: str = "1"
-    """`auto`: one for each processor, up to four. Tests that measure run one at a time."""
+    """`auto`: one for each processor, up to four."""
 
 
 SUITES: tuple[Check | TestSuite, ...] = (
@@ -50,8 +50,8 @@ SUITES: tuple[Check | TestSuite, ...] = (
     TestSuite("unit", "auto"),
     TestSuite("api", "auto"),
     TestSuite("contract", "auto"),
-    TestSuite("integration"),
-    # They mostly wait for processes to start and to end.
+    # These mostly wait for processes to start and to end.
+    TestSuite("integration", "2"),
     TestSuite("end_to_end", "2"),
     TestSuite("crash"),
 )

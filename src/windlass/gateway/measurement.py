@@ -23,6 +23,8 @@ SMOOTHING = 0.1
 """How much one reading counts, where readings are noise: about ten are looked at together."""
 JUMP_DEVIATIONS = 4.0
 """A difference so many standard deviations large is none of chance."""
+FEW = 4.0
+"""Requests in flight: fewer than that are too few to tell how their number varies."""
 DOUBT_DEVIATIONS = 3.0
 """A smoothed difference smaller than that is taken for chance, where no long request was seen for
 `UNSEEN_READINGS`."""
@@ -155,6 +157,8 @@ class _LongRequests:
         """Of `_smoothed`, where that of one reading is 1."""
         self._short = 0.0
         """Mean number of short requests in flight, smoothed."""
+        self._short_before = 0.0
+        """The same at the last reading alone."""
         self._readings = 0
         self._usual_seconds: float | None = None
         """What a short request takes, as last known for certain."""
@@ -198,9 +202,11 @@ class _LongRequests:
         weight = max(SMOOTHING, 1 / self._readings)
         self._short += weight * (short - self._short)
         recent = (difference, (difference + self._difference) / 2)
-        self._difference = difference
+        # What there was some time ago explains nothing, unless there is too little now to tell.
+        explained = max(short, self._short_before, min(self._short, FEW))
+        self._difference, self._short_before = difference, short
         for count, mean in enumerate(recent, start=1):
-            chance = JUMP_DEVIATIONS * math.sqrt(self._short / count)
+            chance = JUMP_DEVIATIONS * math.sqrt(explained / count)
             if abs(mean - self._smoothed) > 1 + chance:
                 self._smoothed, self._variance = mean, 1 / count
                 self._short, self._readings = short, count

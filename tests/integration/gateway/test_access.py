@@ -83,7 +83,7 @@ def test_any_other_token_is_401(guarded: RunningGateway, workload: str, token: s
 @pytest.mark.parametrize(
     "claims",
     [{"exp": 1}, {"exp": time.time() - 10}, {"exp": None}, {"iss": "someone else"}, {"iss": None}],
-    ids=str,
+    ids=["long over", "just over", "without end", "of someone else", "of nobody"],
 )
 def test_a_token_with_wrong_claims_is_401(
     guarded: RunningGateway, issuer: Issuer, claims: dict[str, Any]
