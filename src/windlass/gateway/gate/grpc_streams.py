@@ -1,9 +1,8 @@
 """Short gRPC messages to and fro, on many short streams, for one client that is known: Envoy.
 
 Each request to a limited workload is a stream of its own. For one, the server of `grpcio` takes
-about eight times as much of the processor as this, and the library `h2` four to five times: more
-than Envoy takes for all else (`make bench ONLY=slot_streams`). So this does only what that one
-client needs:
+eight to ten times as much of the processor as this, and the library `h2` four to five times
+(`make bench ONLY=slot_streams`). So this does only what that one client needs:
 
 - The whole socket is one method, so no header block is ever read, also not one in several frames,
   and nothing depends on the tables of its compression.
