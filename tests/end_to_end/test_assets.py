@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.platforms import Platform
+from tests.end_to_end.platforms import Platform, run_windlass
 from tests.end_to_end.replicas import Deploy
 
 Make = Callable[..., dict[str, Any]]
@@ -96,3 +96,19 @@ def test_environment_of_user_credentials(deploy: Deploy, make: Make) -> None:
     source = {"name": made["meta"]["name"], "key": "password"}
     replica = deploy(environmentVariables=[{"name": "SECRET", "userCredential": source}])
     assert replica.environment()["SECRET"] == "p"
+
+
+def test_keys_rotate_while_replicas_read_secrets(
+    platform: Platform, deploy: Deploy, make: Make
+) -> None:
+    pairs = [{"key": "token", "value": "kept"}]
+    made = make("/api/v1/asset/credentials/generic-secret", {"keyValuePairs": pairs})
+    key_file = platform.data_dir / "keys" / "sealing.key"
+    before = key_file.read_bytes()
+    told = run_windlass("keys", "rotate", "--data-dir", str(platform.data_dir))
+    assert "sealed anew" in told.stdout
+    assert key_file.read_bytes() != before
+    assert key_file.stat().st_mode & 0o077 == 0
+    source = {"name": made["meta"]["name"], "key": "token"}
+    replica = deploy(environmentVariables=[{"name": "TOKEN", "secret": source}])
+    assert replica.environment()["TOKEN"] == "kept"

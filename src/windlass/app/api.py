@@ -9,13 +9,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import select, text
 
-from windlass.app import images
+from windlass.app import images, sealing_keys
 from windlass.app.context import LEASE, Context
 from windlass.app.http import answer_errors
 from windlass.app.images import MachineImages
 from windlass.app.openapi import serve_openapi
 from windlass.app.platform import Platform
 from windlass.app.scopes import TreeOfScopes
+from windlass.app.sealing_keys import SealingKeys
 from windlass.assets import routes as asset_routes
 from windlass.assets.access import AssetAccess
 from windlass.assets.surroundings import Surroundings as AssetSurroundings
@@ -89,6 +90,9 @@ def create_api(context: Context, database: Database) -> FastAPI:
     api.include_router(workload_routes.router(workloads, authenticated))
     api.include_router(_own_routes(context, database, platform, authenticated))
     api.include_router(images.router(MachineImages(database, engine.images), authenticated))
+    seal, lock_file = context.foundation.seal, context.data.sealing_key.with_suffix(".lock")
+    keys = SealingKeys(database, seal, lock_file)
+    api.include_router(sealing_keys.router(keys, authenticated))
     api.include_router(
         identity_routes.router(
             database, authority, authenticated, context.foundation.seal, clock, waker.wake

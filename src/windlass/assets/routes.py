@@ -147,7 +147,9 @@ def add_family_route(
 
 
 def _deletion_answers(kind: Kind) -> dict[int | str, dict[str, Any]]:
-    return {} if kind.deletion_status == _NO_CONTENT else answers(kind, 202, ACCEPTED)
+    if kind.deletion_status == _NO_CONTENT:
+        return {_NO_CONTENT: {"description": f"The {kind.words} is removed."}}
+    return answers(kind, 202, ACCEPTED)
 
 
 def entries_body(found: Sequence[dict[str, Any]], query: AssetQuery) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from windlass.cli import (
     contexts,
     departments,
     images,
+    keys,
     node_pools,
     nodes,
     projects,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(access.app, name="access")
 app.add_typer(images.app, name="images")
+app.add_typer(keys.app, name="keys")
 app.add_typer(projects.app, name="projects")
 app.add_typer(departments.app, name="departments")
 app.add_typer(node_pools.app, name="node-pools")

@@ -27,6 +27,7 @@ from windlass.client.types import (
     Pod,
     PrunedImages,
     Role,
+    RotatedKey,
     User,
     Workload,
     WorkloadPage,
@@ -189,6 +190,11 @@ class Client(OrganisationOperations):
     def images(self) -> MachineImages:
         """The images on this machine."""
         return cast(MachineImages, self._get("/api/v1/platform/images"))
+
+    def rotate_sealing_key(self) -> RotatedKey:
+        """Seal the secrets in the store with a new key."""
+        answer = self._connection.request("POST", "/api/v1/platform/keys/rotate")
+        return cast(RotatedKey, answer)
 
     def prune_images(self) -> PrunedImages:
         """Remove images that the platform pulled and nothing uses."""

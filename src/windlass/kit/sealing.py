@@ -76,12 +76,13 @@ class Seal:
     def rotate(self) -> int:
         """Have a new key seal from now on, in every process; its number.
 
-        The key before it still opens, for what is being written with it; those before that do not.
+        The last keys before it still open, for what is being written with them; older ones do not.
         """
         with self._lock:
-            newest = _read(self._path)[0]
-            added = SealingKey(newest.id + 1, Fernet.generate_key())
-            write_secret_file(self._path, added.line() + newest.line())
+            known = _read(self._path)
+            added = SealingKey(known[0].id + 1, Fernet.generate_key())
+            kept = [added, *known[:_FORMER_KEYS]]
+            write_secret_file(self._path, b"".join(key.line() for key in kept))
         return added.id
 
     def _current(self) -> Sequence[SealingKey]:
@@ -113,6 +114,7 @@ def write_secret_file(path: Path, content: bytes) -> None:
     partial.rename(path)
 
 
+_FORMER_KEYS = 2
 _LINE = re.compile(rb"(?:(?P<id>[0-9]{1,9}) )?(?P<key>[A-Za-z0-9_=-]+)")
 
 

@@ -19,11 +19,15 @@ _OF_NAME: Mapping[str, Any] = {
 
 def sample_of(schema: Mapping[str, Any], given: Any = None) -> Any:
     """Something of that schema: what is `given`, with what else must be there."""
+    if given is not None and "anyOf" in schema:
+        return sample_of(schema["anyOf"][0], given)
     types = schema.get("type")
     if isinstance(types, list):
         types = types[0]
     if types == "array" and given is None:
         return []
+    if isinstance(given, list) and "items" in schema:
+        return [sample_of(schema["items"], entry) for entry in given]
     if types != "object" or "properties" not in schema:
         return _value(schema, types) if given is None else given
     if "entries" in schema["properties"]:

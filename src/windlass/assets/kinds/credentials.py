@@ -30,26 +30,35 @@ class AccessKey(SpecModel):
     """A key for object storage."""
 
     existing_secret_name: NonEmpty | None = None
+    """A secret of the Kubernetes cluster that has the values."""
     access_key_id: NonEmpty | None = None
+    """Which key it is."""
     secret_access_key: NonEmpty | None = None
+    """The key itself, which is never shown."""
 
 
 class Password(SpecModel):
     """A user's name and password, as for a repository."""
 
     existing_secret_name: NonEmpty | None = None
+    """A secret of the Kubernetes cluster that has the values."""
     user: NonEmpty | None = None
+    """Whose password it is."""
     password: NonEmpty | None = None
+    """It is never shown."""
 
 
 class DockerRegistry(SpecModel):
     """What images are pulled with from a registry."""
 
     existing_secret_name: NonEmpty | None = None
+    """A secret of the Kubernetes cluster that has the values."""
     url: NonEmpty | None = None
     """Of the registry, such as `https://registry.example.org`."""
     user: NonEmpty | None = None
+    """Whose password it is."""
     password: NonEmpty | None = None
+    """It is never shown."""
 
 
 class KeyValuePair(SpecModel):
@@ -63,7 +72,9 @@ class GenericSecret(SpecModel):
     """Values of any kind under keys."""
 
     existing_secret_name: NonEmpty | None = None
+    """A secret of the Kubernetes cluster that has the values."""
     key_value_pairs: list[KeyValuePair | None] | None = None
+    """The values, which are never shown, under their keys."""
 
 
 class NgcApiKey(SpecModel):
@@ -77,6 +88,7 @@ class NgcApiKey(SpecModel):
         ]
         | None
     ) = Field(default=None, alias="ngc_api_key")
+    """The key, which is never shown."""
 
 
 def values_of(kind: str, spec: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:
@@ -167,8 +179,9 @@ def _shown_model(spec: type[SpecModel], *secret: str) -> type[SpecModel]:
         if name not in secret
     }
     if "key_value_pairs" in fields:
-        fields["key_value_pairs"] = (list[ShownPair] | None, None)
-    fields["key_id"] = (Int32, ...)
+        shown = Field(default=None, description="The keys of its values.")
+        fields["key_value_pairs"] = (list[ShownPair] | None, shown)
+    fields["key_id"] = (Int32, Field(description="Which key the values are sealed with."))
     return create_model(f"{spec.__name__}Shown", __base__=_Shown, __doc__=spec.__doc__, **fields)
 
 

@@ -57,6 +57,7 @@ class GitSource(SpecModel):
     revision: NonEmpty | None = None
     path: NonEmpty | None = None
     password_asset_id: Uuid | None = None
+    """The password, which is another asset."""
     credential_id: Uuid | None = None
     """A password, or a generic secret with a key for SSH."""
 
@@ -76,9 +77,11 @@ class S3Source(SpecModel):
 
     mandatory: ClassVar = ("bucket", "path", "url")
     bucket: NonEmpty | None = None
+    """Its name."""
     path: NonEmpty | None = None
     url: NonEmpty | None = None
     access_key_asset_id: Uuid | None = None
+    """The access key, which is another asset."""
 
 
 class ConfigMapSource(SpecModel):
@@ -99,6 +102,7 @@ class SecretSource(SpecModel):
 
     mandatory: ClassVar = ("credential_asset_id", "mount_path")
     credential_asset_id: Uuid | None = None
+    """The generic secret, which is another asset."""
     mount_path: NonEmpty | None = None
     default_mode: FileMode | None = None
 

@@ -32,6 +32,7 @@ from windlass.client.types.platform import (
     PlatformGateway,
     PlatformTls,
     PrunedImages,
+    RotatedKey,
 )
 from windlass.client.types.workloads import (
     Connection,
@@ -85,6 +86,7 @@ __all__ = [
     "RequestedPods",
     "Resources",
     "Role",
+    "RotatedKey",
     "Share",
     "User",
     "Workload",

@@ -47,6 +47,13 @@ class MachineImages(TypedDict):
     totalBytes: int
 
 
+class RotatedKey(TypedDict):
+    """The key that seals from now on, and how many secrets it has sealed anew."""
+
+    keyId: int
+    secrets: int
+
+
 class PrunedImages(TypedDict):
     """What was removed, and how large it was."""
 
