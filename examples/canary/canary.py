@@ -12,7 +12,8 @@ the environment, if there is one. Every path takes any method:
 - `/websocket`: echoes text and binary messages.
 - `/exit?code=N`: exits at once, without an answer.
 - `/allocate?megabytes=N`: fills that much more memory and keeps it.
-- `/metrics`: what `/set-metric?name=N&value=V` was told, in Prometheus' text format.
+- `/metrics`: what `/set-metric?name=N&value=V` was told, in Prometheus' text format, and the port
+  that was asked, as `canary_port`.
 - `/spin?seconds=N`: keeps one core busy, then tells the processor time it was given.
 - `/spawn?seconds=N`: leaves a child in a session of its own that ignores SIGTERM; tells its pid.
 - `/read?path=P`: whether it may open that file or folder, with the error's name if not.
@@ -136,7 +137,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(self.ready_delay)
             self.answer(200 if ready.is_set() else 503, {"ready": ready.is_set()})
         elif url.path == "/metrics":
-            self.answer_text("".join(f"{name} {value}\n" for name, value in metrics.items()))
+            told = {"canary_port": self.connection.getsockname()[1], **metrics}
+            self.answer_text("".join(f"{name} {value}\n" for name, value in told.items()))
         elif action := ACTIONS.get(url.path):
             self.read_body()
             self.answer(*outcome_of(action, query))

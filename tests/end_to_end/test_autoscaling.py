@@ -219,6 +219,18 @@ def custom_metric(course: Course) -> None:
     assert "queue_depth is 27 " in course.scaled()[0][1]
 
 
+def custom_metric_of_another_port(course: Course) -> None:
+    course.deploy(
+        {"minReplicas": 1, "maxReplicas": 2, "metric": "canary_port", "metricThreshold": 1000},
+        annotations=[{"name": "prometheus.io/port", "value": "9100"}],
+        args="--also-listen-on $(PORT_9100)",
+    )
+    told = course.ask("/")["environment"]
+    assert told["PORT_9100"] != told["PORT"]
+    course.wait_for_ready(2)
+    assert f"canary_port is {told['PORT_9100']} " in course.scaled()[0][1]
+
+
 def concurrency_hard_limit(course: Course) -> None:
     course.deploy({"minReplicas": 1, "maxReplicas": 1, "concurrencyHardLimit": 2})
     with ThreadPoolExecutor(8) as pool:
@@ -243,6 +255,7 @@ COURSES: Mapping[str, Callable[[Course], None]] = {
         scale_down_delay,
         latency,
         custom_metric,
+        custom_metric_of_another_port,
         concurrency_hard_limit,
     )
 }
@@ -314,3 +327,4 @@ def test_latency(outcome: Outcome) -> None:
 
 def test_custom_metric(outcome: Outcome) -> None:
     outcome("custom_metric")
+    outcome("custom_metric_of_another_port")

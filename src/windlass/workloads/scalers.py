@@ -99,8 +99,8 @@ class RequestScaler:
         unit = "requests a second" if self._by_throughput else "requests in flight"
         rule = _RULES[decision.reason]
         return (
-            f"{average:.3g} {unit} on the average of up to {window} s,"
-            f" {found.target:.3g} for each replica{f'; {rule}' if rule else ''}"
+            f"{_rounded(average, 3)} {unit} on the average of up to {window} s,"
+            f" {_rounded(found.target, 3)} for each replica{f'; {rule}' if rule else ''}"
         )
 
 
@@ -151,8 +151,8 @@ class MetricScaler:
         if found is None:
             return f"no replica tells {self._scaling.metric}; {rule}"
         return (
-            f"{self._scaling.metric} is {found.average:.4g} on the average of the replicas,"
-            f" to be {found.target:.4g}{f'; {rule}' if rule else ''}"
+            f"{self._scaling.metric} is {_rounded(found.average, 4)} on the average of the"
+            f" replicas, to be {_rounded(found.target, 4)}{f'; {rule}' if rule else ''}"
         )
 
 
@@ -177,3 +177,8 @@ _RULES = {
     Reason.SCALE_UP_LIMIT: "one step doubles them at most, or makes them four",
 }
 """Which rule had the last word, in words; nothing where it is the average alone."""
+
+
+def _rounded(value: float, digits: int) -> str:
+    """As people read it: without an exponent, and nothing after the point where it is large."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
