@@ -80,7 +80,8 @@ def test_every_operation_says_what_it_does_takes_and_answers(world: World) -> No
 
 def check_content(document: Mapping[str, Any], name: str, status: str, content: Any) -> None:
     if content is None:
-        assert data_file("answers").get(name, {}).get(int(status)) == "nothing", (
+        told = data_file("answers").get(name, {}).get(int(status))
+        assert told == "nothing" or status == "204", (
             f"{name} does not say what it answers: give it a row in app/openapi/answers.yaml"
         )
     elif JSON in content:

@@ -17,6 +17,7 @@ from tests.api.people import claims_of
 from tests.api.permission_world import plant_pod
 from tests.api.serving import Api, serving
 from tests.api.test_identity_providers import Program, code_in
+from tests.api.test_random_requests import add_asset
 from windlass.assets.kinds import KINDS
 
 # These need controllers or a container engine: tests/end_to_end holds what they answer against it.
@@ -258,11 +259,18 @@ def assets(walk: Walk) -> None:
         one = f"{kind.path}/{{{kind.parameter}}}"
         body = paths[kind.path]["post"]["requestBody"]["content"]["application/json"]["example"]
         body = {**body, "meta": {**body["meta"], "scope": "tenant", "projectId": None}}
+        if "credentialAssetId" in body["spec"]:
+            secret = next(other for other in KINDS if other.name == "genericSecret")
+            body["spec"] = {**body["spec"], "credentialAssetId": add_asset(walk.api, secret)}
         made = walk.ask(f"POST {kind.path}", 202, json=body).json()["meta"]
         walk.ask(f"GET {kind.path}", 200, query="?usageInfo=true")
         walk.ask(f"GET {one}", 200, made["id"])
         walk.ask(f"PUT {one}", 202, made["id"], json=body)
-        walk.ask(f"DELETE {one}", 202, made["id"])
+        for path in paths:
+            if path.startswith("/api/v1/asset/") and kind.path.startswith(f"{path}/"):
+                walk.ask(f"GET {path}", 200)
+        done = next(iter(paths[one]["delete"]["responses"]))
+        walk.ask(f"DELETE {one}", int(done), made["id"])
 
 
 def platform(walk: Walk) -> None:

@@ -63,7 +63,7 @@ def test_the_client_runs_every_operation_that_it_has(
     # These end the sign-in that they are asked with: each has one of its own.
     ends = [each for each in requests if each["operation"].endswith(ENDING)]
     rest = [each for each in requests if each not in ends]
-    seen = {}
+    seen: dict[str, list[Any]] = {}
     for group in (rest, *([each] for each in ends)):
         asked = tmp_path / "requests.json"
         asked.write_text(json.dumps(group))

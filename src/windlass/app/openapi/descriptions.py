@@ -60,6 +60,8 @@ class Descriptions:
             responses[str(status)] = self._answer(status, schema)
         for status, answer in responses.items():
             content = answer.get("content", {}).get(_JSON)
+            if "content" not in answer and HTTPStatus(int(status)) in _DONE:
+                answer["description"] = _DONE[HTTPStatus(int(status))]
             if content is None or "example" in content:
                 continue
             if int(status) >= HTTPStatus.BAD_REQUEST:

@@ -24,10 +24,8 @@ def sample_of(schema: Mapping[str, Any], given: Any = None) -> Any:
     types = schema.get("type")
     if isinstance(types, list):
         types = types[0]
-    if types == "array" and given is None:
-        return []
-    if isinstance(given, list) and "items" in schema:
-        return [sample_of(schema["items"], entry) for entry in given]
+    if types == "array":
+        return [sample_of(schema.get("items", {}), each) for each in given or ()]
     if types != "object" or "properties" not in schema:
         return _value(schema, types) if given is None else given
     if "entries" in schema["properties"]:
