@@ -277,6 +277,7 @@ def platform(walk: Walk) -> None:
     walk.ask("GET /healthz", 200)
     walk.ask("GET /metrics", 200)
     walk.ask("GET /api/v1/platform", 200)
+    walk.ask("POST /api/v1/platform/keys/rotate", 200)
     period = "?start=2026-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
     walk.ask("GET /api/v1/audit/log", 200, query=f"{period}&numberOfSamples=1000&includeReads=true")
     walk.ask("GET /api/v1/audit/log/file", 200, query=period)
