@@ -20,7 +20,7 @@ from tests.api.test_identity_providers import Program, code_in
 from tests.api.test_random_requests import add_asset
 from windlass.assets.kinds import KINDS
 
-# These need controllers or a container engine: tests/end_to_end holds what they answer against it.
+# These do what they are asked where there are controllers, or a container engine.
 ELSEWHERE = {
     "GET /readyz",
     "GET /api/v1/platform/images",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.answers import published_problems
+from tests.api.description import Description
 from tests.end_to_end.platforms import Platform, canary, eventually
 
 WORKLOADS = "/api/v1/workloads"
@@ -53,7 +54,9 @@ def ids(platform: Platform) -> Iterator[dict[str, str]]:
 def test_answers_about_workloads_in_every_state_are_as_published(
     platform: Platform, ids: dict[str, str]
 ) -> None:
+    description = Description(platform.get("/openapi.json"))
     paths = [WORKLOADS, f"{WORKLOADS}?deleted=true", "/api/v1/clusters"]
+    paths += ["/readyz", "/api/v1/platform", f"{WORKLOADS}/live"]
     for name, workload_id in ids.items():
         paths += [f"{WORKLOADS}/{workload_id}/{part}" for part in ("pods", "events")]
         paths.append(f"{WORKLOADS}/{workload_id}/pods?deleted=true")
@@ -63,6 +66,9 @@ def test_answers_about_workloads_in_every_state_are_as_published(
         answer = platform.call("GET", path)
         assert answer.status == 200, path
         problems = list(published_problems("GET", path, answer.status, answer.json()))
+        problems += description.problems(
+            "GET", path, answer.status, "application/json", answer.body
+        )
         assert not problems, (path, problems)
     shown = platform.workload(ids["waiting"])
     assert shown["pendingSchedulingMessages"], "one that the check has looked at"
