@@ -421,3 +421,21 @@ def test_the_last_use_is_told_for_a_project_and_a_type_of_workload(api: Api) -> 
     told = api.get(place_of(made, COMPUTE), **asked)["usageTimes"]["lastUsedByWorkload"]
     assert told == created["createdAt"]
     assert "usageTimes" not in api.get(place_of(made, COMPUTE), usageInfo="true")
+
+
+def test_what_ships_is_everybodys_and_nobody_changes_it(api: Api) -> None:
+    project = int(unit(api, "projects"))
+    api.give("plain@example.org", 7, "project", str(project))
+    headers = api.headers_of("plain@example.org")
+    listed = api.ask("GET", COMPUTE, headers=headers, params={"scope": "system"}).json()["entries"]
+    shipped = {entry["meta"]["name"]: entry for entry in listed}
+    assert {"cpu-only", "half-gpu", "one-gpu"} <= set(shipped)
+    half = shipped["half-gpu"]
+    for sent in (headers, None):
+        body = {"meta": {"name": "half-gpu"}, "spec": {}}
+        for method, options in (("PUT", {"json": body}), ("DELETE", {})):
+            answer = api.ask(method, place_of(half, COMPUTE), headers=sent, **options)
+            assert answer.status_code == 403, answer.text
+    created = api.create(some_name("w"), assets={"compute": half["meta"]["id"]})
+    assert created["spec"]["compute"] == half["spec"]
+    assert "is taken" in refusal(ask_for(api, COMPUTE, {}, name="half-gpu"), 409)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 from windlass.app.data_directory import DataDirectory, read_json, write_json
 from windlass.app.schema import bring_up_to_date
 from windlass.app.scopes import TreeOfScopes
+from windlass.assets.shipped import bring_in_shipped
 from windlass.control.tables import installation
 from windlass.identity.administrator import FirstCredentials, create_administrator, new_credentials
 from windlass.identity.signing_keys import require_first_key
@@ -56,6 +57,7 @@ def lay_foundation(
         credentials = FirstCredentials(**administrator)
         tree = database.write(lambda c: _first_rows(c, credentials, domain, data, clock))
     _require_same_directory(database, data)
+    bring_in_shipped(database, tree.tenant_id, clock)
     require_first_key(database, seal, clock, data.former_signing_key)
     return Foundation(tree, seal, administrator)
 
