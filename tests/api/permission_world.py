@@ -109,6 +109,9 @@ class World:
             "ids": [self.ids[f"rule-{wing}"]],
             "image": "host/canary",
             "discoverDocumentUrl": "http://127.0.0.1:9/nobody-listens-here",
+            # Others than those that requests are about, which could not be deleted else.
+            "environment": self.ids.get(f"environment-used-{wing}"),
+            "compute": self.ids.get(f"compute-used-{wing}"),
         }
         return {key: ours.get(key, self._about(member, wing)) for key, member in value.items()}
 
@@ -278,14 +281,15 @@ def _plant_project(world: World, wing: str, department: str) -> None:
     for what in ("project", "workload", "rule", "pod"):
         world.paths[f"{what}-{wing}"] = path
     for kind in KINDS:
+        world.ids[f"{kind.word}-used-{wing}"] = _plant_asset(world, kind, wing, "used-")
         world.ids[f"{kind.word}-{wing}"] = _plant_asset(world, kind, wing)
         world.paths[f"{kind.word}-{wing}"] = path
 
 
-def _plant_asset(world: World, kind: Kind, wing: str) -> str:
+def _plant_asset(world: World, kind: Kind, wing: str, prefix: str = "") -> str:
     body = world.body(f"POST {kind.path}", wing)
     assert isinstance(body, dict)
-    body["meta"]["name"] = f"{kind.word}-{wing}"
+    body["meta"]["name"] = f"{prefix}{kind.word}-{wing}"
     answer = world.api.ask("POST", kind.path, world.administrator, body)
     assert answer.status == 202, answer.body
     return str(answer.json["meta"]["id"])
@@ -359,7 +363,9 @@ def _listed_assets(world: World, kind: Kind) -> dict[str, str]:
     entries = world.api.ask("GET", kind.path, world.administrator, None).json["entries"]
     ships = [entry["meta"]["id"] for entry in entries if entry["meta"]["scope"] == "system"]
     planted = {
-        world.ids[f"{kind.word}-{wing}"]: world.paths[f"{kind.word}-{wing}"] for wing in "ab"
+        world.ids[f"{kind.word}-{used}{wing}"]: world.paths[f"{kind.word}-{wing}"]
+        for wing in "ab"
+        for used in ("", "used-")
     }
     return {**dict.fromkeys(ships, world.paths["tenant"]), **planted}
 

@@ -22,7 +22,7 @@ from tests.api.serving import Api, make_quick, serving, sign_in
 from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
 from windlass.assets.kind import Kind as AssetKind
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import ENVIRONMENT, KINDS, WORKLOAD_TEMPLATE
 
 # There are no controllers, gate or container engine here to ask.
 WITHOUT_PARTS = (
@@ -187,6 +187,8 @@ def add_asset(api: Api, kind: AssetKind) -> str:
     if "credentialAssetId" in spec:
         secret = next(other for other in KINDS if other.name == "genericSecret")
         spec["credentialAssetId"] = add_asset(api, secret)
+    if kind is WORKLOAD_TEMPLATE:
+        spec["assets"] = {"environment": add_asset(api, ENVIRONMENT)}
     answer = api.ask("POST", kind.path, json={"meta": meta, "spec": spec})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["meta"]["id"])

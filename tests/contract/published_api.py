@@ -3,7 +3,8 @@
 `published/inferences.json` is the inference API of version 2.22; `published/neighbours.json` what
 Windlass implements of its neighbours in version 2.24, and that version's body of an inference's
 creation; `published/identity.json` the same of users, applications, keys and tokens;
-`published/compute.json` the API of compute assets of version 2.22;
+`published/compute.json` the API of compute assets of version 2.22, `published/templates.json` that
+of templates;
 `published/assets.json` those of the other assets in version 2.24. All are
 OpenAPI 3.0 documents reduced to names, types, limits and codes.
 """
@@ -23,8 +24,9 @@ INFERENCES = "inferences.json"
 NEIGHBOURS = "neighbours.json"
 IDENTITY = "identity.json"
 COMPUTE = "compute.json"
+TEMPLATES = "templates.json"
 ASSETS = "assets.json"
-DOCUMENTS = (INFERENCES, NEIGHBOURS, IDENTITY, COMPUTE, ASSETS)
+DOCUMENTS = (INFERENCES, NEIGHBOURS, IDENTITY, COMPUTE, TEMPLATES, ASSETS)
 
 Schema = dict[str, Any]
 

@@ -5,11 +5,14 @@ from windlass.assets.kinds.compute import COMPUTE
 from windlass.assets.kinds.credentials import CREDENTIALS
 from windlass.assets.kinds.data_sources import DATA_SOURCES
 from windlass.assets.kinds.environment import ENVIRONMENT
+from windlass.assets.kinds.template import WORKLOAD_TEMPLATE
 
-KINDS: tuple[Kind, ...] = (COMPUTE, ENVIRONMENT, *CREDENTIALS, *DATA_SOURCES)
+KINDS: tuple[Kind, ...] = (COMPUTE, ENVIRONMENT, *CREDENTIALS, *DATA_SOURCES, WORKLOAD_TEMPLATE)
 
 FAMILIES: dict[str, tuple[Kind, ...]] = {
     path: tuple(kind for kind in KINDS if kind.family == path)
     for path in dict.fromkeys(kind.family for kind in KINDS if kind.family)
 }
 """Kinds that have a list together, by its path."""
+
+__all__ = ["COMPUTE", "ENVIRONMENT", "FAMILIES", "KINDS", "WORKLOAD_TEMPLATE"]
