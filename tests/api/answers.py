@@ -67,6 +67,8 @@ def check_oauth_error(answer: httpx.Response, told: str = "") -> None:
 
 def published_problems(method: str, path: str, status: int, body: Any) -> Iterator[str]:
     """What keeps a body from being what is published; none where nothing is."""
+    if "dryRun=true" in path and status == 200:
+        return  # Ours.
     place = path.partition("?")[0]
     for document in DOCUMENTS:
         for operation in published_operations(document):

@@ -11,6 +11,7 @@ COMPUTE = "/api/v1/asset/compute"
 ENVIRONMENT = "/api/v1/asset/environment"
 CREDENTIALS = "/api/v1/asset/credentials"
 DATA_SOURCES = "/api/v1/asset/datasource"
+TEMPLATE = "/api/v1/asset/workload-template"
 
 
 def some_name(prefix: str = "a") -> str:

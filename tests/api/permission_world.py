@@ -109,9 +109,13 @@ class World:
             "ids": [self.ids[f"rule-{wing}"]],
             "image": "host/canary",
             "discoverDocumentUrl": "http://127.0.0.1:9/nobody-listens-here",
-            # Others than those that requests are about, which could not be deleted else.
-            "environment": self.ids.get(f"environment-used-{wing}"),
-            "compute": self.ids.get(f"compute-used-{wing}"),
+        }
+        # Others than those that requests are about, which could not be deleted else.
+        used = {kind: self.ids.get(f"{kind}-used-{wing}") for kind in ("environment", "compute")}
+        ours |= {
+            kind: other
+            for kind, other in used.items()
+            if other and isinstance(value.get(kind), str)
         }
         return {key: ours.get(key, self._about(member, wing)) for key, member in value.items()}
 

@@ -112,3 +112,36 @@ def test_keys_rotate_while_replicas_read_secrets(
     source = {"name": made["meta"]["name"], "key": "token"}
     replica = deploy(environmentVariables=[{"name": "TOKEN", "secret": source}])
     assert replica.environment()["TOKEN"] == "kept"
+
+
+def test_template(deploy: Deploy, make: Make) -> None:
+    port = {"toolType": "custom", "connectionType": "ServingPort", "containerPort": 8000}
+    runs = {
+        "image": "host/canary",
+        "environmentVariables": [
+            {"name": "KEPT", "value": "environment"},
+            {"name": "TAKEN_OUT", "value": "environment"},
+        ],
+        "connections": [{"name": "api", "internalToolInfo": port}],
+    }
+    size = {"gpuDevicesRequest": 1, "gpuRequestType": "portion", "gpuPortionRequest": 0.5}
+    assets = {
+        "environment": make("/api/v1/asset/environment", runs)["meta"]["id"],
+        "compute": make("/api/v1/asset/compute", size)["meta"]["id"],
+    }
+    said = {
+        "args": "from its template",
+        "environmentVariables": [{"name": "TAKEN_OUT", "exclude": True}],
+        "labels": [{"name": "team", "value": "vision"}],
+    }
+    template = make("/api/v1/asset/workload-template", {"assets": assets, "specificEnv": said})
+    taken = {"image": None, "servingPort": None}
+    own = [{"name": "OWN", "value": "request"}]
+    replica = deploy(
+        fields={"templateId": template["meta"]["id"]}, environmentVariables=own, **taken
+    )
+    environment = replica.environment()
+    assert (environment["KEPT"], environment["OWN"]) == ("environment", "request")
+    assert "TAKEN_OUT" not in environment
+    assert replica.words()[-3:] == ["from", "its", "template"]
+    assert replica.pod["allocatedResources"]["gpu"] == 0.5

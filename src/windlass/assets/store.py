@@ -68,6 +68,12 @@ def usable_assets(
     return connection.execute(query.order_by(asset.c.scope_path.desc(), asset.c.id)).all()
 
 
+def last_name(connection: Connection, asset_id: str) -> str | None:
+    """What an asset is called, or was when it was deleted."""
+    found = connection.execute(select(asset.c.name).where(asset.c.id == asset_id.lower()))
+    return found.scalar_one_or_none()
+
+
 def reference_errors(
     references: Iterable[Reference], visible: Mapping[str, Row[Any]]
 ) -> list[FieldError]:

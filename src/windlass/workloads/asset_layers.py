@@ -1,14 +1,14 @@
 """What a workload takes from assets: each says a part of its spec."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from windlass.assets.compliance import supports
 from windlass.assets.kinds import KINDS
-from windlass.assets.store import visible_assets
+from windlass.assets.store import last_name, visible_assets
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import FieldError, invalid_fields
 from windlass.org.scopes import Unit
@@ -45,21 +45,33 @@ class AssetIds(SpecModel):
 
 
 @dataclass(frozen=True, slots=True)
+class WantedAsset:
+    """An asset that a workload is to be made from."""
+
+    kind: str
+    id: str
+    path: str
+    """What in the request asks for it."""
+    template: str | None = None
+    """The name of the template that names it, where the request itself does not."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsedAsset:
     """An asset as it was when a workload was made from it."""
 
     id: str
-    path: str
-    """Where the request names it."""
     update_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was found of the assets that a request names."""
+    """What was found of the assets that a workload is to be made from."""
 
     layers: Sequence[Layer] = ()
     used: Sequence[UsedAsset] = ()
+    specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By kind."""
 
 
 class AssetChanged(Exception):
@@ -68,33 +80,30 @@ class AssetChanged(Exception):
 
 def take_assets(
     connection: Connection,
-    wanted: Mapping[str, str],
-    path: str,
+    wanted: Sequence[WantedAsset],
     unit: Unit,
     workload_type: str,
     caller: Caller,
 ) -> Taken:
-    """What these assets, ids by kind, say of a workload of that type in that project.
+    """What these assets say of a workload of that type in that project.
 
     Raises BadRequest where there is no such asset that can be used there, or it is not for such
     workloads.
     """
-    rows = visible_assets(connection, [item.lower() for item in wanted.values()], unit, caller)
+    rows = visible_assets(connection, [item.id.lower() for item in wanted], unit, caller)
     errors = [
-        FieldError(f"{path}.{kind}", problem)
-        for kind, asset_id in wanted.items()
-        if (problem := _problem(kind, asset_id, rows.get(asset_id.lower()), workload_type))
+        FieldError(item.path, problem)
+        for item in wanted
+        if (problem := _problem(connection, item, rows.get(item.id.lower()), workload_type))
     ]
     if errors:
         raise invalid_fields(errors)
-    layers, used = [], []
-    for kind, asset_id in wanted.items():
-        row = rows[asset_id.lower()]
-        in_workload = _KINDS[kind].in_workload
-        assert in_workload is not None
-        layers.append(Layer(ASSET, in_workload(row.spec)))
-        used.append(UsedAsset(row.id, f"{path}.{kind}", row.update_count))
-    return Taken(layers, used)
+    found = [rows[item.id.lower()] for item in wanted]
+    return Taken(
+        [Layer(ASSET, _part(row)) for row in found],
+        [UsedAsset(row.id, row.update_count) for row in found],
+        {row.kind: row.spec for row in found},
+    )
 
 
 def hold_assets(
@@ -113,12 +122,29 @@ def hold_assets(
             raise AssetChanged
 
 
-def _problem(kind: str, asset_id: str, row: Row[Any] | None, workload_type: str) -> str | None:
-    words = _KINDS[kind].words
-    if row is None or row.kind != kind:
-        return f"there is no {words} with the id {asset_id!r} that can be used in this project"
+def _part(row: Row[Any]) -> dict[str, Any]:
+    in_workload = _KINDS[row.kind].in_workload
+    assert in_workload is not None
+    return in_workload(row.spec)
+
+
+def _problem(
+    connection: Connection, item: WantedAsset, row: Row[Any] | None, workload_type: str
+) -> str | None:
+    kind = _KINDS[item.kind]
+    of_template = "" if item.template is None else f"the template {item.template!r} needs "
+    if row is None or row.kind != item.kind:
+        if item.template is not None:
+            called = last_name(connection, item.id)
+            named = f"the {kind.words} {called!r} ({item.id})"
+            return f"{of_template}{named}, which is gone or cannot be used in this project"
+        return f"there is no {kind.words} with the id {item.id!r} that can be used in this project"
+    told = f"{of_template}the {kind.words} {row.name!r}"
+    which = ", which" if of_template else ""
+    if kind.in_workload is None:
+        return f"{told}{which} cannot be used in workloads yet"
     if not supports(row.supported_types, workload_type):
-        return f"the {words} {row.name!r} is not meant for workloads of type {workload_type}"
-    for error in _KINDS[kind].unfit(row.spec):
-        return f"the {words} {row.name!r} cannot be used here: {error}"
+        return f"{told}{which} is not meant for workloads of type {workload_type}"
+    for error in kind.unfit(row.spec):
+        return f"{told}{which} cannot be used here: {error}"
     return None

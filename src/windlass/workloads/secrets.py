@@ -80,7 +80,7 @@ def find_secrets(
         if problem is not None:
             errors.append(FieldError(item.path, problem))
         elif row is not None:
-            used[row.id] = UsedAsset(row.id, item.path, row.update_count)
+            used[row.id] = UsedAsset(row.id, row.update_count)
     return list(used.values()), errors
 
 

@@ -30,7 +30,8 @@ def sample_of(schema: Mapping[str, Any], given: Any = None) -> Any:
         return _value(schema, types) if given is None else given
     if "entries" in schema["properties"]:
         return {"entries": [sample_of(schema["properties"]["entries"]["items"], given)]}
-    known = given if isinstance(given, Mapping) else {}
+    # Where an asset was named by its id, the answer has more of it.
+    known = {"id": given} if isinstance(given, str) else given or {}
     return {
         name: _OF_NAME.get(name) if name in _OF_NAME else sample_of(member, known.get(name))
         for name, member in schema["properties"].items()

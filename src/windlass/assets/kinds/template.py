@@ -77,7 +77,7 @@ def shown_templates(connection: Connection, rows: Sequence[Row[Any]]) -> list[di
     query = select(asset.c.id, asset.c.name, asset.c.kind, asset.c.spec).where(
         asset.c.id.in_(wanted)
     )
-    known: dict[str, Row[Any]] = {row.id: row for row in connection.execute(query)}
+    known: dict[str, Any] = {row.id: row for row in connection.execute(query)}
     return [_shown(row.spec, known) for row in rows]
 
 
@@ -252,7 +252,7 @@ def _renamed(scaling: Mapping[str, Any]) -> dict[str, Any]:
     return {_METRIC_FIELDS.get(name, name): value for name, value in scaling.items()}
 
 
-def _shown(spec: Mapping[str, Any], known: Mapping[str, Row[Any]]) -> dict[str, Any]:
+def _shown(spec: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     shown = {**spec, "assets": _shown_assets(spec["assets"], known)}
     if "specificEnv" in spec:
         shown["specificEnv"] = _shown_parameters(spec["specificEnv"])
@@ -263,7 +263,7 @@ def _shown(spec: Mapping[str, Any], known: Mapping[str, Row[Any]]) -> dict[str, 
     return shown
 
 
-def _shown_master(master: Mapping[str, Any], known: Mapping[str, Row[Any]]) -> dict[str, Any]:
+def _shown_master(master: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     shown = dict(master)
     if "assets" in master:
         shown["assets"] = _shown_assets(master["assets"], known)
@@ -272,7 +272,7 @@ def _shown_master(master: Mapping[str, Any], known: Mapping[str, Row[Any]]) -> d
     return shown
 
 
-def _shown_assets(assets: Mapping[str, Any], known: Mapping[str, Row[Any]]) -> dict[str, Any]:
+def _shown_assets(assets: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     environment = known[assets["environment"].lower()]
     shown: dict[str, Any] = {
         **assets,
@@ -303,7 +303,7 @@ def connection_name(choice: Mapping[str, Any]) -> str:
     return str(choice.get("name") or choice["connectionName"])
 
 
-def _named(row: Row[Any]) -> dict[str, str]:
+def _named(row: Any) -> dict[str, str]:
     return {"id": row.id, "name": row.name}
 
 

@@ -32,6 +32,7 @@ class DataSourceOverrides(SpecModel):
     """What is otherwise than the data source says."""
 
     container_path: NonEmpty | None = None
+    """Where it is mounted."""
 
 
 class DataSourceId(SpecModel):
@@ -40,15 +41,19 @@ class DataSourceId(SpecModel):
     id: Uuid
     kind: DataSourceKind
     overrides: DataSourceOverrides | None = None
+    """What is otherwise than the data source says."""
 
 
 class TemplateAssets(SpecModel):
     """What workloads are made from, by ids."""
 
     environment: Uuid
+    """What runs, by the id of an environment."""
     compute: Uuid | None = None
+    """What each replica asks for, by the id of a compute resource."""
     datasources: list[DataSourceId] | None = None
     workload_volumes: list[str] | None = None
+    """Volumes of the workload, by name."""
 
 
 class ConnectionChoice(SpecModel):
@@ -57,7 +62,9 @@ class ConnectionChoice(SpecModel):
     name: NonEmpty | None = None
     """As the environment calls it; `connectionName` is the same."""
     connection_name: NonEmpty | None = None
+    """As `name`."""
     node_port: PortNumber | None = None
+    """The port of the gateway, for a connection of type NodePort."""
     external_url: NonEmpty | None = None
     authorized_users: list[str] | None = None
     authorized_groups: list[str] | None = None
@@ -79,31 +86,43 @@ class RunParameters(SpecModel):
     annotations: Annotated[list[Annotation | None], UpTo1000] | None = None
     args: CommandLine | None = None
     auto_deletion_time_after_completion_seconds: Int64 | None = None
+    """How long a workload that has completed or failed is kept."""
     backoff_limit: Int64 | None = None
+    """How often a workload is tried again before it has failed."""
     category: str | None = None
     command: CommandLine | None = None
     completions: Int32 | None = None
+    """How many pods of a training must complete."""
     environment_variables: list[AssetVariable | None] | None = None
     image_pull_secrets: Annotated[list[ImagePullSecret | None], UpTo1000] | None = None
     labels: Annotated[list[Label | None], UpTo1000] | None = None
     node_affinity_required: NodeAffinity | None = None
     node_pools: Annotated[list[UpTo63], UpTo1000] | None = None
+    """Node pools in order of preference."""
     node_type: NonEmpty | None = None
     parallelism: Int32 | None = None
+    """How many pods of a training run at once."""
     pod_affinity: PodAffinity | None = None
     preemptibility: Preemptibility | None = None
+    """Follows the priority class unless given."""
     priority_class: str | None = None
+    """One of seven, from very-low to very-high; follows the category unless given."""
     restart_policy: Literal["Always", "Never", "OnFailure"] | None = None
+    """When pods are started again."""
     run_as_gid: Int64 | None = None
     run_as_uid: Int64 | None = None
     supplemental_groups: str | None = None
     terminate_after_preemption: bool | None = None
+    """Whether a workload ends once it was preempted."""
     termination_grace_period_seconds: NotNegative64 | None = None
+    """How long replicas have to end."""
     tolerations: Annotated[list[Toleration | None], UpTo1000] | None = None
     allow_over_quota: bool | None = None
     """True is preemptibility `preemptible`, false `non-preemptible`: no other may exceed quotas."""
     auto_scaling: RunAutoscaling | None = None
+    """How many replicas there are."""
     serving_port_access: ServingAccess | None = None
+    """Who may call the serving port."""
 
 
 class MasterAssets(SpecModel):
@@ -111,9 +130,12 @@ class MasterAssets(SpecModel):
 
     mandatory: ClassVar = ("environment",)
     environment: Uuid | None = None
+    """What runs, by the id of an environment."""
     compute: Uuid | None = None
+    """What each replica asks for, by the id of a compute resource."""
     datasources: list[DataSourceId] | None = None
     workload_volumes: list[str] | None = None
+    """Volumes of the workload, by name."""
 
 
 class Master(SpecModel):
@@ -121,15 +143,19 @@ class Master(SpecModel):
 
     assets: MasterAssets | None = None
     specific_env: RunParameters | None = None
+    """What is said of the master beside its assets."""
 
 
 class Distributed(SpecModel):
     """A distributed job: what is said beside it is of its workers."""
 
     num_workers: Int64 | None = None
+    """How many workers there are."""
     no_master: bool | None = None
+    """Whether there are workers alone."""
     dist_framework: Framework | None = None
     master: Master | None = None
+    """What is otherwise of the master."""
 
 
 class TemplateSpec(SpecModel):
@@ -137,7 +163,9 @@ class TemplateSpec(SpecModel):
 
     assets: TemplateAssets
     specific_env: RunParameters | None = None
+    """What is said of a workload beside its assets. It weighs more than they do."""
     distributed: Distributed | None = None
+    """Given where workloads are distributed jobs."""
 
 
 class NamedAsset(SpecModel):
@@ -151,6 +179,7 @@ class NamedEnvironment(NamedAsset):
     """An environment, and the tools that it has."""
 
     tool_types: list[str] | None = None
+    """The tools of its connections."""
 
 
 class NamedDataSource(NamedAsset):
@@ -158,15 +187,20 @@ class NamedDataSource(NamedAsset):
 
     kind: str
     overrides: DataSourceOverrides | None = None
+    """What is otherwise than the data source says."""
 
 
 class NamedAssets(SpecModel):
     """What workloads are made from, with names."""
 
     environment: NamedEnvironment
+    """What runs."""
     compute: NamedAsset | None = None
+    """What each replica asks for."""
     datasources: list[NamedDataSource] | None = None
+    """What is mounted."""
     workload_volumes: list[str] | None = None
+    """Volumes of the workload, by name."""
 
 
 class ShownTemplate(TemplateSpec):

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from windlass.assets.kinds import ENVIRONMENT
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import validate
 from windlass.kit.errors import BadRequest, FieldError, invalid_fields
@@ -13,9 +14,10 @@ from windlass.org.scopes import Unit
 from windlass.org.tree import ProjectRecord
 from windlass.spec.combination import Layer, combine
 from windlass.spec.model import SpecModel
-from windlass.spec.scalars import NonEmpty
-from windlass.workloads.asset_layers import ASSET, AssetIds, UsedAsset, take_assets
+from windlass.spec.scalars import NonEmpty, Uuid
+from windlass.workloads.asset_layers import ASSET, AssetIds, UsedAsset, WantedAsset, take_assets
 from windlass.workloads.inferences.schemas import InferenceSpec
+from windlass.workloads.template_layers import TEMPLATE, take_template
 
 REQUEST = "request"
 """The origin of what the request says itself."""
@@ -25,6 +27,7 @@ class _Head(SpecModel):
     """What must be known before anything can be combined."""
 
     project_id: NonEmpty
+    template_id: Uuid | None = None
     assets: AssetIds | None = None
 
 
@@ -33,19 +36,22 @@ class Composition:
     """The body of a creation, whole."""
 
     body: dict[str, Any]
+    layers: Sequence[Layer]
+    """What the spec is made of."""
     used: Sequence[UsedAsset] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where each value of the spec comes from, by its path below `spec`."""
 
     def told(self, error: BadRequest) -> BadRequest:
-        """The same error, saying of what comes from an asset that it does."""
+        """The same error, saying of what does not come from the request that it does not."""
         lines = [error.message, *(error.details or "").splitlines()]
         marked = [self._marked(line) for line in lines]
         return BadRequest(marked[0], "\n".join(marked[1:]) or None)
 
     def _marked(self, line: str) -> str:
         path = line.partition(": ")[0].removeprefix("spec.")
-        return f"{line} (it comes from an asset)" if self.origins.get(path) == ASSET else line
+        elsewhere = _ELSEWHERE.get(self.origins.get(path, REQUEST))
+        return line if elsewhere is None else f"{line} (it comes from {elsewhere})"
 
 
 def compose(
@@ -55,28 +61,50 @@ def compose(
     workload_type: str,
     project_of: Callable[[Connection, str], ProjectRecord],
 ) -> Composition:
-    """The body with all that its assets say, each value from where it weighs most.
+    """The body with all that its template and its assets say, each value from where it weighs most.
 
     A body that names none is left alone, sound or not. Raises BadRequest, and what `project_of`
     raises.
     """
     spec = given.get("spec")
-    if given.get("assets") is None or not isinstance(spec, dict | None):
-        return Composition(given)
+    own = Layer(REQUEST, spec if isinstance(spec, dict) else {})
+    is_alone = given.get("assets") is None and given.get("templateId") is None
+    if is_alone or not isinstance(spec, dict | None):
+        return Composition(given, [own])
     head, errors = validate(_Head, given)
     if head is None:
         raise invalid_fields(errors)
-    wanted = head.assets.by_kind() if head.assets else {}
-    owner = project_of(connection, head.project_id)
-    taken = take_assets(connection, wanted, "assets", unit_of(owner), workload_type, caller)
+    unit = unit_of(project_of(connection, head.project_id))
+    layers, used = _taken(connection, head, unit, workload_type, caller)
     _require_sound(spec)
-    combined = combine(InferenceSpec, [Layer(REQUEST, spec or {}), *taken.layers])
-    return Composition({**given, "spec": combined.spec}, taken.used, combined.origins)
+    combined = combine(InferenceSpec, [own, *layers])
+    return Composition({**given, "spec": combined.spec}, [own, *layers], used, combined.origins)
 
 
 def unit_of(owner: ProjectRecord) -> Unit:
     """The project's place in the tree."""
     return Unit(owner.tenant_id, owner.cluster_id, owner.department_id, owner.id, owner.name)
+
+
+_ELSEWHERE = {ASSET: "an asset", TEMPLATE: "the template"}
+
+
+def _taken(
+    connection: Connection, head: _Head, unit: Unit, workload_type: str, caller: Caller
+) -> tuple[list[Layer], list[UsedAsset]]:
+    """The layers below the request, and what they are made from."""
+    named = head.assets.by_kind() if head.assets else {}
+    wanted = [WantedAsset(kind, asset_id, f"assets.{kind}") for kind, asset_id in named.items()]
+    if head.template_id is None:
+        taken = take_assets(connection, wanted, unit, workload_type, caller)
+        return [*taken.layers], [*taken.used]
+    template = take_template(
+        connection, head.template_id, "templateId", unit, workload_type, caller
+    )
+    wanted += template.assets(named)
+    taken = take_assets(connection, wanted, unit, workload_type, caller)
+    layer = template.layer(taken.specs.get(ENVIRONMENT.name, {}))
+    return [layer, *taken.layers], [template.used, *taken.used]
 
 
 def _require_sound(spec: dict[str, Any] | None) -> None:

@@ -84,9 +84,9 @@ class InferenceSpec(SpecModel):
     serving_configuration: ServingConfiguration | None = None
 
 
-class InferenceCreationRequest(SpecModel):
-    """The body of a creation. `spec` is what is run, all else says whose it is and what it is
-    called."""
+class LaunchRequest(SpecModel):
+    """The body of a launch from a template. `spec` is what is otherwise than it says, all else says
+    whose the inference is and what it is called."""
 
     name: NonEmpty
     """A DNS label, free in the project, that leaves room for the project in the host name."""
@@ -95,9 +95,16 @@ class InferenceCreationRequest(SpecModel):
     project_id: NonEmpty
     cluster_id: Uuid
     """The project's cluster."""
-    template_id: Uuid | None = None
     assets: AssetIds | None = None
     spec: InferenceSpec | None = None
+
+
+class InferenceCreationRequest(LaunchRequest):
+    """The body of a creation. `spec` is what is run, all else says whose it is and what it is
+    called."""
+
+    template_id: Uuid | None = None
+    """A template of `/api/v1/asset/workload-template`, for what the body does not say itself."""
 
 
 class InferenceResponse(BaseModel):

@@ -1,7 +1,7 @@
 """Use cases of inferences: create, show, delete."""
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from windlass.identity.tokens import Caller
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
-from windlass.kit.ids import new_id
+from windlass.kit.ids import is_uuid, new_id
 from windlass.kit.strict_json import read_json_object
 from windlass.kit.timestamps import optional_to_wire, to_wire
 from windlass.org.tree import (
@@ -28,6 +28,7 @@ from windlass.org.tree import (
     node_pool_names,
     require_open_project,
 )
+from windlass.spec.combination import Layer, combine
 from windlass.spec.placement import node_pool_errors
 from windlass.workloads import claims, store
 from windlass.workloads.access import unknown
@@ -35,7 +36,8 @@ from windlass.workloads.addresses import Named, claimed_addresses
 from windlass.workloads.asset_layers import AssetChanged, UsedAsset, hold_assets
 from windlass.workloads.asset_use import record_use
 from windlass.workloads.deletion import request_deletion
-from windlass.workloads.inferences.composition import compose, unit_of
+from windlass.workloads.inferences.composition import Composition, compose, unit_of
+from windlass.workloads.inferences.defaults import defaults_of
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
 from windlass.workloads.inferences.node_ports import lacks_node_ports, with_node_ports
@@ -51,6 +53,7 @@ from windlass.workloads.reconcile import WORKLOAD
 from windlass.workloads.records import NewEvent
 from windlass.workloads.secrets import find_secrets
 from windlass.workloads.tables import revision, workload
+from windlass.workloads.template_layers import UnknownTemplate
 
 TYPE = "Inference"
 _ATTEMPTS = 5
@@ -76,13 +79,62 @@ class Inferences:
 
         Raises BadRequest, NotFound of its project, Forbidden, Conflict when the name is taken.
         """
-        given = read_json_object(raw, content_type)
-        for _ in range(_ATTEMPTS):
-            with suppress(AssetChanged):
-                return self._create(given, caller, request_id)
-        raise Conflict("assets: they changed while they were read, again and again. Try again.")
+        return self._create(read_json_object(raw, content_type), caller, request_id)
+
+    def launch(
+        self,
+        template_id: str,
+        raw: bytes,
+        content_type: str | None,
+        caller: Caller,
+        request_id: str,
+    ) -> dict[str, Any]:
+        """The same from a template, whose id is not in the body. Raises NotFound of it, too."""
+        given = _from_template(template_id, raw, content_type)
+        with _template_in_path():
+            return self._create(given, caller, request_id)
+
+    def preview(self, raw: bytes, content_type: str | None, caller: Caller) -> dict[str, Any]:
+        """What `create` would make, and where each value comes from; nothing is made.
+
+        Raises what `create` raises.
+        """
+        return self._preview(read_json_object(raw, content_type), caller)
+
+    def preview_launch(
+        self, template_id: str, raw: bytes, content_type: str | None, caller: Caller
+    ) -> dict[str, Any]:
+        """The same of `launch`."""
+        given = _from_template(template_id, raw, content_type)
+        with _template_in_path():
+            return self._preview(given, caller)
 
     def _create(self, given: dict[str, Any], caller: Caller, request_id: str) -> dict[str, Any]:
+        event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
+        for _ in range(_ATTEMPTS):
+            with suppress(AssetChanged):
+                sound = self._checked(given, caller)
+                created_id = self._insert(sound, caller, event)
+                self.wake()
+                return _response(self.queries.record(created_id))
+        raise Conflict("assets: they changed while they were read, again and again. Try again.")
+
+    def _preview(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        sound = self._checked(given, caller)
+        if not sound.body.use_given_name_as_prefix:
+            self._require_free(sound.owner, sound.body.name)
+            named = Named(sound.body.name, sound.owner.name)
+            addresses = claimed_addresses(named, sound.desired, self.domain)
+            claims.require_unreserved(addresses, self.domain)
+            claims.require_unclaimed(self.database, addresses)
+        asked, *below = sound.composed.layers
+        own = Layer(asked.origin, InferenceSpec.model_validate(asked.spec).submitted())
+        whole = combine(InferenceSpec, [own, *below, defaults_of(sound.desired)])
+        origins = {f"spec.{path}": origin for path, origin in whole.origins.items()}
+        return {"spec": whole.spec, "origins": origins}
+
+    def _checked(self, given: dict[str, Any], caller: Caller) -> "_Sound":
+        """A creation with which nothing is wrong but, perhaps, its name. Raises ApiError."""
         with self.database.read() as connection:
             composed = compose(
                 connection, given, caller, TYPE, partial(self._owner, name="", caller=caller)
@@ -102,10 +154,7 @@ class Inferences:
         if errors:
             raise invalid_fields(errors)
         used = {item.id: item for item in (*composed.used, *read)}
-        event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
-        created_id = self._insert(body, owner, desired, caller, event, list(used.values()))
-        self.wake()
-        return _response(self.queries.record(created_id))
+        return _Sound(body, composed, list(used.values()), owner, desired)
 
     def show(self, caller: Caller, workload_id: str) -> dict[str, Any]:
         """One inference. Raises NotFound, Forbidden."""
@@ -167,15 +216,8 @@ class Inferences:
         )
         return found
 
-    def _insert(
-        self,
-        body: InferenceCreationRequest,
-        owner: ProjectRecord,
-        desired: DesiredInference,
-        caller: Caller,
-        event: NewEvent,
-        used: Sequence[UsedAsset],
-    ) -> str:
+    def _insert(self, sound: "_Sound", caller: Caller, event: NewEvent) -> str:
+        body, owner, desired = sound.body, sound.owner, sound.desired
         is_prefix = bool(body.use_given_name_as_prefix)
         for _ in range(_ATTEMPTS):
             name = with_random_suffix(body.name) if is_prefix else body.name
@@ -185,7 +227,7 @@ class Inferences:
             addresses = claimed_addresses(Named(name, owner.name), told, self.domain)
             rows = _rows(given, name, owner, told, addresses, caller, self.clock.now())
             try:
-                self.database.write(partial(rows.insert, event, used, caller))
+                self.database.write(partial(rows.insert, event, sound.used, caller))
             except IntegrityError:
                 claims.require_unclaimed(self.database, asked)
                 if not is_prefix:
@@ -218,6 +260,18 @@ class Inferences:
             raise Conflict(
                 f"name: {name!r} is taken in project {owner.name!r} {by}; choose another."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A creation that has been checked."""
+
+    body: InferenceCreationRequest
+    composed: Composition
+    used: Sequence[UsedAsset]
+    """The assets that it is made from or reads."""
+    owner: ProjectRecord
+    desired: DesiredInference
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,3 +380,19 @@ def _response(row: Row[Any]) -> dict[str, Any]:
         actual_phase=row.phase,
         spec=row.spec,
     ).body()
+
+
+def _from_template(template_id: str, raw: bytes, content_type: str | None) -> dict[str, Any]:
+    given = read_json_object(raw, content_type)
+    if not is_uuid(template_id):
+        raise NotFound(f"There is no template with the id {template_id!r}.")
+    return {**given, "templateId": template_id}
+
+
+@contextmanager
+def _template_in_path() -> Iterator[None]:
+    """An unknown template that the path names is not found, rather than wrong in the body."""
+    try:
+        yield
+    except UnknownTemplate as error:
+        raise NotFound(error.message) from None
