@@ -13,6 +13,7 @@ import typer
 from windlass import __version__
 from windlass.cli import (
     access,
+    assets,
     contexts,
     departments,
     images,
@@ -306,3 +307,4 @@ def whoami(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> Non
 
 # After those above, so that --help lists them last.
 app.registered_commands += workloads.app.registered_commands
+app.registered_commands += assets.app.registered_commands

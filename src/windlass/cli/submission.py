@@ -1,12 +1,14 @@
-"""`windlass submit`: workloads from a file, watched until they run or fail."""
+"""`windlass submit`: workloads from a file or a template, watched until they run or fail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from windlass.cli.asset_files import TEMPLATE
+from windlass.cli.configuration import BadOption
 from windlass.cli.documents import read_documents
-from windlass.cli.output import print_json, warn
+from windlass.cli.output import print_json, print_table, warn
 from windlass.cli.progress import Progress
 from windlass.cli.target import client_of, context_of
 from windlass.cli.waiting import Outcome, Waiting, has_settled
@@ -25,16 +27,33 @@ class Submission:
     wait: bool = True
     timeout_seconds: float | None = None
     as_json: bool = False
+    template: str | None = None
+    name: str | None = None
+    dry_run: bool = False
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The bodies that are asked for, as they are written. Raises BadFile, BadOption."""
+        if self.files and self.name is not None:
+            raise BadOption("--name is for a template without a file; the file says the name")
+        if self.files:
+            return [document for file in self.files for document in read_documents(file)]
+        if self.template is None or self.name is None:
+            raise BadOption("say what to submit: --file, or --template and --name")
+        return [{"name": self.name}]
 
 
 def run(data_dir: Path, submission: Submission) -> int:
     """Create what the files ask for. 1 when anything was refused, failed or took too long.
 
-    Every file is read before anything is sent. Raises BadFile.
+    Every file is read before anything is sent. Raises BadFile, BadOption.
     """
-    documents = [document for file in submission.files for document in read_documents(file)]
+    documents = submission.documents()
     with client_of(data_dir) as client:
         defaults = _defaults(client, data_dir, submission.project)
+        if submission.template is not None:
+            defaults = {**defaults, "templateId": _template(client, submission.template, defaults)}
+        if submission.dry_run:
+            return _preview(client, documents, defaults, as_json=submission.as_json)
         created, refused = _create_all(client, documents, defaults, quiet=submission.as_json)
         outcome = _wait(client, created, submission) if submission.wait else None
         if submission.as_json:
@@ -57,6 +76,54 @@ def _defaults(client: Client, data_dir: Path, project_name: str | None) -> Mappi
     if project_name is None:
         raise ClientError(f"Say in which project, with --project. There are: {names}")
     raise ClientError(f"There is no project {project_name!r}. There are: {names}")
+
+
+def _template(client: Client, name_or_id: str, defaults: Mapping[str, str]) -> str:
+    templates = client.assets(TEMPLATE, project_id=defaults["projectId"])
+    for found in templates:
+        if name_or_id in (found["meta"]["name"], found["meta"]["id"]):
+            return str(found["meta"]["id"])
+    names = ", ".join(found["meta"]["name"] for found in templates) or "none"
+    raise ClientError(
+        f"There is no template {name_or_id!r} that can be used in the project. There are: {names}"
+    )
+
+
+def _preview(
+    client: Client,
+    documents: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, str],
+    *,
+    as_json: bool,
+) -> int:
+    """Show what each would be made as; 1 when one would be refused."""
+    seen = []
+    for position, document in enumerate(documents, start=1):
+        request = cast(InferenceRequest, {**defaults, **document})
+        try:
+            seen.append(client.preview_inference(request))
+        except ApiError as error:
+            warn(f"{document.get('name', f'document {position}')} would be refused: {error}")
+    if as_json:
+        print_json(seen)
+        return int(len(seen) < len(documents))
+    for combined in seen:
+        values = leaves("spec", combined["spec"])
+        rows = [(path, str(value), combined["origins"][path]) for path, value in values]
+        print_table(("FIELD", "VALUE", "FROM"), sorted(rows))
+    return int(len(seen) < len(documents))
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Every single value below a path, with its own."""
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from leaves(f"{path}.{key}", member)
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from leaves(f"{path}[{index}]", entry)
+    else:
+        yield path, value
 
 
 def _create_all(

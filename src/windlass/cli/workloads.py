@@ -108,11 +108,19 @@ def delete(
     names: Annotated[list[str], typer.Argument(metavar="NAME|ID…")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Project = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Not workloads, but assets: compute, environment, …"),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until they are gone.")] = False,
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
     """End workloads: all that are named, or none when one of the names does not fit."""
+    if kind is not None:
+        from windlass.cli.applying import run_delete
+
+        raise typer.Exit(run_delete(data_dir, kind, names, project=project))
     from windlass.cli.deletion import run
 
     raise typer.Exit(
@@ -127,22 +135,32 @@ def delete(
     )
 
 
-@app.command(short_help="Create workloads from a file and watch them start.")
+@app.command(short_help="Create workloads from a file or a template and watch them start.")
 def submit(
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--file",
             "-f",
             metavar="FILE",
             help="YAML or JSON, - for standard input; again for more.",
         ),
-    ],
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     project: Annotated[
         str | None,
         typer.Option("--project", "-p", metavar="NAME", help="For those that name no projectId."),
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", "-t", metavar="NAME", help="Made from this template."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With a template, instead of a file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be made, and what says so.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Until they run or fail.")] = True,
     timeout: Timeout = None,
     as_json: AsJson = False,
@@ -153,5 +171,7 @@ def submit(
     """
     from windlass.cli.submission import Submission, run
 
-    submission = Submission(files, project, wait, timeout, as_json)
+    submission = Submission(
+        files or (), project, wait, timeout, as_json, template, name, dry_run=dry_run
+    )
     raise typer.Exit(run(data_dir, submission))

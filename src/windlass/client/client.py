@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, cast
 from urllib.parse import quote
 
 from windlass.client.administrator import DEFAULT_DATA_DIR, Administrator
+from windlass.client.assets import AssetOperations
 from windlass.client.connection import Connection, Credentials, TokenSource
 from windlass.client.contexts import ContextCredentials, ContextFile
 from windlass.client.organisation import OrganisationOperations
@@ -17,6 +18,7 @@ from windlass.client.types import (
     AccessRuleRequest,
     AuditRecord,
     Cluster,
+    CombinedSpec,
     Event,
     Inference,
     InferenceRequest,
@@ -43,7 +45,7 @@ _USERS = "/api/v1/users"
 _WORKLOADS = "/api/v1/workloads"
 
 
-class Client(OrganisationOperations):
+class Client(OrganisationOperations, AssetOperations):
     """One platform. Every method raises ApiError, BadAnswer or Unreachable.
 
     A client keeps connections open and is for one thread; close it, or use it in a `with`.
@@ -252,6 +254,13 @@ class Client(OrganisationOperations):
     def create_inference(self, request: InferenceRequest) -> Inference:
         """Ask for an inference workload; it is kept, and not yet running, when this returns."""
         return cast(Inference, self._connection.request("POST", _INFERENCES, body=request))
+
+    def preview_inference(self, request: InferenceRequest) -> CombinedSpec:
+        """What `create_inference` would ask for, with all that comes from a template and assets."""
+        answer = self._connection.request(
+            "POST", _INFERENCES, parameters={"dryRun": "true"}, body=request
+        )
+        return cast(CombinedSpec, answer)
 
     def inference(self, workload_id: str) -> Inference:
         """An inference workload with its specification. Raises NotFound."""

@@ -35,6 +35,7 @@ from windlass.client.types.platform import (
     RotatedKey,
 )
 from windlass.client.types.workloads import (
+    CombinedSpec,
     Connection,
     Container,
     Event,
@@ -56,6 +57,7 @@ __all__ = [
     "AccessRuleRequest",
     "AuditRecord",
     "Cluster",
+    "CombinedSpec",
     "Connection",
     "Container",
     "Event",

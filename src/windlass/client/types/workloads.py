@@ -26,8 +26,17 @@ class InferenceRequest(TypedDict):
     name: str
     projectId: str
     clusterId: str
-    spec: dict[str, Any]
+    spec: NotRequired[dict[str, Any]]
     useGivenNameAsPrefix: NotRequired[bool]
+    templateId: NotRequired[str]
+    assets: NotRequired[dict[str, Any]]
+
+
+class CombinedSpec(TypedDict):
+    """What a request, its template and its assets make together."""
+
+    spec: dict[str, Any]
+    origins: dict[str, str]
 
 
 class Inference(TypedDict):

@@ -1,0 +1,148 @@
+"""`windlass apply` and `windlass get`: assets to and from files."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from windlass.cli.asset_files import AssetFiles, BadDocument, Wanted, differences, shown_spec
+from windlass.cli.configuration import BadOption
+from windlass.cli.documents import read_documents
+from windlass.cli.output import print_json, print_table, warn
+from windlass.cli.target import client_of
+from windlass.cli.wording import age
+from windlass.client import ApiError, Client, ClientError
+from windlass.client.assets import ASSET_PATHS
+from windlass.spec.model import without_nulls
+
+
+class NoSuchAsset(ClientError):
+    """Nothing has that name."""
+
+
+def run_apply(data_dir: Path, files: Sequence[Path], *, dry_run: bool) -> int:
+    """Create or change what the files say, each document whole or not at all.
+
+    Every file is read before anything is sent. 1 when a document was refused. Raises BadFile.
+    """
+    documents = [document for file in files for document in read_documents(file)]
+    good = True
+    with client_of(data_dir) as client:
+        known = AssetFiles(client)
+        for position, document in enumerate(documents, start=1):
+            try:
+                _apply(client, known, document, dry_run=dry_run)
+            except (ApiError, BadDocument) as error:
+                warn(f"{_words(document, position)} was refused: {error}")
+                good = False
+    return 0 if good else 1
+
+
+def run_get(
+    data_dir: Path, kind: str, names: Sequence[str], *, project: str | None, output: str
+) -> int:
+    """Print assets of a kind, all or those named. Raises BadOption, NoSuchAsset."""
+    if output not in ("table", "yaml", "json"):
+        raise BadOption(f"--output {output!r} is none of table, yaml and json")
+    with client_of(data_dir) as client:
+        found = select(client, kind, names, project)
+        known = AssetFiles(client)
+        documents = [known.document(asset) for asset in found] if output != "table" else []
+    if output == "json":
+        print_json(documents)
+    elif output == "yaml":
+        yaml.safe_dump_all(documents, sys.stdout, sort_keys=False, allow_unicode=True)
+    elif not found:
+        print(f"There is no {kind} that you may see.")
+    else:
+        now = time.time()
+        print_table(
+            ("NAME", "SCOPE", "CHANGED", "BY"), [_row(asset["meta"], now) for asset in found]
+        )
+    return 0
+
+
+def run_delete(data_dir: Path, kind: str, names: Sequence[str], *, project: str | None) -> int:
+    """Remove the assets named, or nothing when a name does not fit. Raises NoSuchAsset."""
+    with client_of(data_dir) as client:
+        for asset in select(client, kind, names, project):
+            client.delete_asset(kind, asset["meta"]["id"])
+            print(f"{kind} {asset['meta']['name']} is gone.")
+    return 0
+
+
+def select(
+    client: Client, kind: str, names: Sequence[str], project: str | None
+) -> list[dict[str, Any]]:
+    """The assets of a kind that can be used in a project, or all; of those names, where any are.
+
+    Raises BadOption, NoSuchAsset, BadDocument.
+    """
+    if kind not in ASSET_PATHS:
+        raise BadOption(f"{kind!r} is no kind of asset; there are {', '.join(ASSET_PATHS)}")
+    asked: dict[str, str] = {}
+    if project is not None:
+        place = AssetFiles(client).place({"project": project})
+        asked = {"project_id": place.ids["project"]}
+    found = client.assets(kind, **asked)
+    if not names:
+        return found
+    chosen = []
+    for name in names:
+        fitting = [each for each in found if name in (each["meta"]["name"], each["meta"]["id"])]
+        if not fitting:
+            raise NoSuchAsset(f"There is no {kind} {name!r}. All: windlass get {kind}")
+        if len(fitting) > 1:
+            raise NoSuchAsset(f"{name!r} is a {kind} in several scopes; give --project or its id")
+        chosen += fitting
+    return chosen
+
+
+def _apply(
+    client: Client, known: AssetFiles, document: Mapping[str, Any], *, dry_run: bool
+) -> None:
+    wanted = known.read(document)
+    there = known.find(wanted.kind, wanted.name, wanted.place)
+    told = f"{wanted.kind} {wanted.name}"
+    changes = [] if there is None else list(differences(_kept(there), _asked(wanted)))
+    if there is None:
+        if dry_run:
+            known.pretend(wanted)
+        else:
+            client.create_asset(wanted.kind, wanted.body)
+        print(f"{told} {'would be' if dry_run else 'is'} created.")
+    elif not changes:
+        print(f"{told} is as it should be.")
+    else:
+        if not dry_run:
+            client.update_asset(wanted.kind, there["meta"]["id"], wanted.body)
+        print(f"{told} {'would be' if dry_run else 'is'} changed.")
+    if dry_run:
+        for line in changes:
+            print(f"  {line}")
+
+
+def _kept(asset: Mapping[str, Any]) -> Any:
+    meta = asset["meta"]
+    return without_nulls(
+        {"description": meta["description"], "spec": shown_spec(asset, by="id") or {}}
+    )
+
+
+def _asked(wanted: Wanted) -> Any:
+    meta, spec = wanted.body["meta"], wanted.body["spec"]
+    return without_nulls({"description": meta.get("description"), "spec": spec or {}})
+
+
+def _words(document: Mapping[str, Any], position: int) -> str:
+    meta = document.get("meta")
+    name = meta.get("name") if isinstance(meta, Mapping) else None
+    return f"{document.get('kind')} {name}" if name else f"document {position}"
+
+
+def _row(meta: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    where = meta["projectName"] if meta["scope"] == "project" else meta["scope"]
+    return meta["name"], where or meta["scope"], age(meta["updatedAt"], now), meta["updatedBy"]
