@@ -13,7 +13,9 @@ from tests.api.serving import Api
 from tests.api.test_launch import RUNS, body
 from tests.api.test_templates import of
 from windlass.assets import service as assets
+from windlass.assets.deletion import delete_asset
 from windlass.assets.tables import asset, asset_reference
+from windlass.workloads.asset_use import record_use
 from windlass.workloads.inferences import service as inferences
 from windlass.workloads.tables import workload_asset
 
@@ -25,7 +27,6 @@ Steps = list[tuple[str, str]]
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     """What was deleted and what was begun to be used, in the order in which it was done."""
     seen: Steps = []
-    delete_asset, record_use = assets.delete_asset, inferences.record_use
 
     def delete(connection: Any, asset_id: str, *words: Any) -> None:
         delete_asset(connection, asset_id, *words)
