@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from tests.end_to_end.platforms import ROOT, Platform
 from tests.end_to_end.test_access_page import home, own, type_in
@@ -67,6 +68,6 @@ def workloads(own: Platform) -> list[dict[str, str]]:
     return found
 
 
-def inference(own: Platform, workload_id: str) -> dict[str, dict[str, object]]:
-    shown: dict[str, dict[str, object]] = own.get(f"/api/v1/workloads/inferences/{workload_id}")
+def inference(own: Platform, workload_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = own.get(f"/api/v1/workloads/inferences/{workload_id}")
     return shown
