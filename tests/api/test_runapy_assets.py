@@ -1,0 +1,41 @@
+"""The vendor's client on assets of every kind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.api.assets import some_name
+from tests.api.serving import Api
+from tests.conftest import RunWithRunapy
+
+PROGRAM = Path(__file__).parent / "runapy_assets.py"
+SINCE_2_24 = {"ngcApiKey"}
+NO_CONTENT = {"genericSecret", "ngcApiKey"}
+KINDS = {
+    *("compute", "environment", "pvc", "nfs", "git", "hostPath", "s3", "config-map"),
+    *("secret-volume", "accessKey", "password", "dockerRegistry", "genericSecret"),
+}
+
+
+def test_every_operation_runs(
+    api: Api, run_with_runapy: RunWithRunapy, request: pytest.FixtureRequest
+) -> None:
+    known = api.context.foundation.administrator
+    words = (api.context.api_url, str(known["client_id"]), str(known["client_secret"]))
+    project, name = api.context.tree.project_id, some_name("r")
+    seen = json.loads(run_with_runapy(str(PROGRAM), *words, project, name).stdout)
+    assert seen.pop("together") == {"credentials": 200, "datasources": 200}
+    version = request.node.callspec.params["run_with_runapy"]
+    assert set(seen) - SINCE_2_24 == KINDS
+    assert set(seen) >= SINCE_2_24 or version < "1.224"
+    for kind, told in seen.items():
+        status, created = told["created"]
+        assert (status, created["meta"]["kind"]) == (202, kind)
+        assert told["taken"] == 409, kind
+        assert told["shown"], kind
+        assert told["listed"], kind
+        assert told["changed"] == [202, "changed"], kind
+        assert told["deleted"] == (204 if kind in NO_CONTENT else 202), kind
+        assert told["gone"] == 404, kind
+        assert told.get("freed", 204) == 204
