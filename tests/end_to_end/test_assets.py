@@ -79,6 +79,11 @@ def test_environment_of_secrets(platform: Platform, deploy: Deploy, make: Make) 
     shown = platform.get(f"/api/v1/workloads/inferences/{replica.id}")
     assert "s3cr3t" not in str(shown)
     assert "s3cr3t" not in str(platform.events(replica.id))
+    assert not [
+        file
+        for file in platform.data_dir.rglob("*")
+        if file.is_file() and b"s3cr3t" in file.read_bytes()
+    ], "no file has it"
     place = f"/api/v1/asset/credentials/generic-secret/{made['meta']['id']}"
     assert platform.call("DELETE", place).status == 412, "it is read at every start"
 

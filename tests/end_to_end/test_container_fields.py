@@ -99,6 +99,11 @@ def test_container_environment_of_secrets(container_platform: Platform) -> None:
     spec = container_canary(environmentVariables=variables)
     with deployed(container_platform, "secrets", spec):
         told = container_platform.ask("secrets").json()["environment"]
+        assert not [
+            file
+            for file in container_platform.data_dir.rglob("*")
+            if file.is_file() and b"s3cr3t" in file.read_bytes()
+        ], "no file has it"
     assert (told["TOKEN"], told["POOL"], told["OWN"]) == ("s3cr3t", "small", "s3cr3t")
     for asset in made:
         assert container_platform.call("DELETE", asset).status in (202, 204)

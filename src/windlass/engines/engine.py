@@ -85,6 +85,8 @@ class EnvironmentVariable:
     """Whoever has a replica started fills the value in before."""
     path: str = field(default="", compare=False)
     """Where the request says so."""
+    is_secret: bool = False
+    """Whether its value may be on no disk for longer than a start takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,11 @@ class ReplicaTemplate:
     device_count: int = 0
     """How many GPUs each replica is given, whole or in part."""
     container: ContainerOptions = field(default_factory=ContainerOptions)
+
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether a secret is among its variables."""
+        return any(variable.is_secret for variable in self.environment)
 
     def value_sources(self) -> Iterator[tuple[ValueSource, str]]:
         """Where values of variables are to be filled in from, each with where the request says."""

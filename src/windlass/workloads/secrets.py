@@ -138,7 +138,7 @@ class SecretReader:
             )
         # What stands in a secret is no reference to other variables.
         value = values[source.key].replace("$", "$$")
-        return replace(variable, value=value, value_from=None)
+        return replace(variable, value=value, value_from=None, is_secret=not is_map)
 
     def _registry(self, wanted: Wanted, rows: Sequence[Row[Any]]) -> RegistryCredential:
         values = self._values(wanted, rows)

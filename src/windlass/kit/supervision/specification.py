@@ -100,6 +100,9 @@ class Specification:
     mark: str | None = None
     """`NAME=value` in the environment that no other process has: what is left when a supervisor
     was killed is also found by it."""
+    holds_secrets: bool = False
+    """Whether the file must not keep environment, arguments and the container's creation once they
+    were read. Not for what is restarted."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Whatever the launcher wants to read back."""
 

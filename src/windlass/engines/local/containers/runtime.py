@@ -158,6 +158,7 @@ class ContainerRuntime:
                 None if facts.limits_memory else template.limits.memory_bytes_limit
             ),
             notify=self.notify,
+            holds_secrets=template.holds_secrets,
             labels={
                 NOTES: "\n".join(notes),
                 PORTS: json.dumps(dict(place.ports)),

@@ -173,6 +173,7 @@ class Preparation:
             control_groups=groups or (),
             sampled_memory_bytes=None if held_by_kernel else limits.memory_bytes_limit,
             notify=self.notify,
+            holds_secrets=spec.template.holds_secrets,
             mark=f"HOME={home}" if what.environment.get("HOME") == str(home) else None,
             labels={NOTES: "\n".join(notes), PORTS: json.dumps(dict(ports))},
         )

@@ -3,6 +3,7 @@
 import json
 
 from windlass.kit.supervision.program.child import Start
+from windlass.kit.supervision.program.directory import read_json, write_json
 
 
 class ProbeInstructions:
@@ -61,6 +62,20 @@ class Instructions:
         self.memory_limit: int | None = content["sampled_memory_bytes"]
         self.notify: str | None = content["notify"]
         self.mark: str | None = content["mark"]
+        self.holds_secrets: bool = content.get("holds_secrets", False)
+
+
+def forget_secrets(path: str) -> None:
+    """Take out of a specification what may be secret, and is not needed once it was read."""
+    content = read_json(path)
+    if content is None:
+        return
+    content["environment"] = {}
+    argv, container = content["argv"], content.get("container")
+    content["argv"] = argv[:1] if isinstance(argv, list) else []
+    if isinstance(container, dict):
+        container["creation"] = {}
+    write_json(path, content)
 
 
 class StopRequest:

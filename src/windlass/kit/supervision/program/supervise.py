@@ -6,7 +6,7 @@ import time
 from windlass.kit.supervision.program import child, processes
 from windlass.kit.supervision.program.directory import Directory
 from windlass.kit.supervision.program.events import Events
-from windlass.kit.supervision.program.instructions import Instructions, StopRequest
+from windlass.kit.supervision.program.instructions import Instructions, StopRequest, forget_secrets
 from windlass.kit.supervision.program.leftovers import end_leftovers
 from windlass.kit.supervision.program.log import Log
 from windlass.kit.supervision.program.record import Record
@@ -50,6 +50,8 @@ class Supervisor:
             end_leftovers(self._directory, _LEFTOVERS_TIMEOUT)
         # Before looking for a stop request: whoever makes one then signals the PID it finds here.
         self._record.save()
+        if self._instructions.holds_secrets and not self._instructions.restarts:
+            forget_secrets(self._directory.specification)
         self._look_for_stop()
         delay = self._instructions.restart_delay
         while self._stop is None:
