@@ -99,7 +99,8 @@ class _Search:
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
-        self._chunks: defaultdict[str, list[PodState]] = defaultdict(list)
+        self._chunks: defaultdict[str, list[tuple[PodState, str]]] = defaultdict(list)
+        """Possible victims by job, and the node on which each was found."""
         self._jobs_on_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._freed: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
         """CPU, memory and devices that possible victims would free on a node."""
@@ -123,8 +124,8 @@ class _Search:
     def forget(self, jobs: Iterable[str]) -> None:
         """These jobs are no longer where they were."""
         for job in jobs:
-            for pod in self._chunks.pop(job, ()):
-                self._count_freed(pod, -1)
+            for pod, node in self._chunks.pop(job, ()):
+                self._count_freed(pod, node, -1)
 
     def solve(self, claim: Claimed, judge: Judge) -> bool:
         """Find victims for the claim, besides those of the last solution; False leaves changes."""
@@ -151,16 +152,17 @@ class _Search:
     def _add(self, chunk: Chunk) -> list[str]:
         """Add possible victims: returns the nodes of their job."""
         job = chunk[0].job
-        self._chunks[job.id].extend(chunk)
         for pod in chunk:
-            self._jobs_on_node[_home_of(pod)][job.id] = None
-            self._count_freed(pod, 1)
+            node = _home_of(pod)
+            self._chunks[job.id].append((pod, node))
+            self._jobs_on_node[node][job.id] = None
+            self._count_freed(pod, node, 1)
         if len(job.pods) == 1:
             return [_home_of(chunk[0])]
         return sorted({pod.place.node for pod in job.pods if pod.place is not None})
 
-    def _count_freed(self, pod: PodState, sign: int) -> None:
-        freed, request = self._freed[_home_of(pod)], pod.request
+    def _count_freed(self, pod: PodState, node: str, sign: int) -> None:
+        freed, request = self._freed[node], pod.request
         freed[0] += sign * request.cpu_millicores
         freed[1] += sign * request.memory_bytes
         freed[2] += sign * request.devices
@@ -168,7 +170,7 @@ class _Search:
     def _on_node(self, node: str) -> list[PodState]:
         """All possible victims of the jobs that have some on the node."""
         jobs = self._jobs_on_node.get(node, ())
-        return [pod for job in jobs for pod in self._chunks.get(job, ())]
+        return [pod for job in jobs for pod, _ in self._chunks.get(job, ())]
 
     def _might_fit(self, node: str, request: Request) -> bool:
         """Whether the node could take the request if all possible victims on it went, devices only
