@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 from bench.measuring import Report
+from windlass.kit.garbage import collector_paused
 from windlass.scheduling import (
     WHOLE_DEVICE,
     Device,
@@ -95,11 +96,12 @@ def measure(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def one_cycle(snapshot: Snapshot) -> None:
-    """Read the snapshot and run every action once."""
-    session = open_session(snapshot, "default")
-    for workload in snapshot.workloads:
-        session.add(workload)
-    run_cycle(session)
+    """Read the snapshot and run every action once, as `plan` does."""
+    with collector_paused():
+        session = open_session(snapshot, "default")
+        for workload in snapshot.workloads:
+            session.add(workload)
+        run_cycle(session)
 
 
 def seconds_of(work: Callable[[], object]) -> float:

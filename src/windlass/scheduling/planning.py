@@ -5,6 +5,7 @@ A workload that waits in one of its pools is tried in the next of them, in its o
 
 from collections.abc import Iterable, Mapping
 
+from windlass.kit.garbage import collector_paused
 from windlass.scheduling.cycle import open_session, run_to_rest
 from windlass.scheduling.decisions import Eviction, PendingReason, PendingWorkload, Plan
 from windlass.scheduling.evicting import eviction_of
@@ -18,9 +19,10 @@ MOST_ROUNDS = 8
 
 def plan(snapshot: Snapshot) -> Plan:
     """Decide what runs where, who has to give way, and why the rest waits."""
-    pools = _Pools(snapshot)
-    pools.run_to_rest()
-    return pools.result()
+    with collector_paused():
+        pools = _Pools(snapshot)
+        pools.run_to_rest()
+        return pools.result()
 
 
 class _Pools:
