@@ -42,7 +42,7 @@ def claiming_jobs(session: Session) -> list[Job]:
 
 def has_waiting(job: Job) -> bool:
     """Whether pods of the job wait that could be placed in this cycle."""
-    return bool(job.next_pods())
+    return job.placed < len(job.pods) and bool(job.next_pods())
 
 
 def place_job(session: Session, job: Job, pods: Sequence[PodState]) -> bool:

@@ -19,7 +19,16 @@ from windlass.scheduling.quantities import WHOLE_DEVICE
 class DeviceState:
     """What is free of one device."""
 
-    __slots__ = ("free_memory", "free_portion", "id", "memory", "mig_profile")
+    __slots__ = (
+        "free_memory",
+        "free_portion",
+        "id",
+        "is_free",
+        "is_shared",
+        "memory",
+        "mig_profile",
+        "whole",
+    )
 
     def __init__(self, device: Device) -> None:
         self.id = device.id
@@ -27,11 +36,12 @@ class DeviceState:
         self.mig_profile = device.mig_profile
         self.free_portion = WHOLE_DEVICE
         self.free_memory = device.memory_bytes
-
-    @property
-    def is_free(self) -> bool:
+        self.is_free = True
         """Whether nobody holds any of it."""
-        return self.free_portion == WHOLE_DEVICE and self.free_memory == self.memory
+        self.is_shared = False
+        """Whether it is held in part."""
+        self.whole = DeviceShare(device.id, WHOLE_DEVICE, device.memory_bytes)
+        """What a pod holds that has all of it."""
 
 
 class NodeState:
@@ -77,13 +87,12 @@ class NodeState:
             device = self.by_id.get(share.device_id)
             if device is None:
                 continue
-            was_free, was_shared = device.is_free, device.free_portion > 0
-            device.free_portion -= sign * share.portion
-            device.free_memory -= sign * share.memory_bytes
-            is_free = device.is_free
-            self.shared_devices += (device.free_portion > 0 and not is_free) - (
-                was_shared and not was_free
-            )
+            was_free, was_shared = device.is_free, device.is_shared
+            device.free_portion = portion = device.free_portion - sign * share.portion
+            device.free_memory = memory = device.free_memory - sign * share.memory_bytes
+            device.is_free = is_free = portion == WHOLE_DEVICE and memory == device.memory
+            device.is_shared = is_shared = portion > 0 and not is_free
+            self.shared_devices += is_shared - was_shared
             if device.mig_profile is None:
                 self.free_devices += is_free - was_free
 
@@ -177,12 +186,11 @@ class Cluster:
             return
         free, shared = state.free_devices, state.shared_devices
         state.change(request, placement.devices, sign)
-        gpu = sum(share.portion for share in placement.devices)
-        self._held = (
-            self._held[0] + sign * gpu,
-            self._held[1] + sign * request.cpu_millicores,
-            self._held[2] + sign * request.memory_bytes,
-        )
+        gpu, cpu, memory = self._held
+        for share in placement.devices:
+            gpu += sign * share.portion
+        cpu += sign * request.cpu_millicores
+        self._held = gpu, cpu, memory + sign * request.memory_bytes
         if state.free_devices != free:
             _remove(self._by_free_devices[free], state.rank)
             insort(self._by_free_devices[state.free_devices], state.rank)

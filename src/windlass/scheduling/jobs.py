@@ -26,26 +26,21 @@ MAY_BE_PLACED = (PodStatus.WAITING, PodStatus.EVICTED)
 class PodState:
     """One pod of a job."""
 
-    __slots__ = ("asked", "home", "id", "job", "origin", "place", "request", "status")
+    __slots__ = ("asked", "held", "home", "id", "job", "origin", "place", "request", "status")
 
     def __init__(self, pod: Pod, job: "Job", asked: Amounts) -> None:
         self.id = pod.id
         self.request = pod.request
         self.job = job
         self.asked = asked
+        self.held = asked
+        """What it counts for in its queues; of device memory that depends on where it is placed."""
         self.origin = pod.placement
         """Where it runs in the snapshot."""
         self.home = pod.placement
         """Where it ran before it was evicted, or in the snapshot."""
         self.place: Placement | None = None
         self.status = PodStatus.WAITING
-
-    @property
-    def held(self) -> Amounts:
-        """What it counts for in its queues where it is placed."""
-        if self.request.device_memory_bytes is None or self.place is None:
-            return self.asked
-        return held_by(self.place, self.request)
 
 
 class Job:
@@ -65,18 +60,18 @@ class Job:
         "workload",
     )
 
-    def __init__(self, workload: Workload, queue: QueueState) -> None:
+    def __init__(self, workload: Workload, queue: QueueState, constraints: int) -> None:
         self.id = workload.id
         self.workload = workload
         self.queue = queue
-        self.line = queue.line()
+        self.line = queue.line
         """Its queue and all above, its own first."""
         self.minimum = max(workload.minimum, 1)
         self.preemptible = workload.preemptible
         self.priority = workload.priority
         self.submitted_at = workload.submitted_at
-        self.constraints = _constraints(workload)
-        """What its workload demands of nodes: equal ones admit the same."""
+        self.constraints = constraints
+        """A number for what its workload demands of nodes: equal ones admit the same."""
         self.pods: list[PodState] = []
         self.placed = 0
 
@@ -100,7 +95,8 @@ class Job:
         return [pod for pod in self.pods if pod.status is PodStatus.PLACED]
 
 
-def _constraints(workload: Workload) -> object:
+def constraints_of(workload: Workload) -> object:
+    """What the workload demands of nodes."""
     return (
         frozenset(workload.node_labels.items()),
         workload.node_affinity,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
+from windlass.scheduling.cluster import Cluster, NodeState
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.model import Request
@@ -34,6 +35,8 @@ class RoomMaker:
         self._session = session
         self.running = Running(session)
         self._searches: dict[object, _Search] = {}
+        self._changed: list[str] = []
+        """Jobs whose pods were placed or evicted for those settled, in that order."""
 
     def make_room(
         self, job: Job, group: object, victims: Callable[[], VictimOrder], judge: Judge
@@ -48,10 +51,11 @@ class RoomMaker:
         used = self._searches.pop(key, None)
         solved = None
         if used is not None:
-            used.begin_claim()
+            used.begin_claim(self._changed)
             solved = self._solve(job, used, victims, judge)
         if solved is None:
-            solved = self._solve(job, _Search(self._session, victims()), victims, judge)
+            fresh = _Search(self._session, victims(), len(self._changed))
+            solved = self._solve(job, fresh, victims, judge)
         if solved is None:
             return False
         self._searches[key] = solved
@@ -66,7 +70,7 @@ class RoomMaker:
         mark = session.checkpoint()
         for count, pod in enumerate(pods, start=1):
             if not search.can_go_on_with(pod):
-                search = _Search(session, victims(), search.solution)
+                search = _Search(session, victims(), len(self._changed), search.solution)
             session.rollback(mark)
             if not search.solve(Claimed(job, pods[:count]), judge):
                 session.rollback(mark)
@@ -81,8 +85,7 @@ class RoomMaker:
         session.commit(mark)
         changed = {pod.job.id: pod.job for pod in before}
         self.running.update(changed.values())
-        for search in self._searches.values():
-            search.forget(changed)
+        self._changed += changed
         for pod, place in before.items():
             if place is not None and pod.place != place:
                 session.causes[pod.id] = cause(pod)
@@ -92,23 +95,29 @@ class _Search:
     """Scenarios for claims that ask for the same, from few victims to many."""
 
     def __init__(
-        self, session: Session, order: VictimOrder, recorded: Sequence[PodState] = ()
+        self,
+        session: Session,
+        order: VictimOrder,
+        changes_seen: int,
+        recorded: Sequence[PodState] = (),
     ) -> None:
         self._session = session
         self._order = order
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
-        self._chunks: defaultdict[str, list[tuple[PodState, str]]] = defaultdict(list)
-        """Possible victims by job, and the node on which each was found."""
-        self._jobs_on_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._freed: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-        """CPU, memory and devices that possible victims would free on a node."""
+        self._changes_seen = changes_seen
+        self._listed: defaultdict[str, list[tuple[PodState, _OnNode]]] = defaultdict(list)
+        """Possible victims by job, and where each is."""
+        self._nodes = _Nodes(session.cluster)
         self._last_request: Request | None = None
         self._someone_came_back = False
 
-    def begin_claim(self) -> None:
-        """Go on with another job: nobody has given way for it yet."""
+    def begin_claim(self, changed: Sequence[str]) -> None:
+        """Go on with another job, for which nobody has given way yet; `changed` are the jobs that
+        were placed or evicted in this action."""
+        self._forget(changed[self._changes_seen :])
+        self._changes_seen = len(changed)
         self.solution = []
         self._attempts_left = self._session.settings.most_scenarios
 
@@ -121,12 +130,6 @@ class _Search:
             return True
         return pod.request == self._last_request and not self._someone_came_back
 
-    def forget(self, jobs: Iterable[str]) -> None:
-        """These jobs are no longer where they were."""
-        for job in jobs:
-            for pod, node in self._chunks.pop(job, ()):
-                self._count_freed(pod, node, -1)
-
     def solve(self, claim: Claimed, judge: Judge) -> bool:
         """Find victims for the claim, besides those of the last solution; False leaves changes."""
         session = self._session
@@ -135,56 +138,42 @@ class _Search:
         recorded = self.solution
         for pod in recorded:
             session.evict(pod)
-        fits_already = self._fits_already(claim)
         if recorded and self._attempt(claim, recorded, [], judge):
             return True
+        fits_already = self._fits_already(claim)
         known = set(recorded)
         while self._attempts_left and (chunk := self._order.pop()) is not None:
             if not known.isdisjoint(chunk):
                 continue
             for node in self._add(chunk):
-                if fits_already or self._might_fit(node, request):
+                if fits_already or node.might_take(request):
                     self._attempts_left -= 1
-                    if self._attempt(claim, recorded, self._on_node(node), judge):
+                    if self._attempt(claim, recorded, self._victims_on(node), judge):
                         return True
         return False
 
-    def _add(self, chunk: Chunk) -> list[str]:
+    def _add(self, chunk: Chunk) -> "Iterable[_OnNode]":
         """Add possible victims: returns the nodes of their job."""
         job = chunk[0].job
+        listed = self._listed[job.id]
         for pod in chunk:
-            node = _home_of(pod)
-            self._chunks[job.id].append((pod, node))
-            self._jobs_on_node[node][job.id] = None
-            self._count_freed(pod, node, 1)
+            node = self._nodes[_home_of(pod)]
+            node.add(pod)
+            listed.append((pod, node))
         if len(job.pods) == 1:
-            return [_home_of(chunk[0])]
-        return sorted({pod.place.node for pod in job.pods if pod.place is not None})
+            return (node,)
+        names = {pod.place.node for pod in job.pods if pod.place is not None}
+        return [self._nodes[name] for name in sorted(names)]
 
-    def _count_freed(self, pod: PodState, node: str, sign: int) -> None:
-        freed, request = self._freed[node], pod.request
-        freed[0] += sign * request.cpu_millicores
-        freed[1] += sign * request.memory_bytes
-        freed[2] += sign * request.devices
+    def _forget(self, jobs: Iterable[str]) -> None:
+        """These jobs are no longer where they were."""
+        for job in jobs:
+            for pod, node in self._listed.pop(job, ()):
+                node.remove(pod)
 
-    def _on_node(self, node: str) -> list[PodState]:
+    def _victims_on(self, node: "_OnNode") -> list[PodState]:
         """All possible victims of the jobs that have some on the node."""
-        jobs = self._jobs_on_node.get(node, ())
-        return [pod for job in jobs for pod, _ in self._chunks.get(job, ())]
-
-    def _might_fit(self, node: str, request: Request) -> bool:
-        """Whether the node could take the request if all possible victims on it went, devices only
-        counted; else an attempt is in vain."""
-        state = self._session.cluster.by_name.get(node)
-        freed = self._freed.get(node)
-        if state is None or freed is None:
-            return False
-        needed = 0 if request.mig_profile else request.devices
-        return (
-            state.free_cpu + freed[0] >= request.cpu_millicores
-            and state.free_memory + freed[1] >= request.memory_bytes
-            and state.free_devices + state.shared_devices + freed[2] >= needed
-        )
+        return [pod for job in node.jobs for pod, _ in self._listed.get(job, ())]
 
     def _attempt(
         self,
@@ -210,7 +199,7 @@ class _Search:
         }
         self.solution = [pod for pod in evicted if pod.job.id in affected]
         self._someone_came_back = len(self.solution) < len(evicted)
-        self.forget(affected)
+        self._forget(affected)
 
     def _serve_in_order(self, claim: Claimed, evicted: Sequence[PodState]) -> bool:
         """Place claim and evicted jobs as an ordinary allocation would: False if not the claim."""
@@ -241,6 +230,62 @@ class _Search:
         fits = place_together(session, claim.job, claim.pods)
         session.rollback(mark)
         return fits
+
+
+class _OnNode:
+    """The possible victims on one node, and what they would free."""
+
+    __slots__ = ("_cpu", "_devices", "_memory", "_state", "jobs")
+
+    def __init__(self, state: NodeState | None) -> None:
+        self._state = state
+        """None: the node is not there any more."""
+        self.jobs: list[str] = []
+        """Jobs that have, or had, possible victims here, in the order in which they were found."""
+        self._cpu = 0
+        self._memory = 0
+        self._devices = 0
+
+    def add(self, pod: PodState) -> None:
+        """Count what the pod would free."""
+        request = pod.request
+        if pod.job.id not in self.jobs:
+            self.jobs.append(pod.job.id)
+        self._cpu += request.cpu_millicores
+        self._memory += request.memory_bytes
+        self._devices += request.devices
+
+    def remove(self, pod: PodState) -> None:
+        """Count the pod no more."""
+        request = pod.request
+        self._cpu -= request.cpu_millicores
+        self._memory -= request.memory_bytes
+        self._devices -= request.devices
+
+    def might_take(self, request: Request) -> bool:
+        """Whether the node could take the request if all possible victims on it went, devices only
+        counted; else an attempt is in vain."""
+        state = self._state
+        if state is None or not self.jobs:
+            return False
+        needed = 0 if request.mig_profile else request.devices
+        return (
+            state.free_devices + state.shared_devices + self._devices >= needed
+            and state.free_cpu + self._cpu >= request.cpu_millicores
+            and state.free_memory + self._memory >= request.memory_bytes
+        )
+
+
+class _Nodes(dict[str, _OnNode]):
+    """Nodes with possible victims, by name; one asked for the first time has none."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
+        self._cluster = cluster
+
+    def __missing__(self, name: str) -> _OnNode:
+        node = self[name] = _OnNode(self._cluster.by_name.get(name))
+        return node
 
 
 def _home_of(pod: PodState) -> str:

@@ -32,16 +32,17 @@ def elastic_rank(job: Job) -> int:
 def queue_key(state: QueueState, head: Amounts) -> QueueKey:
     """The order of siblings, given the workload each would run next (`head`): standing, then the
     dominant share that the queue would have with the head, then what breaks ties."""
-    return standing(state, head), dominant_share(state, plus(state.allocated, head)), tie(state)
+    with_head = plus(state.allocated, head)
+    return standing(state, with_head), dominant_share(state, with_head), tie(state)
 
 
-def standing(state: QueueState, head: Amounts) -> Standing:
+def standing(state: QueueState, with_head: Amounts) -> Standing:
     """First queues not above their fair share in everything; then those that stay within what they
-    deserve; then by rank; then those not taking what they have no share of."""
+    deserve; then by rank; then those not taking what they have no share of. `with_head` is what the
+    queue would hold with the workload that it would run next."""
     allocated = state.allocated
     fair = state.fair_share
     allocatable = state.allocatable
-    with_head = plus(allocated, head)
     over_utilized = fair[0] < allocated[0] and fair[1] < allocated[1] and fair[2] < allocated[2]
     takes_without_share = (
         (allocatable[0] == 0 and with_head[0] > 0)
@@ -66,17 +67,18 @@ class Claimed:
     pods: list[PodState]
 
 
-class _Node:
-    """A queue with jobs under it, in the order being made."""
+class _Branch:
+    """A queue with jobs of its own or below it, in the order being made."""
 
-    __slots__ = ("children", "jobs", "key", "parent", "state")
+    __slots__ = ("children", "jobs", "key", "state")
 
-    def __init__(self, state: QueueState, parent: "_Node | None") -> None:
+    def __init__(self, state: QueueState) -> None:
         self.state = state
-        self.parent = parent
-        self.children: list[_Node] = []
+        self.children: list[_Branch] = []
         self.jobs: list[tuple[JobKey, Job]] = []
+        """The first to be served last."""
         self.key: QueueKey | None = None
+        """None: to be found anew."""
 
 
 class PendingOrder:
@@ -87,85 +89,78 @@ class PendingOrder:
 
     def __init__(self, jobs: Iterable[Job], claim: Claimed | None = None) -> None:
         self._claim = claim
-        self._nodes: dict[str, _Node] = {}
-        self._roots: list[_Node] = []
+        self._branches: dict[str, _Branch] = {}
+        self._roots: list[_Branch] = []
         for job in jobs:
-            self._node_of(job.line).jobs.append((job_key(job), job))
+            self._branch_of(job.queue).jobs.append((job_key(job), job))
         if claim is not None:
             key = -claim.job.priority, 0, claim.job.submitted_at, claim.job.id
-            self._node_of(claim.job.line).jobs.append((key, claim.job))
-        for node in self._nodes.values():
-            node.jobs.sort(reverse=True)
+            self._branch_of(claim.job.queue).jobs.append((key, claim.job))
+        for branch in self._branches.values():
+            branch.jobs.sort(reverse=True)
 
     def __bool__(self) -> bool:
         return bool(self._roots)
 
     def pop(self) -> Job:
         """The next job. Raises IndexError when there is none."""
-        node = self._best(self._roots)
-        while node.children:
-            node = self._best(node.children)
-        _, job = node.jobs.pop()
-        self._touch(node)
-        if not node.jobs:
-            self._remove(node)
+        branch = self._best(self._roots)
+        line = [branch]
+        while branch.children:
+            branch = self._best(branch.children)
+            line.append(branch)
+        _, job = branch.jobs.pop()
+        for each in line:
+            each.key = None
+        if not branch.jobs:
+            self._remove(line)
         return job
 
     def push(self, job: Job) -> None:
         """Put a job back, in its place as it now is."""
-        node = self._node_of(job.line)
+        jobs = self._branch_of(job.queue).jobs
         entry = (job_key(job), job)
-        position = len(node.jobs)
-        while position and node.jobs[position - 1][0] < entry[0]:
+        position = len(jobs)
+        while position and jobs[position - 1][0] < entry[0]:
             position -= 1
-        node.jobs.insert(position, entry)
-        self._touch(node)
+        jobs.insert(position, entry)
+        for state in job.line:
+            self._branches[state.id].key = None
 
-    def _best(self, nodes: list[_Node]) -> _Node:
-        best = nodes[0]
-        if len(nodes) == 1:
+    def _best(self, branches: list[_Branch]) -> _Branch:
+        best = branches[0]
+        if len(branches) == 1:
             return best
         best_key = best.key or self._set_key(best)
-        for node in nodes[1:]:
-            key = node.key or self._set_key(node)
+        for branch in branches[1:]:
+            key = branch.key or self._set_key(branch)
             if key < best_key:
-                best, best_key = node, key
+                best, best_key = branch, key
         return best
 
-    def _set_key(self, node: _Node) -> QueueKey:
-        leaf = node
+    def _set_key(self, branch: _Branch) -> QueueKey:
+        leaf = branch
         while leaf.children:
             leaf = self._best(leaf.children)
         job = leaf.jobs[-1][1]
         claim = self._claim
         pods = claim.pods if claim is not None and claim.job is job else job.next_pods()
-        head = total_asked(pods)
-        node.key = queue_key(node.state, head)
-        return node.key
+        branch.key = queue_key(branch.state, total_asked(pods))
+        return branch.key
 
-    def _touch(self, node: _Node) -> None:
-        current: _Node | None = node
-        while current is not None:
-            current.key = None
-            current = current.parent
+    def _branch_of(self, state: QueueState) -> _Branch:
+        branch = self._branches.get(state.id)
+        if branch is None:
+            branch = self._branches[state.id] = _Branch(state)
+            above = state.parent
+            siblings = self._roots if above is None else self._branch_of(above).children
+            siblings.append(branch)
+        return branch
 
-    def _node_of(self, line: Iterable[QueueState]) -> _Node:
-        states = list(line)
-        node: _Node | None = None
-        for state in reversed(states):
-            known = self._nodes.get(state.id)
-            if known is None:
-                known = _Node(state, node)
-                self._nodes[state.id] = known
-                (self._roots if node is None else node.children).append(known)
-            node = known
-        assert node is not None
-        return node
-
-    def _remove(self, node: _Node) -> None:
-        current: _Node | None = node
-        while current is not None and not current.jobs and not current.children:
-            siblings = self._roots if current.parent is None else current.parent.children
-            siblings.remove(current)
-            del self._nodes[current.state.id]
-            current = current.parent
+    def _remove(self, line: list[_Branch]) -> None:
+        """Take the last of the line out, and those above it below which nothing is left."""
+        while line and not line[-1].jobs and not line[-1].children:
+            branch = line.pop()
+            siblings = line[-1].children if line else self._roots
+            siblings.remove(branch)
+            del self._branches[branch.state.id]

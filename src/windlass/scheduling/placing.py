@@ -50,8 +50,8 @@ def share_of(device: DeviceState, request: Request) -> DeviceShare:
     A portion comes with that part of the memory, and memory with that part of the device, both
     rounded down; both are checked, so that together pods never hold more than the device has.
     """
-    if request.mig_profile is not None:
-        return DeviceShare(device.id, WHOLE_DEVICE, device.memory)
+    if request.mig_profile is not None or not request.shares_devices:
+        return device.whole
     if request.device_memory_bytes is None:
         return DeviceShare(
             device.id, request.portion, device.memory * request.portion // WHOLE_DEVICE
@@ -69,12 +69,23 @@ def choose_devices(state: NodeState, request: Request) -> tuple[DeviceShare, ...
     """
     if request.devices == 0:
         return ()
+    if request.mig_profile is None and not request.shares_devices:
+        return _whole_devices(state, request.devices)
     fitting = [device for device in state.devices if device_fits(device, request)]
     if len(fitting) < request.devices:
         return None
     if request.shares_devices:
         fitting.sort(key=lambda device: device.free_portion)
     return tuple(share_of(device, request) for device in fitting[: request.devices])
+
+
+def _whole_devices(state: NodeState, count: int) -> tuple[DeviceShare, ...] | None:
+    if state.free_devices < count:
+        return None
+    free = [
+        device.whole for device in state.devices if device.is_free and device.mig_profile is None
+    ]
+    return tuple(free[:count])
 
 
 def device_fits(device: DeviceState, request: Request) -> bool:

@@ -24,7 +24,9 @@ class QueueState:
         "allocated",
         "deserved",
         "fair_share",
+        "id",
         "limit",
+        "line",
         "non_preemptible",
         "parent",
         "queue",
@@ -34,7 +36,10 @@ class QueueState:
 
     def __init__(self, queue: Queue, parent: "QueueState | None") -> None:
         self.queue = queue
+        self.id = queue.id
         self.parent = parent
+        self.line: tuple[QueueState, ...] = (self,) if parent is None else (self, *parent.line)
+        """The queue and all above it, itself first."""
         quotas = (queue.gpu, queue.cpu, queue.memory)
         self.deserved: Bounds = (
             bound(quotas[0].deserved),
@@ -55,23 +60,9 @@ class QueueState:
         """What counts as a whole in its dominant share."""
 
     @property
-    def id(self) -> str:
-        """The queue's id."""
-        return self.queue.id
-
-    @property
     def name(self) -> str:
         """What messages call the queue."""
         return self.queue.name or f"queue {self.queue.id}"
-
-    def line(self) -> "list[QueueState]":
-        """The queue and all above it, itself first."""
-        line, state = [], self
-        while True:
-            line.append(state)
-            if state.parent is None:
-                return line
-            state = state.parent
 
 
 class QueueTree:

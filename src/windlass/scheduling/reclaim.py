@@ -68,7 +68,7 @@ def _victims_of(
         for state in running.queues()
         if state is not job.queue and might_take_from(job, asked, state, held)
     ]
-    return VictimOrder(session, running, others, lambda _: True)
+    return VictimOrder(session, running, others)
 
 
 def _cause(job: Job, held: Mapping[str, Amounts], victim: PodState) -> Cause:

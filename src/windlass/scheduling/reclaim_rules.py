@@ -53,7 +53,7 @@ def might_take_from(
     job: Job, asked: Amounts, giving: QueueState, held: Mapping[str, Amounts]
 ) -> bool:
     """Whether anything at all may be taken from the queue for the job, as things stand."""
-    line = giving.line()
+    line = giving.line
     claimant, giver = below_common_ancestor(job.line, line)
     left = held[giver.id]
     if not (

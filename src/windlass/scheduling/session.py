@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from windlass.scheduling.amounts import NOTHING, minus, plus
 from windlass.scheduling.cluster import Cluster
 from windlass.scheduling.decisions import Cause
-from windlass.scheduling.jobs import Job, PodState, PodStatus, asked_by
+from windlass.scheduling.jobs import (
+    Job,
+    PodState,
+    PodStatus,
+    asked_by,
+    constraints_of,
+    held_by,
+)
 from windlass.scheduling.model import Placement, Settings, Workload
 from windlass.scheduling.queues import QueueTree
 from windlass.scheduling.reservations import Reservations
@@ -30,6 +37,7 @@ class Session:
         """Workloads for which pods were evicted or moved in this cycle."""
         self.barred: set[str] = set()
         """Workloads for which nobody may be evicted or moved."""
+        self._constraints: dict[object, int] = {}
         self._log: list[Entry] = []
 
     def new_job(self, workload: Workload) -> Job | None:
@@ -37,7 +45,9 @@ class Session:
         queue = self.queues.get(workload.queue)
         if queue is None:
             return None
-        job = Job(workload, queue)
+        constraints = constraints_of(workload)
+        number = self._constraints.setdefault(constraints, len(self._constraints))
+        job = Job(workload, queue, number)
         least = self.cluster.least_device_memory
         for pod in workload.pods:
             job.pods.append(PodState(pod, job, asked_by(pod.request, least)))
@@ -147,6 +157,8 @@ class Session:
         self.cluster.take(pod.request, place)
         pod.place = place
         pod.status = PodStatus.PLACED
+        if pod.request.device_memory_bytes is not None:
+            pod.held = held_by(place, pod.request)
         job = pod.job
         job.placed += 1
         held = pod.held
@@ -162,6 +174,7 @@ class Session:
         held = pod.held
         self.cluster.give_back(pod.request, place)
         pod.place = None
+        pod.held = pod.asked
         job = pod.job
         job.placed -= 1
         for state in job.line:

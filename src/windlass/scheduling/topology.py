@@ -31,9 +31,10 @@ def areas_for(
     Where a workload has both, its topology holds within the domains of its pod affinity.
     """
     areas: Iterator[Area] = iter([(suited,)])
-    for topology in topologies_of(job.workload):
-        areas = _areas_within(cluster, job, pods, areas, topology)
-    yield from areas
+    if job.workload.is_grouped:
+        for topology in topologies_of(job.workload):
+            areas = _areas_within(cluster, job, pods, areas, topology)
+    return areas
 
 
 def topologies_of(workload: Workload) -> Iterator[Topology]:

@@ -5,9 +5,11 @@ the one that is served last. Source: KAI-Scheduler, `pkg/scheduler/actions/utils
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
+from operator import attrgetter
 
-from windlass.scheduling.amounts import NOTHING, Amounts, minus, plus
+from windlass.scheduling.amounts import NOTHING, minus, plus
 from windlass.scheduling.jobs import Job, PodState, PodStatus
 from windlass.scheduling.order import JobKey, QueueKey, job_key, standing, tie
 from windlass.scheduling.queues import QueueState, dominant_share
@@ -69,144 +71,161 @@ class VictimOrder:
         session: Session,
         running: Running,
         queue_ids: Iterable[str],
-        is_candidate: Callable[[Job], bool],
+        is_candidate: Callable[[Job], bool] | None = None,
         *,
         spare_protected: bool = True,
     ) -> None:
-        self._is_candidate = is_candidate
-        self._guaranteed = session.settings.guaranteed_runtime if spare_protected else 0.0
-        self._now = session.now
-        self._roots: list[_Branch] = []
-        self._branches: dict[str, _Branch] = {}
+        guaranteed = session.settings.guaranteed_runtime if spare_protected else 0.0
+        is_spared = partial(is_protected, guaranteed_runtime=guaranteed, now=session.now)
+        roots: list[_Branch] = []
+        branches: dict[str, _Branch] = {}
         for queue_id in queue_ids:
             jobs = running.by_queue.get(queue_id)
-            if not jobs:
-                continue
-            leaf = _Leaf(list(jobs))
-            if self._advance(leaf):
-                self._branch_of(jobs[0][1].queue).leaf = leaf
+            if jobs:
+                branch = _branch_of(jobs[0][1].queue, branches, roots)
+                branch.own = _Own(list(jobs), is_candidate, is_spared if guaranteed > 0 else None)
+        self._roots = [branch for branch in roots if branch.begin()]
 
     def pop(self) -> Chunk | None:
         """The next chunk; None when there are no more."""
         while self._roots:
-            branch = self._worst(self._roots)
-            while branch.leaf is None:
-                branch = self._worst(branch.children)
-            chunk = self._take_from(branch, branch.leaf)
+            worst = _worst(self._roots)
+            chunk = worst.take()
+            if not worst.look_ahead():
+                self._roots.remove(worst)
             if chunk[0].status is PodStatus.PLACED:
                 return chunk
         return None
 
-    def _take_from(self, branch: "_Branch", leaf: "_Leaf") -> Chunk:
-        chunk = leaf.next
-        leaf.given_up = leaf.given_up_next
-        has_more = self._advance(leaf)
-        current: _Branch | None = branch
-        while current is not None:
-            current.key = None
-            current = current.parent
-        if not has_more:
-            self._remove(branch)
-        return chunk
 
-    def _advance(self, leaf: "_Leaf") -> bool:
-        """Find the queue's next chunk; False when there is none."""
-        while leaf.jobs:
-            key, job = leaf.jobs.pop()
-            pods = leaf.rest.pop(job.id, None) if leaf.rest else None
+class _Own:
+    """What is left to evict of one queue's own workloads."""
+
+    __slots__ = ("_is_candidate", "_is_spared", "_jobs", "_rest", "given_up", "next")
+
+    def __init__(
+        self,
+        jobs: list[tuple[JobKey, Job]],
+        is_candidate: Callable[[Job], bool] | None,
+        is_spared: Callable[[Job], bool] | None,
+    ) -> None:
+        self._jobs = jobs
+        """In the order in which they are served: victims are taken from the end."""
+        self._is_candidate = is_candidate
+        self._is_spared = is_spared
+        self._rest: dict[str, list[PodState]] = {}
+        """What is left of elastic jobs of which extras were taken."""
+        self.next: Chunk | None = None
+        self.given_up = NOTHING
+        """What the queue has given up once the next chunk is taken."""
+
+    def look_ahead(self) -> None:
+        """Find the queue's next chunk."""
+        while self._jobs:
+            key, job = self._jobs.pop()
+            pods = self._rest.pop(job.id, None) if self._rest else None
             if pods is None:
-                if not self._is_candidate(job):
+                if self._is_candidate is not None and not self._is_candidate(job):
                     continue
                 pods = job.placed_pods()
             extras = len(pods) - job.minimum
             if extras > 0:
-                rest = pods[:-1]
-                leaf.rest[job.id] = rest
-                insort(leaf.jobs, ((key[0], 2 if extras > 1 else 1, key[2], key[3]), job))
+                self._rest[job.id] = pods[:-1]
+                insort(self._jobs, ((key[0], 2 if extras > 1 else 1, key[2], key[3]), job))
                 pods = pods[-1:]
-            elif not pods or self._is_spared(job):
+            elif not pods or (self._is_spared is not None and self._is_spared(job)):
                 continue
-            leaf.next = pods
-            leaf.given_up_next = plus(leaf.given_up, _held(pods))
-            return True
-        return False
-
-    def _is_spared(self, job: Job) -> bool:
-        """Whether the job still has guaranteed runtime."""
-        return self._guaranteed > 0 and is_protected(job, self._guaranteed, self._now)
-
-    def _worst(self, branches: "list[_Branch]") -> "_Branch":
-        worst = branches[0]
-        if len(branches) == 1:
-            return worst
-        worst_key = worst.key or self._set_key(worst)
-        for branch in branches[1:]:
-            key = branch.key or self._set_key(branch)
-            if key > worst_key:
-                worst, worst_key = branch, key
-        return worst
-
-    def _set_key(self, branch: "_Branch") -> QueueKey:
-        below = branch
-        while below.leaf is None:
-            below = self._worst(below.children)
-        left = minus(branch.allocated, below.leaf.given_up_next)
-        branch.key = branch.standing, dominant_share(branch.state, left), branch.tie
-        return branch.key
-
-    def _branch_of(self, state: QueueState) -> "_Branch":
-        known = self._branches.get(state.id)
-        if known is not None:
-            return known
-        parent = None if state.parent is None else self._branch_of(state.parent)
-        branch = _Branch(state, parent)
-        self._branches[state.id] = branch
-        (self._roots if parent is None else parent.children).append(branch)
-        return branch
-
-    def _remove(self, branch: "_Branch") -> None:
-        branch.leaf = None
-        current: _Branch | None = branch
-        while current is not None and current.leaf is None and not current.children:
-            siblings = self._roots if current.parent is None else current.parent.children
-            siblings.remove(current)
-            current = current.parent
-
-
-class _Leaf:
-    """What is left to evict of one queue."""
-
-    __slots__ = ("given_up", "given_up_next", "jobs", "next", "rest")
-
-    def __init__(self, jobs: list[tuple[JobKey, Job]]) -> None:
-        self.jobs = jobs
-        """In the order in which they are served: victims are taken from the end."""
-        self.rest: dict[str, list[PodState]] = {}
-        """What is left of elastic jobs of which extras were taken."""
-        self.next: Chunk = []
-        self.given_up = NOTHING
-        self.given_up_next = NOTHING
-        """What the queue gives up if the next chunk is taken."""
+            self.next = pods
+            for pod in pods:
+                self.given_up = plus(self.given_up, pod.held)
+            return
+        self.next = None
 
 
 class _Branch:
-    """A queue with victims below it; `key` is made anew after a victim was taken from it."""
+    """A queue with victims of its own or below it."""
 
-    __slots__ = ("allocated", "children", "key", "leaf", "parent", "standing", "state", "tie")
+    __slots__ = (
+        "_allocated",
+        "_standing",
+        "_state",
+        "_tie",
+        "_worst",
+        "children",
+        "given_up",
+        "key",
+        "own",
+    )
 
-    def __init__(self, state: QueueState, parent: "_Branch | None") -> None:
-        self.state = state
-        self.parent = parent
-        self.allocated = state.allocated
-        self.standing = standing(state, NOTHING)
-        self.tie = tie(state)
+    def __init__(self, state: QueueState) -> None:
+        self._state = state
+        self._allocated = state.allocated
+        self._standing = standing(state, state.allocated)
+        self._tie = tie(state)
+        self.own: _Own | None = None
         self.children: list[_Branch] = []
-        self.leaf: _Leaf | None = None
+        self._worst: _Branch
+        self.given_up = NOTHING
+        """What the queue of its next chunk has given up once that is taken."""
         self.key: QueueKey | None = None
+        """None: to be found anew."""
+
+    def begin(self) -> bool:
+        """Find the first chunk; False when there is none."""
+        if self.own is not None:
+            self.own.look_ahead()
+        self.children = [child for child in self.children if child.begin()]
+        return self.look_ahead()
+
+    def take(self) -> Chunk:
+        """The next chunk, its own before those below; call `look_ahead` before the one after it."""
+        own = self.own
+        if own is not None and own.next is not None:
+            chunk = own.next
+            own.look_ahead()
+            return chunk
+        worst = self._worst
+        chunk = worst.take()
+        if not worst.look_ahead():
+            self.children.remove(worst)
+        return chunk
+
+    def look_ahead(self) -> bool:
+        """Find where the next chunk is; False when there is none."""
+        if self.own is not None and self.own.next is not None:
+            self.given_up = self.own.given_up
+        elif self.children:
+            self._worst = _worst(self.children)
+            self.given_up = self._worst.given_up
+        else:
+            return False
+        self.key = None
+        return True
+
+    def set_key(self) -> None:
+        """Say where it would be served with its next chunk taken."""
+        left = minus(self._allocated, self.given_up)
+        self.key = self._standing, dominant_share(self._state, left), self._tie
 
 
-def _held(pods: Sequence[PodState]) -> Amounts:
-    held = pods[0].held
-    for pod in pods[1:]:
-        held = plus(held, pod.held)
-    return held
+BY_KEY = attrgetter("key")
+
+
+def _worst(branches: list[_Branch]) -> _Branch:
+    """The one that is served last."""
+    if len(branches) > 1:
+        for branch in branches:
+            if branch.key is None:
+                branch.set_key()
+        return max(branches, key=BY_KEY)
+    return branches[0]
+
+
+def _branch_of(state: QueueState, known: dict[str, _Branch], roots: list[_Branch]) -> _Branch:
+    branch = known.get(state.id)
+    if branch is None:
+        branch = known[state.id] = _Branch(state)
+        above = state.parent
+        siblings = roots if above is None else _branch_of(above, known, roots).children
+        siblings.append(branch)
+    return branch
