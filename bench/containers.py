@@ -17,7 +17,10 @@ from urllib.request import urlopen
 
 from bench.measuring import PAIRS, Report, interleaved
 from bench.running_platform import RunningPlatform, running_platform
-from tools.podman import SHELL_IMAGE, ULIMITS, Podman, PodmanMissing
+from tools.container_engine import ULIMITS, EngineMissing, OwnEngine
+from tools.container_images import SHELL_IMAGE
+from tools.docker import Docker
+from tools.podman import Podman
 
 AT_ONCE = 50
 _PORT = 8000
@@ -27,54 +30,62 @@ _PAUSE = 0.002
 
 
 def main() -> None:
-    """Measure and report; without a Podman there is nothing to measure."""
-    try:
-        podman = Podman()
-    except PodmanMissing as missing:
-        print(f"containers: not measured, because {missing}")
+    """Measure with each engine that is here, and report; without any nothing can be measured."""
+    measured = [_measured(kind) for kind in (Podman, Docker)]
+    if not any(measured):
         sys.exit(1)
+
+
+def _measured(kind: type[OwnEngine]) -> bool:
     try:
-        podman.import_shell()
-        _measure(podman)
+        engine = kind()
+    except EngineMissing as missing:
+        print(f"containers with {kind.name}: not measured, because {missing}")
+        return False
+    try:
+        engine.import_shell()
+        _measure(engine)
     finally:
-        podman.stop()
+        engine.stop()
+    return True
 
 
-def _measure(podman: Podman) -> None:
-    version = podman.run("--version").strip()
-    report = Report("containers", {"engine": version, "rounds": PAIRS, "at once": AT_ONCE})
+def _measure(engine: OwnEngine) -> None:
+    version = engine.run("--version").strip()
+    facts = {"engine": version, "rounds": PAIRS, "at once": AT_ONCE}
+    report = Report(f"containers_{engine.program}", facts)
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_platform(Path(folder, "d"), *podman.options) as platform,
+        running_platform(Path(folder, "d"), *engine.options) as platform,
     ):
-        _measure_first_answer(report, platform, podman)
-        _measure_many(report, platform, podman)
+        _measure_first_answer(report, platform, engine)
+        _measure_many(report, platform, engine)
     report.finish()
 
 
-def _measure_first_answer(report: Report, platform: RunningPlatform, podman: Podman) -> None:
+def _measure_first_answer(report: Report, platform: RunningPlatform, engine: OwnEngine) -> None:
     numbers = iter(range(10_000))
     way, boot = interleaved(
         [
             lambda: _post_to_answer(platform, f"first-{next(numbers)}"),
-            lambda: _by_hand(podman, f"hand-{next(numbers)}", _FIRST_HOST_PORT),
+            lambda: _by_hand(engine, f"hand-{next(numbers)}", _FIRST_HOST_PORT),
         ],
         PAIRS,
     )
     report.add("POST to first answer", statistics.median(way) * 1000, "ms")
-    report.add("podman run to first answer", statistics.median(boot) * 1000, "ms")
+    report.add(f"{engine.program} run to first answer", statistics.median(boot) * 1000, "ms")
     added = statistics.median(a - b for a, b in zip(way, boot, strict=True))
     report.add("added by the platform", added * 1000, "ms", "<= 300")
 
 
-def _measure_many(report: Report, platform: RunningPlatform, podman: Podman) -> None:
+def _measure_many(report: Report, platform: RunningPlatform, engine: OwnEngine) -> None:
     ours, theirs = interleaved(
-        [lambda: _many_by_platform(platform), lambda: _many_by_hand(podman)], 2
+        [lambda: _many_by_platform(platform), lambda: _many_by_hand(engine)], 2
     )
     report.add(f"{AT_ONCE} by the platform", statistics.median(ours), "s")
-    report.add(f"{AT_ONCE} by podman run", statistics.median(theirs), "s")
+    report.add(f"{AT_ONCE} by {engine.program} run", statistics.median(theirs), "s")
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    report.add("platform / podman run", ratio, "times", "<= 1.3")
+    report.add(f"platform / {engine.program} run", ratio, "times", "<= 1.3")
 
 
 def _post_to_answer(platform: RunningPlatform, name: str) -> float:
@@ -95,37 +106,37 @@ def _many_by_platform(platform: RunningPlatform) -> float:
     return took
 
 
-def _many_by_hand(podman: Podman) -> float:
-    """As many `podman run` at once as the platform starts replicas at once: all of them."""
+def _many_by_hand(engine: OwnEngine) -> float:
+    """As many `run`s at once as the platform starts replicas at once: all of them."""
     names = [f"hand-{number}" for number in range(AT_ONCE)]
     began = time.perf_counter()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         list(
             threads.map(
-                lambda each: _run_until_answer(podman, each[1], _FIRST_HOST_PORT + each[0]),
+                lambda each: _run_until_answer(engine, each[1], _FIRST_HOST_PORT + each[0]),
                 enumerate(names),
             )
         )
     took = time.perf_counter() - began
-    podman.run("rm", "--force", "--time", "0", *names)
+    engine.remove(*names)
     return took
 
 
-def _by_hand(podman: Podman, name: str, port: int) -> float:
-    took = _run_until_answer(podman, name, port)
-    podman.run("rm", "--force", "--time", "0", name)
+def _by_hand(engine: OwnEngine, name: str, port: int) -> float:
+    took = _run_until_answer(engine, name, port)
+    engine.remove(name)
     return took
 
 
-def _run_until_answer(podman: Podman, name: str, port: int) -> float:
+def _run_until_answer(engine: OwnEngine, name: str, port: int) -> float:
     ulimits = [word for limit in ULIMITS for word in ("--ulimit", limit)]
     began = time.perf_counter()
     subprocess.run(
         [
-            *("podman", "run", "--detach", "--name", name, *ulimits),
+            *(engine.program, "run", "--detach", "--name", name, *ulimits),
             *("--publish", f"127.0.0.1:{port}:{_PORT}", SHELL_IMAGE, "sh", "-c", _SERVE),
         ],
-        env=podman.environment,
+        env=engine.environment,
         stdout=subprocess.DEVNULL,
         check=True,
     )

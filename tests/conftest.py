@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.podman import Podman, PodmanMissing
+from tools.container_engine import EngineMissing, OwnEngine
+from tools.docker import Docker
+from tools.podman import Podman
 from tools.postgresql import PostgresqlMissing, PostgresqlServer
 from tools.suite_results import DATABASE_PROPERTY, ResultsCollector
 from windlass.app.schema import bring_up_to_date
@@ -58,22 +60,24 @@ def postgresql_url(
         yield url
 
 
-@pytest.fixture(scope="session")
-def podman() -> Iterator[Podman]:
-    """A Podman of this run's own, with its images; tests that need it are skipped without it."""
-    yield from started_podman()
+@pytest.fixture(scope="session", params=[Podman, Docker], ids=lambda kind: kind.name)
+def container_engine(request: pytest.FixtureRequest) -> Iterator[OwnEngine]:
+    """An engine of this run's own, with its images; each test runs on Podman and on Docker."""
+    yield from started_engine(request.param)
 
 
-def started_podman() -> Iterator[Podman]:
+def started_engine(kind: type[OwnEngine]) -> Iterator[OwnEngine]:
     """Another one, with its images, for fixtures of tests that kill it."""
     try:
-        started = Podman()
-    except PodmanMissing as missing:
-        pytest.skip(f"Podman: {missing}")
-    started.import_shell()
-    started.import_canary()
-    yield started
-    started.stop()
+        started = kind()
+    except EngineMissing as missing:
+        pytest.skip(f"{kind.name}: {missing}")
+    try:
+        started.import_shell()
+        started.import_canary()
+        yield started
+    finally:
+        started.stop()
 
 
 @contextmanager

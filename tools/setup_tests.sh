@@ -1,9 +1,10 @@
 #!/bin/sh
 # What the tests need beyond Windlass: their packages, two versions of the vendor's client, each in
-# a folder of its own, and, where this is root, PostgreSQL, Podman and a registry. Does nothing that
-# is already done.
+# a folder of its own, and, where this is root, PostgreSQL, Podman, Docker and a registry. Does nothing
+# that is already done.
 set -eu
 cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
 
 main() {
     tools/setup.sh test
@@ -14,6 +15,9 @@ main() {
     if [ "$(id -u)" = 0 ] && ! podman_is_there; then
         install "Podman and a registry" podman runc netavark aardvark-dns iptables busybox-static \
             docker-registry
+    fi
+    if [ "$(id -u)" = 0 ] && ! docker_is_there; then
+        install_without_service Docker docker.io containerd runc iproute2 busybox-static
     fi
 }
 
@@ -36,6 +40,23 @@ postgresql_is_there() {
 podman_is_there() {
     command -v podman >/dev/null && command -v runc >/dev/null && [ -x /bin/busybox ] &&
         command -v docker-registry >/dev/null
+}
+
+docker_is_there() {
+    command -v dockerd >/dev/null && command -v docker >/dev/null &&
+        command -v containerd >/dev/null && command -v runc >/dev/null && command -v ip >/dev/null
+}
+
+# Docker's package would start it, and it would change the machine's packet filter. What forbids that
+# is Debian's: invoke-rc.d(8). Where the machine has a rule of its own, that holds.
+install_without_service() {
+    rule=/usr/sbin/policy-rc.d
+    if [ -d "${rule%/*}" ] && [ ! -e "$rule" ]; then
+        trap 'rm -f "$rule"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$rule"
+        chmod 755 "$rule"
+    fi
+    install "$@"
 }
 
 # The first word says what, the others are Debian's packages.

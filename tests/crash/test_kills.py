@@ -10,7 +10,8 @@ import pytest
 from tests.crash.session import Session, seed_of_this_run
 from tests.end_to_end.conftest import QUICK_AUTOSCALER
 from tests.end_to_end.platforms import running
-from tools.podman import Podman, PodmanMissing
+from tools.container_engine import EngineMissing
+from tools.podman import Podman
 
 KILLS = int(os.environ.get("KILLS", "20"))
 KILLS_ON_POSTGRESQL = max(6, KILLS // 4)
@@ -27,7 +28,7 @@ def own_podman() -> Iterator[Podman | None]:
     """A Podman that may be killed; without one, workloads run as processes alone."""
     try:
         podman = Podman()
-    except PodmanMissing as missing:
+    except EngineMissing as missing:
         print(f"\nno containers: {missing}", flush=True)
         yield None
         return

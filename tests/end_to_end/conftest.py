@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end.platforms import ROOT, Platform, canary, eventually, running
 from tests.end_to_end.replicas import Deploy, Replica
-from tools.podman import Podman
+from tools.container_engine import OwnEngine
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +34,11 @@ def platform(scratch_root: Path) -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="session")
-def container_platform(scratch_root: Path, podman: Podman) -> Iterator[Platform]:
+def container_platform(scratch_root: Path, container_engine: OwnEngine) -> Iterator[Platform]:
     """One platform with containers that tests share, as they share `platform`."""
-    options = (*podman.options, "--container-pids-limit", "300", "--simulate-gpus", "4xH100-80GB")
-    yield from running(scratch_root / "containers", *options)
+    options = (*container_engine.options, "--container-pids-limit", "300")
+    folder = scratch_root / f"containers-{container_engine.name}"
+    yield from running(folder, *options, "--simulate-gpus", "4xH100-80GB")
 
 
 @pytest.fixture

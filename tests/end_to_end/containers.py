@@ -5,8 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.platforms import Platform
-from tools.podman import PYTHON_IMAGE, SHELL_IMAGE
+from tools.container_images import PYTHON_IMAGE, SHELL_IMAGE
+from tools.podman import Podman
+
+
+def on_podman_alone(fixture: str) -> pytest.MarkDecorator:
+    """For what engines do not differ in: the fixture's engine is Podman, and not Docker as well."""
+    return pytest.mark.parametrize(fixture, [Podman], indirect=True, ids=[Podman.name])
 
 
 def container_canary(args: str | None = None, **spec: Any) -> dict[str, Any]:

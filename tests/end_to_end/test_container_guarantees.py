@@ -4,26 +4,31 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import started_podman
-from tests.end_to_end.containers import container_canary, deployed, shell
+from tests.conftest import started_engine
+from tests.end_to_end.containers import container_canary, deployed, on_podman_alone, shell
 from tests.end_to_end.platforms import Platform, eventually, running
+from tools.container_engine import OwnEngine
+from tools.docker import Docker
 from tools.podman import Podman
 
+ON_PODMAN_ALONE = on_podman_alone("own_engine")
+
+
+@pytest.fixture(scope="module", params=[Podman, Docker], ids=lambda kind: kind.name)
+def own_engine(request: pytest.FixtureRequest) -> Iterator[OwnEngine]:
+    """An engine that these tests may kill."""
+    yield from started_engine(request.param)
+
 
 @pytest.fixture(scope="module")
-def own_podman() -> Iterator[Podman]:
-    """A Podman that these tests may kill."""
-    yield from started_podman()
-
-
-@pytest.fixture(scope="module")
-def machine(scratch_root: Path, own_podman: Podman) -> Iterator[Platform]:
-    yield from running(scratch_root / "guarantees", *own_podman.options)
+def machine(scratch_root: Path, own_engine: OwnEngine) -> Iterator[Platform]:
+    yield from running(scratch_root / f"guarantees-{own_engine.name}", *own_engine.options)
 
 
 def state_of(platform: Platform, replica_id: str) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_killed_control_plane_finds_its_containers_again(
-    machine: Platform, own_podman: Podman
+    machine: Platform, own_engine: OwnEngine
 ) -> None:
     with deployed(machine, "adopted", container_canary()) as created:
         pod = only_pod(machine, created)
@@ -74,11 +79,11 @@ def test_a_killed_control_plane_finds_its_containers_again(
         machine.wait_for_phase(created["workloadId"], "Running")
         assert only_pod(machine, created) == pod
         assert state_of(machine, pod)["process"]["pid"] == pid
-        assert own_podman.containers() == {pod}
+        assert own_engine.containers() == {pod}
 
 
 def test_a_container_ends_with_its_supervisor_and_another_is_started(
-    machine: Platform, own_podman: Podman
+    machine: Platform, own_engine: OwnEngine
 ) -> None:
     with deployed(machine, "supervised", container_canary()) as created:
         pod = only_pod(machine, created)
@@ -86,49 +91,62 @@ def test_a_container_ends_with_its_supervisor_and_another_is_started(
         os.kill(state["supervisor"]["pid"], signal.SIGKILL)
         eventually(lambda: not is_alive(state["process"]["pid"]), "the end of the container")
         replaced = other_pod(machine, created, pod)
-        assert own_podman.containers() == {replaced}
+        assert own_engine.containers() == {replaced}
         assert events(machine, created, "Lost")
 
 
 def test_it_ends_even_when_nobody_is_left_to_look_for_it(
-    machine: Platform, own_podman: Podman
+    machine: Platform, own_engine: OwnEngine
 ) -> None:
     with deployed(machine, "alone", container_canary()) as created:
         pod = only_pod(machine, created)
         state = state_of(machine, pod)
-        own_podman.kill()
+        own_engine.kill()
         machine.kill()
         os.kill(state["supervisor"]["pid"], signal.SIGKILL)
         eventually(lambda: not is_alive(state["process"]["pid"]), "the end of the container")
-        own_podman.start()
+        own_engine.start()
         machine.up()
         replaced = other_pod(machine, created, pod)
-        eventually(lambda: own_podman.containers() == {replaced}, "one container and no other")
+        eventually(lambda: own_engine.containers() == {replaced}, "one container and no other")
 
 
 def test_containers_go_on_without_their_engine_and_say_so(
-    machine: Platform, own_podman: Podman
+    machine: Platform, own_engine: OwnEngine
 ) -> None:
     with deployed(machine, "engineless", container_canary()) as created:
         pod = only_pod(machine, created)
         machine.ask("engineless", "/print?text=before&count=3")
-        own_podman.kill()
+        own_engine.kill()
 
         def lost() -> bool:
             shown = machine.workload(created["workloadId"])
             return bool(shown["phaseReason"] == "ContainerEngineLost")
 
         eventually(lost, "word of the loss")
-        assert machine.workload(created["workloadId"])["phase"] == "Running"
-        assert machine.ask("engineless", "/print?text=without&count=3").status == 200
-        eventually(
-            lambda: machine.get("/api/v1/platform")["engine"]["containers"]["problem"],
-            "word of the loss from the platform itself",
-        )
-        own_podman.start()
+        with ThreadPoolExecutor(1) as waiting:
+            if own_engine.name == "Docker":
+                # Its proxy has ended with it, so the gateway keeps what comes.
+                def cut_off() -> bool:
+                    shown = machine.workload(created["workloadId"])
+                    assert shown["phaseReason"] == "ContainerEngineLost"
+                    return "only while its engine runs" in shown["phaseMessage"]
+
+                eventually(cut_off, "word that no way leads there")
+            printed = waiting.submit(machine.ask, "engineless", "/print?text=without&count=3")
+            if own_engine.name == "Podman":
+                assert printed.result().status == 200, "served without it"
+                assert machine.workload(created["workloadId"])["phase"] == "Running"
+            eventually(
+                lambda: machine.get("/api/v1/platform")["engine"]["containers"]["problem"],
+                "word of the loss from the platform itself",
+            )
+            own_engine.start()
+            assert printed.result().status == 200
         eventually(lambda: not lost(), "word that it is back")
+        machine.wait_for_phase(created["workloadId"], "Running")
         assert only_pod(machine, created) == pod, "the same start"
-        assert own_podman.containers() == {pod}
+        assert own_engine.containers() == {pod}
         assert events(machine, created, "ContainerEngineLost")
         assert events(machine, created, "ContainerEngineFound")
         machine.ask("engineless", "/print?text=after&count=3")
@@ -142,17 +160,18 @@ def test_containers_go_on_without_their_engine_and_say_so(
         eventually(lambda: lines() == expected, "every line, once")
 
 
-def test_a_start_waits_for_an_engine_that_is_away(machine: Platform, own_podman: Podman) -> None:
-    own_podman.kill()
+@ON_PODMAN_ALONE
+def test_a_start_waits_for_an_engine_that_is_away(machine: Platform, own_engine: OwnEngine) -> None:
+    own_engine.kill()
     created = machine.submit("waits", container_canary())
     eventually(
         lambda: machine.workload(created["workloadId"])["phaseReason"] == "ContainerEngineLost",
         "the reason",
     )
-    own_podman.start()
+    own_engine.start()
     machine.wait_for_phase(created["workloadId"], "Running")
     machine.delete(created["workloadId"])
-    assert own_podman.containers() == set()
+    assert own_engine.containers() == set()
 
 
 def test_how_a_container_ended_is_told(machine: Platform) -> None:
@@ -190,9 +209,9 @@ SERVE = 'trap "exit 0" TERM; httpd -f -p $PORT -h /dev/shm & wait'
 
 
 def test_nothing_is_left_when_the_platform_is_shut_down(
-    machine: Platform, own_podman: Podman
+    machine: Platform, own_engine: OwnEngine
 ) -> None:
     machine.deploy("last", container_canary())
-    assert own_podman.containers()
+    assert own_engine.containers()
     machine.down()
-    assert own_podman.containers() == set()
+    assert own_engine.containers() == set()

@@ -117,6 +117,12 @@ def _unready(
     reasons = [
         f" Replica {pod.ordinal}: {pod.unready_because}." for pod in current if pod.unready_because
     ]
+    for pod in current:
+        if pod.engine_message is not None and not pod.ready:
+            told = pod.engine_message
+            if pod.unready_because not in (None, told):
+                told += f", and {pod.unready_because}"
+            return ENGINE_LOST, f"{counted} Replica {pod.ordinal}: {told}."
     return None, "".join([counted, *reasons[:1]])
 
 

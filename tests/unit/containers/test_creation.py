@@ -15,6 +15,7 @@ from windlass.engines.engine import (
 from windlass.engines.local.containers.creation import ImageFacts, Place, creation, runs_as_root
 from windlass.engines.local.containers.devices import device_request, gpu_refusal
 from windlass.engines.local.containers.facts import EngineFacts
+from windlass.engines.local.containers.refusals import template_refusals
 from windlass.engines.local.containers.settings import ContainerSettings, Ulimit
 
 GPU = Device(id="GPU-1", index=0, model="H100", memory_bytes=1)
@@ -93,12 +94,33 @@ def test_limits_are_asked_for_where_the_engine_can_hold_them() -> None:
     limits = Limits(cpu_millicores_limit=500, memory_bytes_limit=1000)
     settings = ContainerSettings(ulimits=(Ulimit.parse("nofile=10:20"),), pids_limit=30)
     config = made(template(limits=limits), settings=settings)["HostConfig"]
-    assert (config["NanoCpus"], config["Memory"], config["MemorySwap"]) == (500_000_000, 1000, 1000)
+    assert (config["CpuQuota"], config["CpuPeriod"]) == (50_000, 100_000)
+    assert (config["Memory"], config["MemorySwap"]) == (1000, 1000)
     assert config["Ulimits"] == [{"Name": "nofile", "Soft": 10, "Hard": 20}]
     assert config["PidsLimit"] == 30
     unable = facts(limits_cpu=False, limits_memory=False, limits_pids=False)
     config = made(template(limits=limits), unable, settings)["HostConfig"]
-    assert not {"NanoCpus", "Memory", "PidsLimit"} & set(config)
+    assert not {"CpuQuota", "Memory", "PidsLimit"} & set(config)
+
+
+def test_a_cpu_limit_is_asked_for_as_any_engine_takes_it() -> None:
+    config = made(template(limits=Limits(cpu_millicores_limit=1_000_000)))["HostConfig"]
+    assert "NanoCpus" not in config, "which Docker refuses where the machine has fewer processors"
+    assert config["CpuQuota"] == 1000 * config["CpuPeriod"]
+    config = made(template(limits=Limits(cpu_millicores_limit=1)))["HostConfig"]
+    assert config["CpuQuota"] == 1000, "the kernel takes no less"
+
+
+def test_docker_says_how_little_memory_is_too_little() -> None:
+    least = 6 * 2**20
+
+    def refused(memory: int, engine: EngineFacts) -> list[str]:
+        limited = template(limits=Limits(memory_bytes_limit=memory))
+        return [each.path for each in template_refusals(limited, engine, has_devices=False)]
+
+    assert refused(least - 1, facts()) == ["spec.compute.cpuMemoryLimit"]
+    assert refused(least, facts()) == []
+    assert refused(least - 1, facts("Podman")) == []
 
 
 def test_shared_memory_is_as_large_as_the_limit_or_half_the_machine() -> None:

@@ -55,6 +55,23 @@ def test_all_who_wait_share_one_pull(tmp_path: Path) -> None:
         assert asked.count("POST /images/create?fromImage=registry.example.com%2Fweb&tag=1") == 2
 
 
+def test_an_image_that_is_there_before_its_pull_ends_was_pulled(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def answer() -> Answer:
+        go_on.wait()
+        return lines({"status": "Pull complete", "id": "a"})
+
+    with scripted_engine(tmp_path / "s", pulling(answer)):
+        pulls = pulls_of(tmp_path / "s")
+        pull = pulls.join(IMAGE, "first")
+        assert not pulls.collect(IMAGE, "another")
+        assert pulls.collect(IMAGE, "first")
+        assert not pulls.collect(IMAGE, "first"), "told once"
+        go_on.set()
+        assert done(pull).succeeded
+
+
 def test_a_failure_is_tried_again_when_its_time_has_come(tmp_path: Path) -> None:
     now = [100.0]
     failing = lines({"error": "manifest unknown", "errorDetail": {}})

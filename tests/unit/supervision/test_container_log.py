@@ -13,7 +13,7 @@ from windlass.kit.supervision.program.containers.api import wait_for
 from windlass.kit.supervision.program.containers.listening import ContainerPort
 from windlass.kit.supervision.program.containers.log import LogCopy
 from windlass.kit.supervision.program.containers.log_file import LogFileCopy
-from windlass.kit.supervision.program.listening import NOBODY, OWN
+from windlass.kit.supervision.program.listening import FOREIGN, NOBODY, OWN
 from windlass.kit.supervision.program.log import Log
 
 
@@ -86,3 +86,17 @@ def test_a_port_that_only_the_container_itself_reaches_is_told_apart() -> None:
     assert "yet" in port.nobody
     with socket.create_server(("0.0.0.0", 0)) as server:
         assert ContainerPort(os.getpid(), server.getsockname()[1], 1).check([]) == OWN
+
+
+def test_a_port_is_no_way_in_where_its_mapping_ended_with_the_engine() -> None:
+    answers = True
+    with socket.create_server(("0.0.0.0", 0)) as server, socket.socket() as mapped:
+        mapped.bind(("127.0.0.1", 0))
+        inside, outside = server.getsockname()[1], mapped.getsockname()[1]
+        port = ContainerPort(os.getpid(), inside, outside, lambda: answers)
+        assert port.check([]) == OWN, "nothing is connected to while the engine answers"
+        answers = False
+        assert port.check([]) == FOREIGN
+        assert str(outside) in port.foreign
+        mapped.listen()
+        assert port.check([]) == OWN, "mapped by the kernel, as Podman does"

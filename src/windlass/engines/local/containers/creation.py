@@ -21,7 +21,9 @@ HOME = "/home/replica"
 
 _LOOPBACK = "127.0.0.1"
 _LOG_SIZE = "20m"
-_NANOSECONDS_PER_MILLICORE = 1_000_000
+_CPU_PERIOD = 100_000
+"""Microseconds, as the kernel has it by default."""
+_LEAST_CPU_QUOTA = 1000
 _SHARES_PER_CORE = 1024
 _LEAST_SHARES = 2
 _NO_DEVICES = "void"
@@ -208,7 +210,9 @@ def _limits(spec: ReplicaSpec, engine: EngineFacts, settings: ContainerSettings)
     limits = spec.template.limits
     found: dict[str, Any] = {}
     if engine.limits_cpu and limits.cpu_millicores_limit is not None:
-        found["NanoCpus"] = limits.cpu_millicores_limit * _NANOSECONDS_PER_MILLICORE
+        # Docker refuses `NanoCpus` of more than the machine has, which is no more than no limit.
+        quota = limits.cpu_millicores_limit * _CPU_PERIOD // 1000
+        found["CpuPeriod"], found["CpuQuota"] = _CPU_PERIOD, max(_LEAST_CPU_QUOTA, quota)
     if engine.limits_cpu and limits.cpu_millicores_request:
         shares = limits.cpu_millicores_request * _SHARES_PER_CORE // 1000
         found["CpuShares"] = max(_LEAST_SHARES, shares)

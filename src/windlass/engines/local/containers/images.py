@@ -255,6 +255,11 @@ def _failed(kind: PullFailure, message: str, attempt: int = 0) -> ImageStatus:
     return ImageStatus(ImageState.FAILED, reason=kind.value, message=message, attempt=attempt)
 
 
+def _names(told: Sequence[object] | None) -> tuple[str, ...]:
+    """Docker writes `<none>` where there is no name, up to version 24."""
+    return tuple(str(name) for name in told or () if not str(name).startswith("<none>"))
+
+
 def _other_names(names: Collection[str]) -> set[str]:
     """The names with what people leave out of them, and without."""
     found = set(names)
@@ -272,10 +277,9 @@ def _full_id(image_id: str) -> str:
 
 def _stored(item: Mapping[str, Any], pulled: set[str], used: set[str]) -> StoredImage:
     image_id = _full_id(str(item["Id"]))
-    tags = item.get("RepoTags") or item.get("RepoDigests") or []
     return StoredImage(
         id=image_id,
-        names=tuple(str(tag) for tag in tags if not str(tag).startswith("<none>")),
+        names=_names(item.get("RepoTags")) or _names(item.get("RepoDigests")),
         size_bytes=int(item.get("Size") or 0),
         created_at=float(item.get("Created") or 0),
         pulled_here=image_id in pulled,

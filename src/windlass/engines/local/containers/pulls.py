@@ -143,10 +143,15 @@ class Pulls:
     def collect(
         self, image: str, waiter: str, credentials: Sequence[RegistryCredential] = ()
     ) -> bool:
-        """Whether the image is there because it was pulled for the waiter, who is told so once."""
+        """Whether the image is there because it was pulled for the waiter, who is told so once.
+
+        The image is there a moment before the engine says that the pull has ended.
+        """
         with self._lock:
             pull = self._pulls.get((image, tuple(credentials)))
-            if pull is None or not pull.succeeded or waiter not in pull.waiting:
+            if pull is None or waiter not in pull.waiting:
+                return False
+            if not pull.running and not pull.succeeded:
                 return False
             pull.waiting.discard(waiter)
             return True

@@ -9,6 +9,8 @@ from windlass.engines.local.containers.facts import EngineFacts
 from windlass.engines.local.containers.references import Reference
 from windlass.engines.local.texts import text_refusals
 
+_LEAST_MEMORY_OF_DOCKER = 6 * 2**20
+
 
 def engine_missing(image: str, host_images: str, problem: str) -> Refusal:
     """No engine answers, and none has."""
@@ -33,6 +35,9 @@ def template_refusals(
     yield from text_refusals(template)
     if template.working_dir is not None and not template.working_dir.startswith("/"):
         yield Refusal("spec.workingDir", "must begin with /: it is a folder of the image")
+    memory = template.limits.memory_bytes_limit
+    if memory is not None and memory < _LEAST_MEMORY_OF_DOCKER and not engine.is_podman:
+        yield Refusal("spec.compute.cpuMemoryLimit", "must be at least 6Mi: Docker takes no less")
     if has_devices and template.device_count:
         refused = gpu_refusal(engine)
         if refused is not None:

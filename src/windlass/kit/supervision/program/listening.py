@@ -8,6 +8,7 @@ from windlass.kit.supervision.program.sockets import listening_inodes
 NOBODY = "nobody"
 OWN = "own"
 FOREIGN = "foreign"
+"""Somebody else does, or nobody on the way to those who do."""
 
 
 class Listener(ABC):

@@ -89,7 +89,7 @@ class ReadinessWatch:
         self._next_look = now + _LISTENING_PERIOD
         owner = self._listener.check(pids)
         if owner == listening.FOREIGN:
-            # Not excused by a threshold: requests would reach somebody else's process.
+            # Not excused by a threshold: requests would reach somebody else's process, or none.
             self.message = self._listener.foreign
             self._thresholds.fail_at_once(now)
         elif owner == listening.NOBODY and now >= self._thresholds.due:

@@ -1,8 +1,9 @@
 """Whether a container listens on its declared port, seen from its own network namespace."""
 
 import socket
+from collections.abc import Callable
 
-from windlass.kit.supervision.program.listening import NOBODY, OWN, Listener
+from windlass.kit.supervision.program.listening import FOREIGN, NOBODY, OWN, Listener
 
 _LISTEN = "0A"
 # As /proc/net prints it on little- and big-endian machines (proc(5)).
@@ -16,15 +17,28 @@ class ContainerPort(Listener):
     What is mapped to the machine's loopback reaches no socket that listens on the container's.
     """
 
-    def __init__(self, pid: int | None, port: int, host_port: int) -> None:
+    def __init__(
+        self,
+        pid: int | None,
+        port: int,
+        host_port: int,
+        engine_answers: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._pid = pid
         self._port = port
         self._host_port = host_port
+        self._engine_answers = engine_answers
+        self.foreign = f"port {host_port} of the machine leads to it only while its engine runs"
 
     def check(self, pids: list[int]) -> str:
-        """NOBODY listens on it, or its OWN processes do: nobody else is in its namespace."""
+        """NOBODY listens on it, or its OWN processes do: nobody else is in its namespace.
+
+        FOREIGN where no way leads to them: what Docker maps ports with ends when Docker does.
+        """
         del pids
         self.nobody = f"nothing listens on port {self._port} in the container yet"
+        if not self._engine_answers() and self._ask_by_connecting() == NOBODY:
+            return FOREIGN
         if self._pid is None:
             return self._ask_by_connecting()
         addresses = self._listening()

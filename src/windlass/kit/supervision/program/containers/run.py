@@ -237,7 +237,7 @@ class ContainerRun:
         if self._what.port is None:
             return Ownership(port)
         pid = self.pid if self._pinned is not None else None
-        return ContainerPort(pid, self._what.port, port)
+        return ContainerPort(pid, self._what.port, port, lambda: self.engine_message is None)
 
     def _pin(self, pid: int) -> None:
         try:
