@@ -13,6 +13,7 @@ BENCHES = (
     "workload_page",
     "project_page",
     "permissions",
+    "template_launch",
     "sign_in_storm",
     "gateway",
     "concurrency_limit",

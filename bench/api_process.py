@@ -54,9 +54,11 @@ class Store:
         return Store(replace(self.context, api_address=address))
 
 
-def make_store(folder: Path, database_url: str | None = None) -> Store:
+def make_store(
+    folder: Path, database_url: str | None = None, *, host_images: Path | None = None
+) -> Store:
     """A fresh platform's store in a folder."""
-    settings = Settings(data_dir=folder, database=database_url)
+    settings = Settings(data_dir=folder, database=database_url, host_images=host_images)
     data = DataDirectory(settings.data_dir)
     data.prepare()
     data.metrics.mkdir(exist_ok=True)
