@@ -47,6 +47,7 @@ def check_export(home: Path, own: Platform) -> None:
         done = type_in(home, f"{exported}; windlass apply -f {kind}.yaml {admin}")
         assert done.returncode == 0, done.stderr
         assert set(re.findall(r"is \w+.*", done.stdout)) == {"is as it should be."}, done.stdout
+    check_other_scopes(home, admin)
     edit = "sed 's/64Mi/96Mi/' assets.yaml > other.yaml"
     shown = type_in(home, f"{edit}; windlass apply -f other.yaml --dry-run {admin}").stdout
     assert "compute small would be changed.\n  spec.cpuMemoryRequest: '64Mi' → '96Mi'" in shown
@@ -61,6 +62,58 @@ def check_export(home: Path, own: Platform) -> None:
     assert "which is gone or cannot be used in this project" in lacking.stderr
     wrong = type_in(home, f"echo 'kind: nothing' | windlass apply -f - {admin}")
     assert (wrong.returncode, "it must be one of compute" in wrong.stderr) == (1, True)
+
+
+EVERYWHERE = """
+kind: environment
+meta: {name: canary-of-all, scope: tenant, workloadSupportedTypes: {inference: true}}
+spec:
+  image: host/canary
+  connections:
+    - name: board
+      internalToolInfo: {toolType: tensorboard, connectionType: ExternalUrl, containerPort: 6006}
+---
+kind: git
+meta: {name: code, scope: tenant}
+spec: {repository: 'https://git.example.org/code', path: /code}
+---
+kind: workload-template
+meta: {name: job, scope: tenant, workloadSupportedTypes: {distributed: true, inference: false}}
+spec:
+  assets: {environment: canary-of-all, datasources: [{kind: git, name: code}]}
+  specificEnv: {connections: [{name: board, externalUrl: 'https://b.example.org'}], backoffLimit: 2}
+  distributed: {numWorkers: 2, master: {assets: {environment: canary-of-all}}}
+---
+kind: compute
+meta: {name: small, project: shop}
+spec: {cpuCoreRequest: 1}
+---
+kind: workload-template
+meta: {name: shop-window, project: shop}
+spec: {assets: {environment: canary-of-all, compute: small}}
+"""
+
+
+def check_other_scopes(home: Path, admin: str) -> None:
+    """Names are those of what can be used in the unit, also where others have the same."""
+    (home / "everywhere.yaml").write_text(EVERYWHERE)
+    created = type_in(
+        home,
+        f"windlass projects create shop {admin}; windlass apply -f everywhere.yaml {admin}",
+    )
+    assert created.returncode == 0, created.stderr
+    assert created.stdout.count("is created.") == 5, created.stdout
+    again = type_in(home, f"windlass apply -f everywhere.yaml {admin}")
+    assert again.stdout.count("is as it should be.") == 5, again.stdout
+    for kind in ("workload-template", "git", "compute", "environment"):
+        exported = f"windlass get {kind} -o yaml {admin} > {kind}.yaml"
+        done = type_in(home, f"{exported}; windlass apply -f {kind}.yaml {admin}")
+        lines = done.stdout.splitlines()
+        assert all(line.endswith("is as it should be.") for line in lines), done.stdout
+    ambiguous = type_in(home, f"windlass delete small --kind compute {admin}")
+    assert (ambiguous.returncode, "in several scopes" in ambiguous.stderr) == (1, True)
+    gone = type_in(home, f"windlass delete small --kind compute --project shop {admin}")
+    assert gone.stdout == "compute small is gone.\n"
 
 
 def workloads(own: Platform) -> list[dict[str, str]]:

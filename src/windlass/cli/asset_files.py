@@ -28,11 +28,11 @@ class Place:
 
     scope: str
     ids: Mapping[str, str] = field(default_factory=dict)
-    """By level, its own id and those of the units above it."""
+    """Its own id, by its level; nothing for the tenant, and for what ships with the platform."""
 
     def meta(self) -> dict[str, Any]:
         """What `meta` says of it."""
-        if self.scope == "tenant":
+        if self.scope not in _LEVELS:
             return {"scope": self.scope}
         own = self.ids[self.scope]
         return {
@@ -174,8 +174,11 @@ class AssetFiles:
         ids = {f"{level}_id": unit_id for level, unit_id in place.ids.items()}
         usable = self._client.assets(kind, **ids)
         for asset in usable:
-            if name_or_id in (asset["meta"]["name"], asset["meta"]["id"]):
-                return str(asset["meta"]["id"])
+            meta = asset["meta"]
+            # Asked about no unit, the platform shows those of all.
+            is_usable = bool(ids) or meta["scope"] in ("system", place.scope)
+            if is_usable and name_or_id in (meta["name"], meta["id"]):
+                return str(meta["id"])
         return name_or_id
 
 
