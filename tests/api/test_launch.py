@@ -5,10 +5,21 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.assets import COMPUTE, ENVIRONMENT, TEMPLATE, make, place_of, some_name, unit
+from tests.api.assets import (
+    COMPUTE,
+    CREDENTIALS,
+    DATA_SOURCES,
+    ENVIRONMENT,
+    TEMPLATE,
+    make,
+    place_of,
+    some_name,
+    unit,
+)
 from tests.api.serving import INFERENCES, NOBODY, SPEC, Api
 from tests.api.test_environments import SERVED
 from tests.api.test_templates import of, refusal
+from windlass.assets.kinds import KINDS
 from windlass.workloads.inferences.desired import desired_of_stored
 
 RUNS: dict[str, Any] = {
@@ -395,3 +406,73 @@ def test_a_name_may_be_a_prefix(api: Api) -> None:
     made = launch(api, template(api), name=name, useGivenNameAsPrefix=True).json()
     assert made["requestedName"] == name
     assert made["name"].startswith(f"{name}-")
+
+
+def test_a_template_takes_credentials_as_variables(api: Api) -> None:
+    secret = make(
+        api,
+        f"{CREDENTIALS}/generic-secret",
+        {"keyValuePairs": [{"key": "token", "value": "s3cr3t"}]},
+    )["meta"]
+    variable = {"name": "TOKEN", "credential": {"assetId": secret["id"], "key": "token"}}
+    made = template(api, {"environmentVariables": [variable]})
+    created = launch(api, made)
+    assert created.status_code == 202, created.text
+    assert "s3cr3t" not in created.text
+    place = f"{CREDENTIALS}/generic-secret/{secret['id']}"
+    assert users(api, place) == [created.json()["workloadId"]]
+    assert api.ask("DELETE", place).status_code == 412
+
+
+def test_what_is_not_mounted_yet_is_refused_when_it_is_launched(api: Api) -> None:
+    claim = {"path": "/scratch", "claimInfo": {"size": "1Gi"}}
+    source = make(api, f"{DATA_SOURCES}/pvc", claim)["meta"]
+    runs = make(api, ENVIRONMENT, RUNS)["meta"]["id"]
+    overrides = {"containerPath": "/data"}
+    spec = of(runs, datasources=[{"id": source["id"], "kind": "pvc", "overrides": overrides}])
+    made = make(api, TEMPLATE, spec)
+    (shown,) = made["spec"]["assets"]["datasources"]
+    assert shown == {
+        "id": source["id"],
+        "name": source["name"],
+        "kind": "pvc",
+        "overrides": overrides,
+    }
+    told = refusal(launch(api, made))
+    assert f"needs the {words_of('pvc')} {source['name']!r}, which cannot be used in" in told
+    volumes = make(api, TEMPLATE, of(runs, workloadVolumes=["scratch"]))
+    assert "assets.workloadVolumes: is not supported yet" in refusal(launch(api, volumes))
+
+
+def words_of(kind: str) -> str:
+    return next(each.words for each in KINDS if each.name == kind)
+
+
+def test_templates_are_made_from_what_ships(api: Api) -> None:
+    def shipped(path: str, name: str) -> str:
+        (found,) = api.get(path, scope="system", name=name)["entries"]
+        return str(found["meta"]["id"])
+
+    size = shipped(COMPUTE, "half-gpu")
+    made = make(api, TEMPLATE, of(shipped(ENVIRONMENT, "files"), compute=size), "tenant")
+    seen = api.ask(
+        "POST",
+        f"{place_of(made, TEMPLATE)}/launch",
+        json=body(api, spec={"image": "host/canary"}),
+        params={"dryRun": "true"},
+    ).json()
+    assert seen["spec"]["compute"]["gpuPortionRequest"] == 0.5
+    assert seen["origins"]["spec.servingPort.container"] == "asset"
+
+
+def test_a_template_tells_whether_it_can_be_launched(api: Api) -> None:
+    def told(made: dict[str, Any], workload_type: str = "Inference") -> Any:
+        tree = api.context.tree
+        asked = {"complyToProject": tree.project_id, "complyToWorkloadType": workload_type}
+        return api.get(place_of(made, TEMPLATE), **asked)["compliance"]
+
+    good = template(api)
+    assert told(good)["compliance"] is True
+    assert told(good, "Training")["compliance"] is False
+    (reason,) = told(template(api, {"completions": 2}))["reason"]
+    assert reason["field"] == "workload-template.specificEnv.completions"
