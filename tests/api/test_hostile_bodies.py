@@ -84,6 +84,22 @@ def with_bodies(world: World) -> list[str]:
     return found
 
 
+def bodies_read_apart(world: World) -> list[str]:
+    """Of what one piece of code reads for every kind of asset, the first kind."""
+    core, first = "/api/v1/asset/", "/api/v1/asset/compute"
+    return [name for name in with_bodies(world) if core not in name or first in name]
+
+
+def bodies_of_own_shapes(world: World) -> list[str]:
+    """Updates of assets have the shapes of what creates them, but for three."""
+    other = ("/compute/", "/pvc/", "/password/")
+    return [
+        name
+        for name in with_bodies(world)
+        if not name.startswith("PUT /api/v1/asset/") or any(part in name for part in other)
+    ]
+
+
 def send(world: World, operation: str, body: object) -> Answer:
     method, _, template = operation.partition(" ")
     return world.api.ask(method, world.address(template), world.administrator, body)
@@ -98,19 +114,19 @@ def check_refusal(answer: Answer, told: object) -> None:
 
 @pytest.mark.parametrize("name", NEVER_SOUND)
 def test_what_is_never_sound_is_refused_everywhere(world: World, name: str) -> None:
-    for operation in with_bodies(world):
+    for operation in bodies_read_apart(world):
         answer = send(world, operation, NEVER_SOUND[name])
         check_refusal(answer, (operation, name, answer.body[:300]))
 
 
 def test_a_body_of_the_largest_size_is_refused_for_its_size(world: World) -> None:
-    for operation in with_bodies(world):
+    for operation in bodies_read_apart(world):
         assert send(world, operation, NEVER_SOUND["10 MB"]).status == 413, operation
 
 
 def test_no_value_in_any_place_fails(world: World) -> None:
     tried = 0
-    for operation in with_bodies(world):
+    for operation in bodies_of_own_shapes(world):
         sound = world.body(operation)
         for place in places(sound):
             for value in (*FRAGMENTS, *NUMBERS, *OTHERS):
