@@ -12,6 +12,7 @@ BENCHES = (
     "api",
     "workload_page",
     "project_page",
+    "asset_page",
     "permissions",
     "template_launch",
     "sign_in_storm",
