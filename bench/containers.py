@@ -51,8 +51,7 @@ def _measured(kind: type[OwnEngine]) -> bool:
 
 
 def _measure(engine: OwnEngine) -> None:
-    version = engine.run("--version").strip()
-    facts = {"engine": version, "rounds": PAIRS, "at once": AT_ONCE}
+    facts = {"engine": engine.version, "rounds": PAIRS, "at once": AT_ONCE}
     report = Report(f"containers_{engine.program}", facts)
     with (
         tempfile.TemporaryDirectory() as folder,

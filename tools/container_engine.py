@@ -59,6 +59,11 @@ class OwnEngine(ABC):
         return ("--container-engine", self.url, *ulimits)
 
     @property
+    @abstractmethod
+    def version(self) -> str:
+        """What runs the containers, with its version."""
+
+    @property
     def pid(self) -> int:
         """The process of the API."""
         assert self._process is not None

@@ -28,6 +28,11 @@ class Docker(OwnEngine):
     _bridge: str | None = None
     _claim: socket.socket | None = None
 
+    @property
+    def version(self) -> str:
+        """See OwnEngine: the service's, whatever command line is first on the path."""
+        return f"Docker {self.run('version', '--format', '{{.Server.Version}}').strip()}"
+
     def push(self, name: str, credentials: tuple[str, str] | None = None) -> None:
         """See OwnEngine."""
         auths = {}

@@ -15,6 +15,11 @@ class Podman(OwnEngine):
     name = "Podman"
     program = "podman"
 
+    @property
+    def version(self) -> str:
+        """See OwnEngine: service and command line are one program."""
+        return f"Podman {self.run('version', '--format', '{{.Client.Version}}').strip()}"
+
     def push(self, name: str, credentials: tuple[str, str] | None = None) -> None:
         """See OwnEngine."""
         options = ["--creds", ":".join(credentials)] if credentials else []

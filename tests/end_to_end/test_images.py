@@ -214,6 +214,7 @@ def test_only_what_was_pulled_and_nothing_uses_is_pruned(shop: Shop) -> None:
     shop.platform.delete(kept["workloadId"])
 
 
+@ON_PODMAN_ALONE
 def test_submit_tells_what_is_pulled_and_why_it_waits(shop: Shop, tmp_path: Path) -> None:
     image = shop.push(shop.public, "told", "told")
     file = tmp_path / "workload.json"
