@@ -150,3 +150,16 @@ def test_template(deploy: Deploy, make: Make) -> None:
     assert "TAKEN_OUT" not in environment
     assert replica.words()[-3:] == ["from", "its", "template"]
     assert replica.pod["allocatedResources"]["gpu"] == 0.5
+
+
+def test_an_asset_goes_with_its_last_workload(
+    platform: Platform, deploy: Deploy, make: Make
+) -> None:
+    asset = make("/api/v1/asset/compute", {"cpuCoreRequest": 0.1}, autoDelete=True)
+    taken = {"assets": {"compute": asset["meta"]["id"]}}
+    first, second = deploy(fields=taken), deploy(fields=taken)
+    place = f"/api/v1/asset/compute/{asset['meta']['id']}"
+    for replica, status in ((first, 200), (second, 404)):
+        platform.delete(replica.id)
+        platform.wait_until_gone(replica.id)
+        assert platform.call("GET", place).status == status
