@@ -1,10 +1,11 @@
 """Where an engine is looked for, and what an operator may say about containers."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.unit.containers.scripted_engine import scripted_engine
+from tests.unit.containers.scripted_engine import INFO, scripted_engine
 from windlass.engines.local.containers.container_engine import ContainerEngine, EngineUnreachable
 from windlass.engines.local.containers.settings import ContainerSettings, Ulimit, usual_places
 
@@ -77,3 +78,17 @@ def test_who_starts_while_the_engine_is_away_knows_it(tmp_path: Path) -> None:
     assert elsewhere.last_known is None, "whoever is told of another engine waits for that"
     remembered.write_text('{"socket": "half')
     assert ContainerEngine([socket], remembered).last_known is None
+
+
+@pytest.mark.parametrize(("cgroup_version", "holds"), [("1", False), ("2", True)])
+def test_a_rootless_engine_is_not_believed_about_limits_of_version_1(
+    tmp_path: Path, cgroup_version: str, holds: bool
+) -> None:
+    security = {"CgroupVersion": cgroup_version, "SecurityOptions": ["name=rootless"]}
+    told = json.dumps({**INFO, **security}).encode()
+    with scripted_engine(
+        tmp_path / "s", lambda _method, path: (200, [told]) if path == "/info" else None
+    ):
+        facts = ContainerEngine([tmp_path / "s"], tmp_path / "engine.json").find()
+    assert facts.rootless
+    assert (facts.limits_cpu, facts.limits_memory, facts.limits_pids) == (holds, holds, holds)

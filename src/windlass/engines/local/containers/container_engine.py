@@ -167,17 +167,21 @@ def _facts(path: Path) -> EngineFacts:
     info = _content(_wait(lambda: wait_for(ask(socket, "GET", "/info", None, 5))))
     names = [part.get("Name", "") for part in version.get("Components") or []]
     security = " ".join(info.get("SecurityOptions") or [])
+    rootless = "rootless" in security or bool(info.get("Rootless"))
+    cgroup_version = str(info.get("CgroupVersion") or "1")
+    # A rootless Podman says that it can, and ignores all limits: nobody delegates version 1.
+    can_limit = not (rootless and cgroup_version == "1")
     return EngineFacts(
         socket=path,
         name=PODMAN if any("Podman" in name for name in names) else DOCKER,
         version=str(version.get("Version", "")),
         storage=str(info.get("Driver", "")),
         root_directory=str(info.get("DockerRootDir", "")),
-        rootless="rootless" in security or bool(info.get("Rootless")),
-        cgroup_version=str(info.get("CgroupVersion") or "1"),
-        limits_cpu=bool(info.get("CpuCfsQuota")),
-        limits_memory=bool(info.get("MemoryLimit")),
-        limits_pids=bool(info.get("PidsLimit")),
+        rootless=rootless,
+        cgroup_version=cgroup_version,
+        limits_cpu=can_limit and bool(info.get("CpuCfsQuota")),
+        limits_memory=can_limit and bool(info.get("MemoryLimit")),
+        limits_pids=can_limit and bool(info.get("PidsLimit")),
         runtimes=frozenset(info.get("Runtimes") or ()),
         default_runtime=str(info.get("DefaultRuntime", "")),
         has_device_specifications=bool(info.get("CDISpecDirs")),
