@@ -110,12 +110,18 @@ def note_use(
     now: float,
 ) -> None:
     """Remember that a workload of that type, in that project, was made from these."""
-    for asset_id in asset_ids:
-        key = {"asset_id": asset_id, "project_id": project_id, "workload_type": workload_type}
-        known = [asset_last_use.c[name] == value for name, value in key.items()]
-        changed = connection.execute(update(asset_last_use).where(*known).values(used_at=now))
-        if changed.rowcount == 0:
-            connection.execute(insert(asset_last_use).values(used_at=now, **key))
+    key = {"project_id": project_id, "workload_type": workload_type}
+    known = [asset_last_use.c[name] == value for name, value in key.items()]
+    ids = sorted(asset_ids)
+    changed = connection.execute(
+        update(asset_last_use)
+        .where(asset_last_use.c.asset_id.in_(ids), *known)
+        .values(used_at=now)
+        .returning(asset_last_use.c.asset_id)
+    ).scalars()
+    if missing := sorted(set(ids) - set(changed)):
+        rows = [{"asset_id": asset_id, "used_at": now, **key} for asset_id in missing]
+        connection.execute(insert(asset_last_use), rows)
 
 
 def next_update_count(connection: Connection, tenant_id: int) -> int:
