@@ -18,7 +18,7 @@ from tests.api.permission_world import plant_pod
 from tests.api.serving import Api, serving
 from tests.api.test_identity_providers import Program, code_in
 from tests.api.test_random_requests import add_asset
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import ENVIRONMENT, KINDS, WORKLOAD_TEMPLATE
 
 # These do what they are asked where there are controllers, or a container engine.
 ELSEWHERE = {
@@ -262,10 +262,16 @@ def assets(walk: Walk) -> None:
         if "credentialAssetId" in body["spec"]:
             secret = next(other for other in KINDS if other.name == "genericSecret")
             body["spec"] = {**body["spec"], "credentialAssetId": add_asset(walk.api, secret)}
+        if kind is WORKLOAD_TEMPLATE:
+            used = {"environment": add_asset(walk.api, ENVIRONMENT)}
+            body["spec"] = {**body["spec"], "assets": used}
         made = walk.ask(f"POST {kind.path}", 202, json=body).json()["meta"]
         walk.ask(f"GET {kind.path}", 200, query="?usageInfo=true")
         walk.ask(f"GET {one}", 200, made["id"])
         walk.ask(f"PUT {one}", 202, made["id"], json=body)
+        if kind is WORKLOAD_TEMPLATE:
+            launched = {**walk.api.creation("launched"), "spec": {"image": "host/canary"}}
+            walk.ask(f"POST {one}/launch", 202, made["id"], json=launched)
         for path in paths:
             if path.startswith("/api/v1/asset/") and kind.path.startswith(f"{path}/"):
                 walk.ask(f"GET {path}", 200)

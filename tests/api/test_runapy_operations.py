@@ -17,7 +17,7 @@ from tests.api.identity_provider import Provider, running_provider
 from tests.api.serving import Api, make_quick, serving
 from tests.api.test_random_requests import add_asset, existing
 from tests.conftest import RunWithRunapy
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import ENVIRONMENT, KINDS
 
 PROGRAM = str(Path(__file__).parent / "runapy_operations.py")
 # What the audit log must be asked with; the client reads no file but in JSON.
@@ -188,6 +188,8 @@ class Preparation:
             about["ids"] = [rule["accessRuleId"]]
         if "credentialAssetId" in about:
             about["credentialAssetId"] = add_secret(self._api)
+        if "assets" in about:
+            about["assets"] = {"environment": add_asset(self._api, ENVIRONMENT)}
         return about
 
 
