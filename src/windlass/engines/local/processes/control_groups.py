@@ -18,6 +18,8 @@ _PERIOD_MICROSECONDS = 100_000
 _LEAST_QUOTA_MICROSECONDS = 1_000
 _CONTROLLERS = ("cpu", "memory")
 _REMOVAL_SECONDS = 2.0
+_MOUNTS = Path("/proc/self/mountinfo")
+_OWN = Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,6 @@ class ControlGroups:
                 ("memory.oom.group", "1"),
             ]
         return [("memory.limit_in_bytes", str(limit)), ("memory.memsw.limit_in_bytes", str(limit))]
-
-
-_MOUNTS = Path("/proc/self/mountinfo")
-_OWN = Path("/proc/self/cgroup")
 
 
 def find_control_groups(
