@@ -56,12 +56,10 @@ class ClaimInfo(SpecModel):
     added_attr_values: list[AddedAttribute | None] | None = None
 
 
-class Pvc(Item):
-    """A persistent volume claim, there already or made now."""
+class Claim(SpecModel):
+    """A persistent volume claim, there already or made for each workload."""
 
     mandatory: ClassVar = ("path",)
-    identified_by: ClassVar = "name"
-    name: NonEmpty | None = None
     path: NonEmpty | None = None
     existing_pvc: bool | None = None
     claim_name: UpTo63 | None = None
@@ -69,6 +67,13 @@ class Pvc(Item):
     ephemeral: bool | None = None
     claim_info: ClaimInfo | None = None
     data_sharing: bool | None = None
+
+
+class Pvc(Claim, Item):
+    """A persistent volume claim of a workload, there already or made now."""
+
+    identified_by: ClassVar = "name"
+    name: NonEmpty | None = None
 
 
 class HostPath(Item):
@@ -171,14 +176,14 @@ class Storage(SpecModel):
 def storage_errors(storage: Storage, path: str) -> Iterator[FieldError]:
     """Claims that say too much or too little, and two volumes in one place."""
     for index, claim in given(storage.pvc):
+        if claim.exclude:
+            continue
         yield from claim_errors(claim, f"{path}.pvc[{index}]")
     yield from _mount_errors(storage, path)
 
 
-def claim_errors(claim: Pvc, path: str) -> Iterator[FieldError]:
+def claim_errors(claim: Claim, path: str) -> Iterator[FieldError]:
     """What one claim says too much or too little of."""
-    if claim.exclude:
-        return
     if claim.existing_pvc:
         if claim.claim_info is not None:
             yield FieldError(f"{path}.claimInfo", "must be left out where existingPvc is true")

@@ -12,24 +12,11 @@ from windlass.assets.kinds.credentials import ACCESS_KEY, GENERIC_SECRET, PASSWO
 from windlass.identity.roles import ResourceType
 from windlass.kit.errors import FieldError
 from windlass.spec.model import SpecModel
-from windlass.spec.scalars import NonEmpty, ResourceName, UpTo63, Uuid
-from windlass.spec.storage import ClaimInfo, FileMode, Pvc, claim_errors
+from windlass.spec.scalars import NonEmpty, ResourceName, Uuid
+from windlass.spec.storage import Claim, FileMode, claim_errors
 
 CONFIG_MAP = "config-map"
 _LIST = "/api/v1/asset/datasource"
-
-
-class PvcSource(SpecModel):
-    """A persistent volume claim, there already or made for each workload."""
-
-    mandatory: ClassVar = ("path",)
-    path: NonEmpty | None = None
-    existing_pvc: bool | None = None
-    claim_name: UpTo63 | None = None
-    read_only: bool | None = None
-    ephemeral: bool | None = None
-    claim_info: ClaimInfo | None = None
-    data_sharing: bool | None = None
 
 
 class PvcUpdate(SpecModel):
@@ -117,9 +104,9 @@ def _absolute(*fields: str) -> Callable[[Any, str], Iterator[FieldError]]:
     return errors
 
 
-def _pvc_errors(spec: PvcSource, path: str) -> Iterator[FieldError]:
+def _pvc_errors(spec: Claim, path: str) -> Iterator[FieldError]:
     yield from _absolute("path")(spec, path)
-    yield from claim_errors(Pvc.model_validate(spec.as_given()), path)
+    yield from claim_errors(spec, path)
 
 
 def _git_errors(spec: GitSource, path: str) -> Iterator[FieldError]:
@@ -172,7 +159,7 @@ DATA_SOURCES = (
         "volume claim",
         "pvc",
         ResourceType.PVC_ASSETS,
-        PvcSource,
+        Claim,
         _pvc_errors,
         update_spec=PvcUpdate,
         keeps=_with_path,
