@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, and_, false, or_
 from windlass.assets.kind import Kind
 from windlass.assets.tables import asset
 from windlass.identity.permissions import Permissions
-from windlass.identity.roles import Action
+from windlass.identity.roles import Action, ResourceType
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import Forbidden, NotFound
 from windlass.org.scopes import ScopeColumns, ScopeType, within
@@ -60,6 +60,16 @@ class AssetAccess:
             and_(asset.c.kind == kind.name, self._readable(caller, kind)) for kind in kinds
         ]
         return and_(or_(*conditions), seen_by(caller))
+
+    def sees(self, caller: Caller, kind: Kind, row: Row[Any]) -> bool:
+        """Whether the caller may read an asset of that kind."""
+        path = row.scope_path or f"/{row.tenant_id}"
+        allowed = self.permissions.of(caller).allow(kind.resource, Action.READ, path)
+        return allowed and not is_hidden_from(row, caller)
+
+    def sees_workload(self, caller: Caller, scope_path: str) -> bool:
+        """Whether the caller may read the workloads of a project."""
+        return self.permissions.of(caller).allow(ResourceType.WORKLOADS, Action.READ, scope_path)
 
     def _readable(self, caller: Caller, kind: Kind) -> ColumnElement[bool]:
         scopes = self.permissions.scopes(caller, kind.resource, Action.READ)

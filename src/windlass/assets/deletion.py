@@ -47,7 +47,7 @@ def delete_if_unused(
     )
     users = users_of(connection, workloads, leaving)
     for asset_id in leaving:
-        if not users[asset_id].described():
+        if not users[asset_id]:
             delete_asset(connection, asset_id, deleted_by, now)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, select
 from windlass.assets.compliance import Question, compliance_view
 from windlass.assets.kind import Kind
 from windlass.assets.listing import AssetQuery, Extras, apply_query, known_project
+from windlass.assets.seen_users import seen_users
 from windlass.assets.surroundings import Surroundings
 from windlass.assets.tables import asset
 from windlass.assets.usage import last_uses, usage_times_view, usage_view, users_of
@@ -72,7 +73,8 @@ class AssetRecords:
         if extras.usage:
             users = users_of(connection, self._around.workloads, ids)
             for asset_id in ids:
-                beside[asset_id]["usedBy"] = usage_view(users[asset_id])
+                seen = seen_users(users[asset_id], caller, self._around.access)
+                beside[asset_id]["usedBy"] = usage_view(seen)
         if extras.usage and question is not None:
             used = last_uses(connection, ids, question.project_id, question.workload_type)
             for asset_id in ids:

@@ -22,6 +22,7 @@ from windlass.assets.schemas import (
     creation_model,
     update_model,
 )
+from windlass.assets.seen_users import seen_users
 from windlass.assets.store import (
     find_asset,
     next_update_count,
@@ -43,8 +44,6 @@ from windlass.org.scopes import ScopeType, Unit, scope_path
 from windlass.org.tables import project
 from windlass.org.tree import lock_tree
 from windlass.spec.model import SpecModel, without_nulls
-
-_MOST_NAMED = 10
 
 
 class Assets:
@@ -146,7 +145,7 @@ class Assets:
 
         def work(connection: Connection) -> None:
             row = self._found(connection, caller, Action.DELETE, asset_id, lock=True)
-            self._require_unused(connection, row)
+            self._require_unused(connection, caller, row)
             delete_asset(connection, row.id, caller.name, self._around.clock.now())
             self._record(connection, Deed.DELETE, row.id, row.name, row.scope_path)
 
@@ -224,17 +223,17 @@ class Assets:
             "update_count": next_update_count(connection, caller.tenant_id),
         }
 
-    def _require_unused(self, connection: Connection, row: Row[Any]) -> None:
+    def _require_unused(self, connection: Connection, caller: Caller, row: Row[Any]) -> None:
         if self._kind.while_used is WhileUsed.DELETED:
             return
         found = users_of(connection, self._around.workloads, [row.id])[row.id]
-        users = found.described(with_workloads=self._kind.is_read_by_workloads)
+        users = found if self._kind.is_read_by_workloads else found.without_workloads()
         if not users:
             return
-        more = f" and {len(users) - _MOST_NAMED} more" if len(users) > _MOST_NAMED else ""
+        seen = seen_users(users, caller, self._around.access)
         message = (
-            f"The {self._kind.words} {row.name!r} is used by {', '.join(users[:_MOST_NAMED])}"
-            f"{more}. Delete or change them first."
+            f"The {self._kind.words} {row.name!r} is used by {seen.described()}."
+            " Delete or change them first."
         )
         if self._kind.while_used is WhileUsed.CONFLICT:
             raise Conflict(message)

@@ -22,6 +22,8 @@ class WorkloadUse:
     type: str
     """As workload records have it, such as `Inference`."""
     status: str
+    scope_path: str
+    """The path of its project."""
 
 
 class Workloads(Protocol):

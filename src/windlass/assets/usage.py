@@ -1,10 +1,10 @@
 """Who uses assets: workloads, templates and other assets; and when they last did."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, Row, Select, select
 
 from windlass.assets.surroundings import Workloads, WorkloadUse
 from windlass.assets.tables import asset, asset_last_use, asset_reference
@@ -13,6 +13,7 @@ from windlass.kit.timestamps import optional_to_wire
 TEMPLATE = "workload-template"
 _ENVIRONMENT = "environment"
 _COMPUTE = "compute"
+_MOST_NAMED = 10
 FIELD_OF_TYPE = {
     "Workspace": "workspaces",
     "Training": "trainings",
@@ -27,15 +28,28 @@ class Users:
     """All that uses one asset."""
 
     workloads: Sequence[WorkloadUse] = ()
-    assets: Sequence[RowMapping] = ()
-    """Templates among them: id, name and kind of each."""
+    assets: Sequence[Row[Any]] = ()
+    """Templates among them: of each id, name and kind, and what says who may see it."""
+    unseen: int = 0
+    """How many there are beside these that are not to be named."""
 
-    def described(self, *, with_workloads: bool = True) -> list[str]:
-        """Each in words."""
-        workloads = self.workloads if with_workloads else ()
-        return [f"{user.type} {user.name}" for user in workloads] + [
-            f"{row['kind']} {row['name']}" for row in self.assets
-        ]
+    def __bool__(self) -> bool:
+        return bool(self.workloads or self.assets or self.unseen)
+
+    def without_workloads(self) -> "Users":
+        """The assets among them."""
+        return replace(self, workloads=())
+
+    def described(self) -> str:
+        """The first of them, each in words, and how many more there are."""
+        names = [f"{user.type} {user.name}" for user in self.workloads]
+        names += [f"{row.kind} {row.name}" for row in self.assets]
+        told = names[:_MOST_NAMED]
+        if more := len(names) - len(told):
+            told.append(f"{more} more")
+        if self.unseen:
+            told.append(f"{self.unseen} that you may not see")
+        return " and ".join(part for part in (", ".join(told[:-1]), told[-1]) if part)
 
 
 def users_of(
@@ -43,15 +57,24 @@ def users_of(
 ) -> dict[str, Users]:
     """All that uses each of these assets, deleted things left out."""
     by_workload = workloads.using(connection, asset_ids)
-    by_asset: dict[str, list[RowMapping]] = {}
-    query = (
-        select(asset_reference.c.refers_to, asset.c.id, asset.c.name, asset.c.kind)
+    by_asset: dict[str, list[Row[Any]]] = {}
+    query: Select[Any] = (
+        select(
+            asset_reference.c.refers_to,
+            asset.c.id,
+            asset.c.name,
+            asset.c.kind,
+            asset.c.tenant_id,
+            asset.c.scope_path,
+            asset.c.private,
+            asset.c.owner_id,
+        )
         .join(asset, asset.c.id == asset_reference.c.asset_id)
         .where(asset_reference.c.refers_to.in_(asset_ids), asset.c.deleted_at.is_(None))
         .order_by(asset.c.name, asset.c.id)
     )
-    for row in connection.execute(query).mappings():
-        by_asset.setdefault(row["refers_to"], []).append(row)
+    for row in connection.execute(query):
+        by_asset.setdefault(row.refers_to, []).append(row)
     return {
         asset_id: Users(by_workload.get(asset_id, ()), by_asset.get(asset_id, ()))
         for asset_id in asset_ids
@@ -78,14 +101,14 @@ def usage_view(users: Users) -> dict[str, Any]:
     for use in users.workloads:
         if field := FIELD_OF_TYPE.get(use.type):
             view[field].append({"id": use.id, "name": use.name, "status": use.status})
-    view["templates"] = [_reference(row) for row in users.assets if row["kind"] == TEMPLATE]
+    view["templates"] = [_reference(row) for row in users.assets if row.kind == TEMPLATE]
     view["assets"] = {
-        "environments": [_reference(row) for row in users.assets if row["kind"] == _ENVIRONMENT],
-        "computes": [_reference(row) for row in users.assets if row["kind"] == _COMPUTE],
+        "environments": [_reference(row) for row in users.assets if row.kind == _ENVIRONMENT],
+        "computes": [_reference(row) for row in users.assets if row.kind == _COMPUTE],
         "datasources": [
-            {**_reference(row), "kind": row["kind"]}
+            {**_reference(row), "kind": row.kind}
             for row in users.assets
-            if row["kind"] not in (TEMPLATE, _ENVIRONMENT, _COMPUTE)
+            if row.kind not in (TEMPLATE, _ENVIRONMENT, _COMPUTE)
         ],
     }
     return view
@@ -96,5 +119,5 @@ def usage_times_view(used_at: float | None) -> dict[str, Any]:
     return {"lastUsedByWorkload": optional_to_wire(used_at)}
 
 
-def _reference(row: RowMapping) -> dict[str, str]:
-    return {"id": row["id"], "name": row["name"]}
+def _reference(row: Row[Any]) -> dict[str, str]:
+    return {"id": row.id, "name": row.name}

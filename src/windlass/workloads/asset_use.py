@@ -4,12 +4,13 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from windlass.assets.deletion import delete_if_unused
 from windlass.assets.store import note_use
 from windlass.assets.surroundings import WorkloadUse
 from windlass.kit.errors import FieldError
+from windlass.workloads.access import scope_of
 from windlass.workloads.tables import workload, workload_asset
 
 Objections = Callable[[str, Mapping[str, Any]], Sequence[FieldError]]
@@ -27,21 +28,25 @@ class WorkloadsByAsset:
         self, connection: Connection, asset_ids: Collection[str]
     ) -> Mapping[str, Sequence[WorkloadUse]]:
         """The workloads that are not gone and use these assets, by asset."""
-        rows = connection.execute(
+        query: Select[Any] = (
             select(
                 workload_asset.c.asset_id,
                 workload.c.id,
                 workload.c.name,
                 workload.c.type,
                 workload.c.phase,
+                workload.c.tenant_id,
+                workload.c.cluster_id,
+                workload.c.department_id,
+                workload.c.project_id,
             )
             .join(workload, workload.c.id == workload_asset.c.workload_id)
             .where(workload_asset.c.asset_id.in_(asset_ids), workload.c.deleted_at.is_(None))
             .order_by(workload.c.name, workload.c.id)
         )
         found: dict[str, list[WorkloadUse]] = {}
-        for row in rows:
-            use = WorkloadUse(row.id, row.name, row.type, row.phase)
+        for row in connection.execute(query):
+            use = WorkloadUse(row.id, row.name, row.type, row.phase, scope_of(row))
             found.setdefault(row.asset_id, []).append(use)
         return found
 
