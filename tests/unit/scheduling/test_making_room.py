@@ -210,6 +210,23 @@ def test_at_its_limit_a_queue_still_preempts_within_itself() -> None:
     assert evicted(plan(Snapshot((node("n", gpus=2),), (low, high), limited))) == {"low-0"}
 
 
+def test_a_pod_that_moved_for_one_claim_is_still_counted_where_it_was_found_for_the_next() -> None:
+    """`newest` moves from a to b for the first claim. For the second, b has as much to give as
+    before: what runs there goes, and not the oldest, on c."""
+    newest = running("newest", ("a", 0), preemptible=True, submitted_at=9.0)
+    second = running("second", ("b", 0), preemptible=True, submitted_at=8.0)
+    third = running("third", ("b", 1), preemptible=True, submitted_at=7.0)
+    oldest = running("oldest", ("c", 0), gpus=2, preemptible=True)
+    claims = [
+        workload(f"claim{index}", Request(devices=2), priority=75, submitted_at=10.0 + index)
+        for index in range(2)
+    ]
+    nodes = (node("a", gpus=2), node("b", gpus=3), node("c", gpus=2))
+    decided = plan(Snapshot(nodes, (newest, second, third, oldest, *claims)))
+    assert moved(decided) == {"newest-0"}
+    assert evicted(decided) == {"second-0", "third-0"}
+
+
 def _on(moved_workload: Workload, index: int) -> Workload:
     placed = running(moved_workload.id, ("n", index), preemptible=True, submitted_at=9.0)
     assert isinstance(placed.pods[0].placement, Placement)
