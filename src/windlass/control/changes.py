@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from windlass.control.tables import change
 from windlass.kit.database import Database
@@ -20,6 +20,10 @@ _CHANNEL = "windlass_change"
 # On PostgreSQL a smaller number can be committed after a larger one was read.
 _LOOK_BACK = 256
 _KEPT_ROWS = 10_000
+# Built once: to build a statement takes longer than to run it.
+_ADD = insert(change)
+_NOTIFY = select(func.pg_notify(_CHANNEL, ""))
+_AFTER = select(change).where(change.c.sequence > bindparam("floor")).order_by(change.c.sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,9 @@ class Change:
 
 def record_change(connection: Connection, kind: str, key: str) -> None:
     """Say, in the transaction that changes it, that `key` has changed."""
-    connection.execute(insert(change).values(kind=kind, key=key))
+    connection.execute(_ADD, {"kind": kind, "key": key})
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_notify(_CHANNEL, "")))
+        connection.execute(_NOTIFY)
 
 
 class ChangeFeed:
@@ -51,9 +55,8 @@ class ChangeFeed:
     def read(self) -> Sequence[Change]:
         """The changes committed since the last call."""
         floor = self._last - _LOOK_BACK
-        query = select(change).where(change.c.sequence > floor).order_by(change.c.sequence)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(_AFTER, {"floor": floor}).all()
         fresh = [row for row in rows if row.sequence not in self._seen]
         if fresh:
             self._last = max(self._last, fresh[-1].sequence)

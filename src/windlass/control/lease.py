@@ -10,13 +10,16 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from windlass.control.tables import lease
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 
 DURATION_SECONDS = 10.0
+
+# Built once, for every transaction of the controllers asks.
+_EPOCH = select(lease.c.epoch).where(lease.c.name == bindparam("name")).with_for_update(read=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,7 @@ class LeaseLost(Exception):
 
 def require_epoch(connection: Connection, name: str, epoch: int) -> None:
     """Within a transaction, make sure that the lease is still ours. Raises LeaseLost."""
-    query = select(lease.c.epoch).where(lease.c.name == name).with_for_update(read=True)
-    if connection.execute(query).scalar_one_or_none() != epoch:
+    if connection.execute(_EPOCH, {"name": name}).scalar_one_or_none() != epoch:
         raise LeaseLost(name)
 
 

@@ -26,7 +26,12 @@ class KeyedQueue(Generic[K]):
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        # One thread waits for the next key to be due, and the others for its place, so that what
+        # happens here wakes one of them and not all.
+        self._next_due = threading.Condition(self._lock)
+        self._idle = threading.Condition(self._lock)
+        self._is_watched = False
         self._heap: list[_Entry[K]] = []
         self._due: dict[K, float] = {}
         self._running: set[K] = set()
@@ -37,7 +42,7 @@ class KeyedQueue(Generic[K]):
 
     def add(self, key: K, delay_seconds: float = 0.0) -> None:
         """Have `key` looked at, `delay_seconds` from now at the latest."""
-        with self._changed:
+        with self._lock:
             self._schedule(key, self._clock.monotonic() + delay_seconds)
 
     def take(self, timeout_seconds: float | None = None) -> K | None:
@@ -46,21 +51,17 @@ class KeyedQueue(Generic[K]):
         Every key taken must be given back by `done`.
         """
         deadline = None if timeout_seconds is None else self._clock.monotonic() + timeout_seconds
-        with self._changed:
-            while not self._closed:
-                now = self._clock.monotonic()
-                key = self._pop_due(now)
-                if key is not None:
-                    self._running.add(key)
-                    return key
-                if deadline is not None and now >= deadline:
-                    return None
-                self._changed.wait(self._until_next(now, deadline))
-            return None
+        with self._lock:
+            key = self._wait_for_due(deadline)
+            if key is not None:
+                self._running.add(key)
+            if self._heap and not self._is_watched:
+                self._idle.notify()
+            return key
 
     def done(self, key: K, *, failed: bool = False) -> None:
         """Say that the run of `key` has ended. A failed one is tried again, later each time."""
-        with self._changed:
+        with self._lock:
             self._running.discard(key)
             if key in self._after_run:
                 self._schedule(key, self._after_run.pop(key))
@@ -68,16 +69,16 @@ class KeyedQueue(Generic[K]):
                 self._schedule(key, self._clock.monotonic() + self._back_off(key))
             else:
                 self._failures.pop(key, None)
-            self._changed.notify_all()
 
     def close(self) -> None:
         """Let every waiting `take` return None."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._next_due.notify_all()
+            self._idle.notify_all()
 
     def __len__(self) -> int:
-        with self._changed:
+        with self._lock:
             return len(self._due) + len(self._after_run)
 
     def _back_off(self, key: K) -> float:
@@ -91,7 +92,23 @@ class KeyedQueue(Generic[K]):
         self._due[key] = due
         self._order += 1
         heapq.heappush(self._heap, _Entry(due, self._order, key))
-        self._changed.notify()
+        (self._next_due if self._is_watched else self._idle).notify()
+
+    def _wait_for_due(self, deadline: float | None) -> K | None:
+        while not self._closed:
+            now = self._clock.monotonic()
+            key = self._pop_due(now)
+            if key is not None:
+                return key
+            if deadline is not None and now >= deadline:
+                return None
+            if self._is_watched:
+                self._idle.wait(None if deadline is None else deadline - now)
+                continue
+            self._is_watched = True
+            self._next_due.wait(self._until_next(now, deadline))
+            self._is_watched = False
+        return None
 
     def _pop_due(self, now: float) -> K | None:
         while self._heap and self._heap[0].due <= now:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, bindparam, select
 
 from windlass.kit.durations import parse_duration
 from windlass.org.resource_store import load_resources
@@ -21,6 +21,15 @@ from windlass.scheduling import PlacementStrategy, Queue, Quota, Settings
 
 PROJECT_QUEUE = "project-"
 DEPARTMENT_QUEUE = "department-"
+
+# Built once: that takes longer than to run them.
+_POOLS = (
+    select(node_pool)
+    .where(node_pool.c.cluster_id == bindparam("cluster_id"))
+    .order_by(node_pool.c.id)
+)
+_PROJECTS = select(project).where(project.c.id.in_(bindparam("ids", expanding=True)))
+_DEPARTMENTS = select(department).where(department.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +58,10 @@ def project_queue(project_id: int) -> str:
 
 def load_queues(connection: Connection, cluster_id: str, project_ids: Collection[int]) -> Queues:
     """The queues of these projects and of the departments above them, in every node pool."""
-    pools = connection.execute(
-        select(node_pool).where(node_pool.c.cluster_id == cluster_id).order_by(node_pool.c.id)
-    ).all()
-    projects = connection.execute(select(project).where(project.c.id.in_(project_ids))).all()
+    pools = connection.execute(_POOLS, {"cluster_id": cluster_id}).all()
+    projects = connection.execute(_PROJECTS, {"ids": list(project_ids)}).all()
     parents = {row.department_id for row in projects}
-    departments = connection.execute(select(department).where(department.c.id.in_(parents))).all()
+    departments = connection.execute(_DEPARTMENTS, {"ids": list(parents)}).all()
     queues = [
         *_queues(connection, departments, department_resources, pools),
         *_queues(connection, projects, project_resources, pools),

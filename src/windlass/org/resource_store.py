@@ -3,9 +3,16 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select
+from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select
 
 from windlass.org.resources import Resources, Share
+from windlass.org.tables import department_resources, project_resources
+
+# Built once: that takes longer than to run them.
+_OF_UNITS = {
+    table: select(table).where(table.c.unit_id.in_(bindparam("unit_ids", expanding=True)))
+    for table in (department_resources, project_resources)
+}
 
 
 def load_resources(
@@ -13,9 +20,8 @@ def load_resources(
 ) -> dict[int, dict[int, Resources]]:
     """What these units may have, by unit and node pool; `table` is `department_resources` or
     `project_resources`. What nobody has said about a unit in a pool is not there."""
-    query = select(table).where(table.c.unit_id.in_(unit_ids))
     found: dict[int, dict[int, Resources]] = {unit_id: {} for unit_id in unit_ids}
-    for row in connection.execute(query):
+    for row in connection.execute(_OF_UNITS[table], {"unit_ids": list(unit_ids)}):
         found[row.unit_id][row.node_pool_id] = _resources(row)
     return found
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from windlass.autoscaling import TICK_S
 from windlass.control.changes import record_change
@@ -34,6 +34,27 @@ from windlass.workloads.scaling import AutoscalerTimes, Measure, Scaling
 from windlass.workloads.tables import pod, workload
 
 _SCRAPED_AT_ONCE = 16
+# Built once: that takes longer than to run them.
+_AUTOSCALED: Select[Any] = select(
+    workload.c.id,
+    workload.c.type,
+    workload.c.revision_id,
+    workload.c.wanted_replicas,
+    workload.c.running_pods,
+    workload.c.first_running_at,
+).where(
+    workload.c.is_autoscaled.is_(True),
+    workload.c.deleted_at.is_(None),
+    workload.c.desired_phase == DesiredPhase.RUNNING.value,
+    workload.c.failure_reason.is_(None),
+)
+_ONE_AUTOSCALED = _AUTOSCALED.where(workload.c.id == bindparam("workload_id"))
+_SCALE = update(workload).where(
+    workload.c.id == bindparam("scaled"),
+    workload.c.revision_id == bindparam("of_revision"),
+    workload.c.wanted_replicas == bindparam("before"),
+    workload.c.desired_phase == DesiredPhase.RUNNING.value,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -163,23 +184,11 @@ class WorkloadAutoscaler:
                 stop.wait(retry_seconds)
 
     def _rows(self, workload_id: str | None = None) -> Sequence[Row[Any]]:
-        query: Select[Any] = (
-            select(
-                workload.c.id,
-                workload.c.type,
-                workload.c.revision_id,
-                workload.c.wanted_replicas,
-                workload.c.running_pods,
-                workload.c.first_running_at,
-            )
-            .where(workload.c.is_autoscaled.is_(True), workload.c.deleted_at.is_(None))
-            .where(workload.c.desired_phase == DesiredPhase.RUNNING.value)
-            .where(workload.c.failure_reason.is_(None))
-        )
-        if workload_id is not None:
-            query = query.where(workload.c.id == workload_id)
         with self._around.database.read() as connection:
-            rows = connection.execute(query).all()
+            if workload_id is None:
+                rows = connection.execute(_AUTOSCALED).all()
+            else:
+                rows = connection.execute(_ONE_AUTOSCALED, {"workload_id": workload_id}).all()
             self._load_new(connection, rows)
         return rows
 
@@ -334,14 +343,14 @@ def _change(row: Row[Any], wanted: Wanted) -> _Change | None:
 def _save(connection: Connection, change: _Change, told_at: float) -> bool:
     """Whether the change took place: the record was still as it was decided by."""
     changed = connection.execute(
-        update(workload)
-        .where(
-            workload.c.id == change.workload_id,
-            workload.c.revision_id == change.revision_id,
-            workload.c.wanted_replicas == change.before,
-            workload.c.desired_phase == DesiredPhase.RUNNING.value,
-        )
-        .values(wanted_replicas=change.wanted.replicas, updated_at=told_at)
+        _SCALE,
+        {
+            "scaled": change.workload_id,
+            "of_revision": change.revision_id,
+            "before": change.before,
+            "wanted_replicas": change.wanted.replicas,
+            "updated_at": told_at,
+        },
     ).rowcount
     if not changed:
         return False

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from windlass import scheduling
 from windlass.control.changes import record_change
@@ -16,6 +16,36 @@ from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.reconcile import EVERYTHING, WORKLOAD, Surroundings
 from windlass.workloads.records import NewEvent, PodState
 from windlass.workloads.tables import pod, workload
+
+# Built once: that takes longer than to run it.
+_LIVING_PODS: Select[Any] = (
+    select(
+        pod.c.id,
+        pod.c.workload_id,
+        pod.c.ordinal,
+        pod.c.state,
+        pod.c.node_name,
+        pod.c.devices,
+        pod.c.stop_requested_at,
+        workload.c.desired_phase,
+        workload.c.type,
+        workload.c.revision_id,
+        workload.c.spec,
+        workload.c.project_id,
+        workload.c.priority,
+        workload.c.pending_reasons,
+        workload.c.created_at.label("workload_created_at"),
+    )
+    .join(workload, workload.c.id == pod.c.workload_id)
+    .where(pod.c.exited_at.is_(None))
+    .where((workload.c.desired_phase == DesiredPhase.RUNNING.value) | pod.c.node_name.is_not(None))
+    .order_by(workload.c.created_at, pod.c.ordinal)
+)
+_PLACE = (
+    update(pod)
+    .where(pod.c.id == bindparam("placed_pod"), pod.c.state == PodState.PENDING.value)
+    .values(state=PodState.PLACED.value)
+)
 
 
 class PlacementReconciler:
@@ -31,7 +61,7 @@ class PlacementReconciler:
     def reconcile(self, _key: str) -> float | None:
         """Place what fits, and say of the rest why it waits."""
         with self._around.database.read() as connection:
-            rows = _living_pods(connection)
+            rows = connection.execute(_LIVING_PODS).all()
             if not any(row.state == PodState.PENDING.value for row in rows):
                 return None
             projects = {row.project_id for row in rows}
@@ -121,35 +151,6 @@ class PlacementReconciler:
             self._around.wake(WORKLOAD, workload_id)
 
 
-def _living_pods(connection: Connection) -> Sequence[Any]:
-    query = (
-        select(
-            pod.c.id,
-            pod.c.workload_id,
-            pod.c.ordinal,
-            pod.c.state,
-            pod.c.node_name,
-            pod.c.devices,
-            pod.c.stop_requested_at,
-            workload.c.desired_phase,
-            workload.c.type,
-            workload.c.revision_id,
-            workload.c.spec,
-            workload.c.project_id,
-            workload.c.priority,
-            workload.c.pending_reasons,
-            workload.c.created_at.label("workload_created_at"),
-        )
-        .join(workload, workload.c.id == pod.c.workload_id)
-        .where(pod.c.exited_at.is_(None))
-        .where(
-            (workload.c.desired_phase == DesiredPhase.RUNNING.value) | pod.c.node_name.is_not(None)
-        )
-        .order_by(workload.c.created_at, pod.c.ordinal)
-    )
-    return connection.execute(query).all()
-
-
 def only_simulated(
     snapshot: scheduling.Snapshot, plan: scheduling.Plan, nodes: Sequence[scheduling.Node]
 ) -> Mapping[str, str]:
@@ -214,16 +215,15 @@ def _place(
         for share in placement.devices
     ]
     connection.execute(
-        update(pod)
-        .where(pod.c.id == pod_id, pod.c.state == PodState.PENDING.value)
-        .values(
-            state=PodState.PLACED.value,
-            node_name=placement.node,
-            node_pool=node_pool,
-            devices=store.stored_devices(shares),
-            placed_at=now,
-            updated_at=now,
-        )
+        _PLACE,
+        {
+            "placed_pod": pod_id,
+            "node_name": placement.node,
+            "node_pool": node_pool,
+            "devices": store.stored_devices(shares),
+            "placed_at": now,
+            "updated_at": now,
+        },
     )
 
 

@@ -389,7 +389,8 @@ def _on_record(observed: _Observed, pods: Sequence[Pod]) -> list[Pod]:
 
     The first replica of a revision decides which image the others have.
     """
-    if observed.image is not None and observed.state.record.image is None:
+    pins_image = observed.image is not None and observed.image.pinned is not None
+    if pins_image and observed.state.record.image is None:
         return []
     placed = {pod.id for pod in observed.before.alive if pod.is_placed}
     return [pod for pod in pods if pod.id in placed]

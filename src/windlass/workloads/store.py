@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from windlass.engines.engine import DeviceShare, ExitReason, PinnedImage, ReplicaExit
 from windlass.kit.ids import new_id
@@ -23,28 +23,42 @@ from windlass.workloads.tables import event, pod, revision, workload
 _ENDED_PODS_READ = 40
 # Events written together are listed in the order in which they happened.
 _APART_SECONDS = 1e-5
-_OF_REVISION = (revision.c.image_id, revision.c.image_digest)
+
+# Statements that run again and again are built once: that takes longer than to run them.
+_STATE = (
+    select(
+        workload,
+        revision.c.image_id,
+        revision.c.image_digest,
+        project.c.name.label("project_name"),
+    )
+    .join(revision, revision.c.id == workload.c.revision_id)
+    .join(project, project.c.id == workload.c.project_id)
+    .where(workload.c.id == bindparam("workload_id"), workload.c.deleted_at.is_(None))
+)
+_PODS = select(pod).where(pod.c.workload_id == bindparam("workload_id"))
+_ALIVE = _PODS.where(pod.c.exited_at.is_(None)).order_by(pod.c.created_at)
+_ENDED = (
+    _PODS.where(pod.c.exited_at.is_not(None))
+    .order_by(pod.c.created_at.desc(), pod.c.exited_at.desc())
+    .limit(bindparam("limit"))
+)
+_ADD_POD = insert(pod)
+_CHANGE_POD = update(pod).where(pod.c.id == bindparam("changed_pod"))
+_CHANGE_WORKLOAD = update(workload).where(workload.c.id == bindparam("changed_workload"))
+_CHANGE_DECIDED = _CHANGE_WORKLOAD.where(workload.c.desired_phase == bindparam("decided_for"))
+_ADD_EVENTS = insert(event)
 
 
 def load_state(connection: Connection, workload_id: str) -> WorkloadState | None:
     """A workload with its living and latest ended pods; None when there is none, or it is gone."""
-    row = connection.execute(
-        select(workload, *_OF_REVISION, project.c.name.label("project_name"))
-        .join(revision, revision.c.id == workload.c.revision_id)
-        .join(project, project.c.id == workload.c.project_id)
-        .where(workload.c.id == workload_id, workload.c.deleted_at.is_(None))
-    ).one_or_none()
+    of_workload = {"workload_id": workload_id}
+    row = connection.execute(_STATE, of_workload).one_or_none()
     if row is None:
         return None
-    of_workload = select(pod).where(pod.c.workload_id == workload_id)
-    alive = connection.execute(
-        of_workload.where(pod.c.exited_at.is_(None)).order_by(pod.c.created_at)
-    ).all()
-    ended = connection.execute(
-        of_workload.where(pod.c.exited_at.is_not(None))
-        .order_by(pod.c.created_at.desc(), pod.c.exited_at.desc())
-        .limit(_ENDED_PODS_READ * max(1, row.wanted_replicas))
-    ).all()
+    alive = connection.execute(_ALIVE, of_workload).all()
+    limit = _ENDED_PODS_READ * max(1, row.wanted_replicas)
+    ended = connection.execute(_ENDED, {**of_workload, "limit": limit}).all()
     return WorkloadState(
         _record(row), tuple(pod_of(item) for item in alive), tuple(pod_of(item) for item in ended)
     )
@@ -75,21 +89,21 @@ def save_pods(
     for item in after:
         values = _pod_values(item)
         if item.id not in before:
-            connection.execute(insert(pod).values(updated_at=now, **values))
+            connection.execute(_ADD_POD, {**values, "updated_at": now})
             continue
         known = _pod_values(before[item.id])
         changed = {name: value for name, value in values.items() if value != known[name]}
         if set(changed) - {"last_ready_at"}:
-            connection.execute(
-                update(pod).where(pod.c.id == item.id).values(updated_at=now, **changed)
-            )
+            changes = {**changed, "changed_pod": item.id, "updated_at": now}
+            connection.execute(_CHANGE_POD, changes)
 
 
 def save_workload(
     connection: Connection, workload_id: str, values: Mapping[str, Any], now: float
 ) -> None:
     """Change columns of a workload."""
-    connection.execute(_change(workload_id, values, now))
+    changes = {**values, "changed_workload": workload_id, "updated_at": now}
+    connection.execute(_CHANGE_WORKLOAD, changes)
 
 
 def save_decided(
@@ -104,12 +118,8 @@ def save_decided(
     Where something else is desired by now, nothing is changed: its change row has the workload
     looked at again.
     """
-    statement = _change(workload_id, values, now)
-    connection.execute(statement.where(workload.c.desired_phase == desired.value))
-
-
-def _change(workload_id: str, values: Mapping[str, Any], now: float) -> Update:
-    return update(workload).where(workload.c.id == workload_id).values(updated_at=now, **values)
+    changes = {**values, "changed_workload": workload_id, "updated_at": now}
+    connection.execute(_CHANGE_DECIDED, {**changes, "decided_for": desired.value})
 
 
 def save_image(connection: Connection, revision_id: str, image: PinnedImage) -> None:
@@ -154,7 +164,7 @@ def add_events(
         for index, item in enumerate(events)
     ]
     if rows:
-        connection.execute(insert(event), rows)
+        connection.execute(_ADD_EVENTS, rows)
 
 
 def pod_of(row: Row[Any]) -> Pod:
