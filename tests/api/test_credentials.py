@@ -79,6 +79,20 @@ def test_a_secret_is_not_told_in_errors(api: Api, kind: str) -> None:
 
 
 @EVERY
+def test_the_same_values_again_are_no_update(api: Api, kind: str) -> None:
+    path = f"{CREDENTIALS}/{kind}"
+    made = make(api, path, SPECS[kind], description="first")
+    body = {"meta": {"name": made["meta"]["name"], "description": "first"}, "spec": SPECS[kind]}
+    assert api.ask("PUT", place_of(made, path), json=body).json() == made
+    text = json.dumps(body)
+    for old, new in ((SECRET, "another"), ("first", "second")):
+        text = text.replace(old, new)
+        changed = api.ask("PUT", place_of(made, path), json=json.loads(text)).json()
+        assert changed["meta"]["updateCount"] > made["meta"]["updateCount"]
+        assert api.ask("PUT", place_of(made, path), json=json.loads(text)).json() == changed
+
+
+@EVERY
 def test_new_values_take_the_place_of_old_ones(api: Api, kind: str) -> None:
     path = f"{CREDENTIALS}/{kind}"
     made = make(api, path, SPECS[kind])

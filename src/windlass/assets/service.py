@@ -40,6 +40,7 @@ from windlass.identity.roles import Action
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import Conflict, FieldError, PreconditionFailed, invalid_fields
 from windlass.kit.ids import new_id
+from windlass.kit.sealing import Unsealable
 from windlass.org.scopes import ScopeType, Unit, scope_path
 from windlass.org.tables import project
 from windlass.org.tree import lock_tree
@@ -110,7 +111,11 @@ class Assets:
         self, caller: Caller, asset_id: str, raw: bytes, content_type: str | None
     ) -> dict[str, Any]:
         """Replace the name, the description and the spec of an asset. What was made from it before
-        stays as it is. Raises BadRequest, NotFound, Forbidden, Conflict."""
+        stays as it is. Raises BadRequest, NotFound, Forbidden, Conflict.
+
+        Secrets can only be compared with those that are kept by giving them again: so that whoever
+        does can tell, a credential to which nothing new is said counts as not updated.
+        """
         body = read_asset(self._kind, self.update_body, raw, content_type)
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -122,14 +127,12 @@ class Assets:
             unit, name = unit_of(row), meta.name or str(row.name)
             self._require_sound_references(connection, caller, body.spec, unit)
             require_free_name(connection, self._kind, name, unit, row.id)
-            values = {
-                "name": name,
-                "description": meta.description,
-                **self._stamps(connection, caller, self._around.clock.now()),
-            }
+            values = {"name": name, "description": meta.description}
             if body.spec is not None or not self._kind.updates_in_part:
-                values |= self._spec_columns(self._spec_after(row, body.spec))
-            connection.execute(update(asset).where(asset.c.id == row.id).values(**values))
+                values |= self._spec_columns(self._spec_after(row, body.spec), row)
+            if self._kind.conceal is None or _is_new(values, row):
+                values |= self._stamps(connection, caller, self._around.clock.now())
+                connection.execute(update(asset).where(asset.c.id == row.id).values(**values))
             self._save_references(connection, row.id, body.spec)
             self._record(connection, Deed.UPDATE, row.id, name, row.scope_path)
             return self._records.one(connection, caller, row.id, Extras())
@@ -203,18 +206,28 @@ class Assets:
             return self._kind.keeps(row.spec, given)
         return _submitted(given)
 
-    def _spec_columns(self, spec: dict[str, Any]) -> dict[str, Any]:
+    def _spec_columns(self, spec: dict[str, Any], before: Row[Any] | None = None) -> dict[str, Any]:
         if self._kind.conceal is None:
             return {"spec": spec}
         shown, secrets = self._kind.conceal(spec)
         if not secrets:
             return {"spec": shown, "sealed_secrets": None, "sealing_key_id": None}
+        if before is not None and self._has_secrets(before, secrets):
+            return {"spec": shown}
         sealed = self._around.seal.seal(json.dumps(secrets).encode())
         return {
             "spec": shown,
             "sealed_secrets": sealed,
             "sealing_key_id": self._around.seal.key_id,
         }
+
+    def _has_secrets(self, row: Row[Any], secrets: Mapping[str, str]) -> bool:
+        if row.sealed_secrets is None:
+            return False
+        try:
+            return bool(json.loads(self._around.seal.open(row.sealed_secrets)) == secrets)
+        except Unsealable:
+            return False
 
     def _stamps(self, connection: Connection, caller: Caller, now: float) -> dict[str, Any]:
         return {
@@ -265,6 +278,10 @@ def fixed_errors(row: Row[Any], meta: UpdateMeta) -> list[FieldError]:
         for field, (given, kept) in actual.items()
         if given is not None and given != kept
     ]
+
+
+def _is_new(values: Mapping[str, Any], row: Row[Any]) -> bool:
+    return any(row._mapping[column] != value for column, value in values.items())
 
 
 def _told(value: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from windlass.cli.asset_files import AssetFiles, BadDocument, Wanted, differences, shown_spec
+from windlass.cli.asset_changes import Change, change_of
+from windlass.cli.asset_files import AssetFiles, BadDocument, Wanted
 from windlass.cli.configuration import BadOption
 from windlass.cli.documents import read_documents
 from windlass.cli.output import print_json, print_table, warn
@@ -16,7 +17,6 @@ from windlass.cli.target import client_of
 from windlass.cli.wording import age
 from windlass.client import ApiError, Client, ClientError
 from windlass.client.assets import ASSET_PATHS
-from windlass.spec.model import without_nulls
 
 
 class NoSuchAsset(ClientError):
@@ -106,35 +106,31 @@ def _apply(
 ) -> None:
     wanted = known.read(document)
     there = known.find(wanted.kind, wanted.name, wanted.place)
-    told = f"{wanted.kind} {wanted.name}"
-    changes = [] if there is None else list(differences(_kept(there), _asked(wanted)))
     if there is None:
         if dry_run:
             known.pretend(wanted)
         else:
             client.create_asset(wanted.kind, wanted.body)
-        print(f"{told} {'would be' if dry_run else 'is'} created.")
-    elif not changes:
-        print(f"{told} is as it should be.")
+        print(f"{wanted} {'would be' if dry_run else 'is'} created.")
+        return
+    change = change_of(there, wanted)
+    if change.body is None:
+        kept = " Its secret is not in the file, and stays." if change.keeps_secret else ""
+        print(f"{wanted} is as it should be.{kept}")
+    elif dry_run:
+        _tell(wanted, change)
     else:
-        if not dry_run:
-            client.update_asset(wanted.kind, there["meta"]["id"], wanted.body)
-        print(f"{told} {'would be' if dry_run else 'is'} changed.")
-    if dry_run:
-        for line in changes:
-            print(f"  {line}")
+        after = client.update_asset(wanted.kind, there["meta"]["id"], change.body)
+        same = after["meta"]["updateCount"] == there["meta"]["updateCount"]
+        print(f"{wanted} {'is as it should be' if same else 'is changed'}.")
 
 
-def _kept(asset: Mapping[str, Any]) -> Any:
-    meta = asset["meta"]
-    return without_nulls(
-        {"description": meta["description"], "spec": shown_spec(asset, by="id") or {}}
-    )
-
-
-def _asked(wanted: Wanted) -> Any:
-    meta, spec = wanted.body["meta"], wanted.body["spec"]
-    return without_nulls({"description": meta.get("description"), "spec": spec or {}})
+def _tell(wanted: Wanted, change: Change) -> None:
+    print(f"{wanted} would be {'changed' if change.lines else 'written anew'}.")
+    for line in change.lines:
+        print(f"  {line}")
+    if change.secret is not None:
+        print(f"  {change.secret}: cannot be compared, because it is never shown")
 
 
 def _words(document: Mapping[str, Any], position: int) -> str:

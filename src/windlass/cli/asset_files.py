@@ -13,8 +13,8 @@ from windlass.client.assets import ASSET_PATHS
 
 TEMPLATE = "workload-template"
 _LEVELS = ("project", "department", "cluster")
-_FIXED = ("workloadSupportedTypes", "autoDelete", "private")
-"""What `meta` says beside name, description and place."""
+FIXED = ("workloadSupportedTypes", "autoDelete", "private")
+"""What `meta` says beside name, description and place, and what no update changes."""
 _NOT_MADE_YET = "00000000-0000-0000-0000-000000000000"
 
 
@@ -51,6 +51,9 @@ class Wanted:
     body: dict[str, Any]
     """That of a creation."""
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
 
 class AssetFiles:
     """Reads and writes documents, asking the platform for names and ids."""
@@ -72,7 +75,7 @@ class AssetFiles:
         if not isinstance(meta, Mapping) or not isinstance(meta.get("name"), str):
             raise BadDocument("meta.name: is required")
         place = self.place(meta)
-        kept = {key: meta[key] for key in ("name", "description", *_FIXED) if key in meta}
+        kept = {key: meta[key] for key in ("name", "description", *FIXED) if key in meta}
         spec = document.get("spec")
         if kind == TEMPLATE and isinstance(spec, Mapping):
             spec = self._with_ids(spec, place)
@@ -87,7 +90,7 @@ class AssetFiles:
     def document(self, asset: Mapping[str, Any]) -> dict[str, Any]:
         """An asset as a document that `read` reads."""
         meta = asset["meta"]
-        said = {key: meta[key] for key in ("name", "description", *_FIXED) if meta.get(key)}
+        said = {key: meta[key] for key in ("name", "description", *FIXED) if meta.get(key)}
         level = meta["scope"]
         where = {"scope": level}
         if level in _LEVELS:
@@ -184,7 +187,8 @@ class AssetFiles:
 
 def shown_spec(asset: Mapping[str, Any], *, by: str) -> Any:
     """The spec of an asset as it would be given, a template's assets by `name` or by `id`."""
-    spec = asset["spec"]
+    # Which key seals a credential is the platform's own affair.
+    spec = {name: value for name, value in (asset["spec"] or {}).items() if name != "keyId"}
     if asset["meta"]["kind"] != TEMPLATE:
         return spec
     made = {**spec, "assets": _named(spec["assets"], by)}
