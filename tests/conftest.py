@@ -128,20 +128,20 @@ def apply_schema(url: str) -> None:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A store with the newest schema and nothing in it; each test runs on both databases."""
     request.node.user_properties.append((DATABASE_PROPERTY, request.param))
-    with store_in(tmp_path, request) as url:
+    with store_in(tmp_path, request.param, request) as url:
         opened = Database(url)
         yield opened
         opened.close()
 
 
 @contextmanager
-def store_in(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def store_in(folder: Path, kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A store with the newest schema and nothing in it, as SQLAlchemy's URL.
 
-    The fixture's parameter says whether it is a SQLite file in the folder, or on PostgreSQL.
+    Its kind is `sqlite`, a file in the folder, or `postgresql`.
     """
-    template = request.getfixturevalue(f"{request.param}_template")
-    if request.param == "sqlite":
+    template = request.getfixturevalue(f"{kind}_template")
+    if kind == "sqlite":
         yield f"sqlite:///{shutil.copy(template, folder / 'windlass.sqlite')}"
         return
     server = request.getfixturevalue("postgresql_server")

@@ -4,17 +4,42 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.serving import Api, serving
+from tests.api.serving import Api, make_quick, serving
 from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(request: pytest.FixtureRequest) -> Api:
     """One API that tests share, each with names of its own; every test runs on both databases."""
+    served: Api = request.getfixturevalue(f"api_on_{request.param}")
+    return served
+
+
+# Each is a fixture of its own, and `api` is not what it seems: pytest would start a fixture with
+# parameters anew at every change from one to the other, which is twice a file.
+@pytest.fixture(scope="session")
+def api_on_sqlite(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    yield from api_on("sqlite", request, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def api_on_postgresql(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    yield from api_on("postgresql", request, tmp_path_factory)
+
+
+def api_on(
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
     root = tmp_path_factory.mktemp("api")
-    with store_in(root, request) as url, serving(root / "data", url) as served:
-        yield served
+    with pytest.MonkeyPatch.context() as patched, store_in(root, kind, request) as url:
+        make_quick(patched)
+        with serving(root / "data", url) as served:
+            yield served
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     root = tmp_path_factory.mktemp("permissions")
-    with store_in(root, request) as url, world_over(root / "data", url) as made:
+    with store_in(root, request.param, request) as url, world_over(root / "data", url) as made:
         yield made
 
 

@@ -52,7 +52,7 @@ def own_api(
 ) -> Iterator[Api]:
     """An API of its own: random requests delete and revoke whatever they come upon."""
     root = tmp_path_factory.mktemp("random")
-    with pytest.MonkeyPatch.context() as patched, store_in(root, request) as url:
+    with pytest.MonkeyPatch.context() as patched, store_in(root, request.param, request) as url:
         make_quick(patched)
         with serving(root / "data", url) as served:
             yield served
