@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -256,7 +257,7 @@ class Controllers:
         return (
             Task("gateway processes", _LOOK_SECONDS, self._services.ensure),
             Task("lost replicas", _LOOK_SECONDS, wake_the_lost),
-            Task("resync", RESYNC_SECONDS, loop.resync),
+            Task("resync", RESYNC_SECONDS, partial(loop.resync, RESYNC_SECONDS)),
             Task("signing keys", _KEYS_SECONDS, signing_keys.rotate),
             Task("left containers", RESYNC_SECONDS, tidy),
             Task("old records", _HOUSEKEEPING_SECONDS, clean_up),

@@ -42,11 +42,16 @@ class ControlLoop:
         if change.kind in self._reconcilers:
             self._queue.add(change, delay_seconds)
 
-    def resync(self) -> None:
-        """Have every key of every kind looked at."""
-        for kind, reconciler in self._reconcilers.items():
-            for key in reconciler.list_keys():
-                self._queue.add(Change(kind, key))
+    def resync(self, spread_seconds: float = 0.0) -> None:
+        """Have every key of every kind looked at, evenly over the seconds that follow: what is
+        woken meanwhile need not wait until all were."""
+        changes = [
+            Change(kind, key)
+            for kind, reconciler in self._reconcilers.items()
+            for key in reconciler.list_keys()
+        ]
+        for number, change in enumerate(changes):
+            self._queue.add(change, number / len(changes) * spread_seconds)
 
     def start(self, threads: int) -> list[threading.Thread]:
         """Start that many threads; they end after `stop`."""
@@ -64,11 +69,17 @@ class ControlLoop:
 
     def run(self) -> None:
         """Take keys and look at them until stopped."""
-        while (change := self._queue.take()) is not None:
-            self.run_one(change)
+        while self.run_due(timeout_seconds=None):
+            pass
 
-    def run_one(self, change: Change) -> None:
-        """Look at one key that was taken from the queue."""
+    def run_due(self, timeout_seconds: float | None = 0.0) -> bool:
+        """Look at one key that is due, or will be before the time-out; whether there was one."""
+        change = self._queue.take(timeout_seconds)
+        if change is not None:
+            self._look_at(change)
+        return change is not None
+
+    def _look_at(self, change: Change) -> None:
         failed = False
         try:
             with _seconds.labels(change.kind).time():
