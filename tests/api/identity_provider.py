@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
@@ -38,6 +40,41 @@ class Provider:
     @property
     def discovery_url(self) -> str:
         return f"{self.url}/.well-known/openid-configuration"
+
+    def creation(self, **oidc_data: Any) -> dict[str, Any]:
+        """The body with which the platform is told of it."""
+        return {
+            "name": f"corp-{secrets.token_hex(4)}",
+            "type": "oidc",
+            "oidcData": {
+                "clientId": "windlass",
+                "clientSecret": "s3cret-of-ours",
+                "discoverDocumentUrl": self.discovery_url,
+                **oidc_data,
+            },
+        }
+
+    def id_token(self, sub: str) -> str:
+        """What it says of a user to another program that it knows."""
+        redirect = "http://127.0.0.1:9/"
+        question = {
+            "client_id": "windlass",
+            "redirect_uri": redirect,
+            "response_type": "code",
+            "scope": "openid email profile",
+        }
+        address = f"{self.url}/oauth2/authorize?{urlencode(question)}"
+        answer = parse_qs(urlsplit(Browser().sign_in_at_provider(address, sub)).query)
+        granted = httpx.post(
+            f"{self.url}/oauth2/token",
+            data={
+                "grant_type": "authorization_code",
+                "code": answer["code"][0],
+                "redirect_uri": redirect,
+            },
+            auth=("windlass", "s3cret-of-ours"),
+        )
+        return str(granted.json()["id_token"])
 
     def change_user(self, **claims: Any) -> None:
         """Let a user have other claims from now on."""

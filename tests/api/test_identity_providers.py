@@ -28,26 +28,13 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def alias(api: Api, provider: Provider) -> Iterator[str]:
     """A provider that the platform knows, for one test."""
-    created = api.ask("POST", IDPS, json=creation(provider))
+    created = api.ask("POST", IDPS, json=provider.creation())
     assert created.status_code == 201, created.text
     alias = str(created.json()["alias"])
     yield alias
     api.ask("DELETE", f"{IDPS}/{alias}")
     for user in api.get("/api/v1/users", filterBy="isLocal==false"):
         api.ask("DELETE", f"/api/v1/users/{user['id']}")
-
-
-def creation(provider: Provider, **oidc_data: Any) -> dict[str, Any]:
-    return {
-        "name": f"corp-{secrets.token_hex(4)}",
-        "type": "oidc",
-        "oidcData": {
-            "clientId": "windlass",
-            "clientSecret": "s3cret-of-ours",
-            "discoverDocumentUrl": provider.discovery_url,
-            **oidc_data,
-        },
-    }
 
 
 class Program:
@@ -182,7 +169,7 @@ def test_who_is_not_welcome_is_told_why(api: Api, alias: str, sub: str, reason: 
 
 
 def test_a_mandatory_claim_keeps_others_out(api: Api, alias: str, provider: Provider) -> None:
-    body = creation(provider, mandatoryClaim={"claim": "groups", "values": ["sales"]})
+    body = provider.creation(mandatoryClaim={"claim": "groups", "values": ["sales"]})
     assert api.ask("PUT", f"{IDPS}/{alias}", json=body).status_code == 200
     assert Program(api, alias).sign_in("bob")
     assert Program(api, alias).come_back("alice").status_code == 403
@@ -253,28 +240,11 @@ def test_a_wrong_question_is_refused(api: Api, alias: str, changes: dict[str, st
 
 
 def test_a_providers_own_token_can_be_exchanged(api: Api, alias: str, provider: Provider) -> None:
-    redirect = "http://127.0.0.1:9/"
-    question = {
-        "client_id": "windlass",
-        "redirect_uri": redirect,
-        "response_type": "code",
-        "scope": "openid email profile",
-    }
-    address = f"{provider.url}/oauth2/authorize?{urlencode(question)}"
-    answer = parse_qs(urlsplit(Browser().sign_in_at_provider(address, "alice")).query)
-    granted = httpx.post(
-        f"{provider.url}/oauth2/token",
-        data={
-            "grant_type": "authorization_code",
-            "code": answer["code"][0],
-            "redirect_uri": redirect,
-        },
-        auth=("windlass", "s3cret-of-ours"),
-    ).json()
-    exchanged = api.token(grantType="external_token_exchange", externalToken=granted["id_token"])
+    given = provider.id_token("alice")
+    exchanged = api.token(grantType="external_token_exchange", externalToken=given)
     assert exchanged.status_code == 200, exchanged.text
     assert claims_of(exchanged.json()["accessToken"])["email"] == "alice@example.org"
-    forged = granted["id_token"][:-4] + "AAAA"
+    forged = given[:-4] + "AAAA"
     assert alias
     refused = api.token(grantType="external_token_exchange", externalToken=forged)
     assert refused.status_code == 401
@@ -357,7 +327,7 @@ def test_removing_a_provider_ends_what_its_users_were_given(
     assert api.ask("DELETE", f"{IDPS}/{alias}").status_code == 200
     assert api.ask("GET", "/api/v1/workloads", headers=headers).status_code == 401
     assert api.ask("GET", f"{IDPS}/{alias}").status_code == 404
-    again = {**creation(provider), "name": alias}
+    again = {**provider.creation(), "name": alias}
     assert api.ask("POST", IDPS, json=again).status_code == 201
 
 
@@ -381,6 +351,6 @@ def test_removing_a_provider_ends_what_its_users_were_given(
 def test_a_provider_that_cannot_work_is_refused(
     api: Api, provider: Provider, change: dict[str, Any]
 ) -> None:
-    refused = api.ask("POST", IDPS, json={**creation(provider), **change})
+    refused = api.ask("POST", IDPS, json={**provider.creation(), **change})
     assert refused.status_code == 400
     assert api.get(IDPS) == []

@@ -355,10 +355,16 @@ def test_what_asks_for_nothing_is_no_hindrance(api: Api) -> None:
 
 
 def test_what_is_wrong_says_where_it_comes_from(api: Api) -> None:
-    made = template(api, {"nodePools": ["nowhere"], "runAsUid": 1000})
-    told = refusal(launch(api, made))
-    assert told.startswith("spec.security.runAsUid: needs a container")
-    assert told.endswith("(it comes from the template)")
+    runs = {**RUNS, "uidGidSource": "custom", "overrideUidGidInWorkspace": True}
+    made = template(api, {"nodePools": ["nowhere"], "runAsUid": 1000}, runs)
+    answer = launch(api, made)
+    told = [refusal(answer), *answer.json()["details"].splitlines()]
+    assert [line.partition(", so")[0] for line in told] == [
+        "spec.security.uidGidSource: needs a container",
+        "spec.security.runAsUid: needs a container",
+    ]
+    assert told[0].endswith("(it comes from an asset)")
+    assert told[1].endswith("(it comes from the template)")
 
 
 def test_a_template_that_lacks_an_asset_is_refused(api: Api) -> None:

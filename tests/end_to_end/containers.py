@@ -38,9 +38,11 @@ def shell(script: str, **spec: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def deployed(platform: Platform, name: str, spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def deployed(
+    platform: Platform, name: str, spec: dict[str, Any], **fields: Any
+) -> Iterator[dict[str, Any]]:
     """A workload that is Running, deleted afterwards."""
-    created = platform.submit(name, spec)
+    created = platform.submit(name, spec, **fields)
     try:
         platform.wait_for_phase(created["workloadId"], "Running")
         yield created

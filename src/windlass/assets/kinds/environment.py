@@ -158,6 +158,30 @@ _NEVER = {
 }
 
 
+def user_errors(environment: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What a workload says of its user and groups, in `security`, which a stored environment does
+    not leave to it. Paths are fields of `security`.
+
+    Source: what is published of `runAsUid` and its like: "only when the source of the environment
+    is not fromTheImage, and overrideUidGidInWorkspace is enabled".
+    """
+    ids = ("runAsUid", "runAsGid", "supplementalGroups")
+    implied = "custom" if any(field in environment for field in ids) else "fromTheImage"
+    source = environment.get("uidGidSource", implied)
+    if said.get("uidGidSource", source) != source:
+        yield FieldError("uidGidSource", f"must be left out: it is {source} in the environment")
+    for field in ids:
+        if field not in said or said[field] == environment.get(field):
+            continue
+        if source == "fromTheImage":
+            reason = "takes user and groups from its image (uidGidSource)"
+        elif not environment.get("overrideUidGidInWorkspace"):
+            reason = "leaves no choice of user and groups (overrideUidGidInWorkspace)"
+        else:
+            continue
+        yield FieldError(field, f"must be left out: the environment {reason}")
+
+
 def _errors(spec: Environment, path: str) -> Iterator[FieldError]:
     if spec.image is not None:
         yield from image_errors(spec.image, f"{path}.image")

@@ -7,17 +7,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from windlass.assets.kinds import ENVIRONMENT
+from windlass.assets.kinds.environment import user_errors
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import validate
 from windlass.kit.errors import BadRequest, FieldError, invalid_fields
 from windlass.org.scopes import Unit
 from windlass.org.tree import ProjectRecord
 from windlass.spec.combination import Layer, combine
-from windlass.spec.model import SpecModel
+from windlass.spec.model import SpecModel, without_nulls
 from windlass.spec.scalars import NonEmpty, Uuid
 from windlass.workloads.asset_layers import ASSET, AssetIds, UsedAsset, WantedAsset, take_assets
 from windlass.workloads.inferences.schemas import InferenceSpec
-from windlass.workloads.template_layers import TEMPLATE, take_template
+from windlass.workloads.template_layers import TEMPLATE, TakenTemplate, take_template
 
 REQUEST = "request"
 """The origin of what the request says itself."""
@@ -75,8 +76,10 @@ def compose(
     if head is None:
         raise invalid_fields(errors)
     unit = unit_of(project_of(connection, head.project_id))
-    layers, used = _taken(connection, head, unit, workload_type, caller)
+    taken = _taken(connection, head, unit, workload_type, caller)
+    layers, used = taken.layers, taken.used
     _require_sound(spec)
+    _require_user_left_open(taken, own)
     combined = combine(InferenceSpec, [own, *layers])
     return Composition({**given, "spec": combined.spec}, [own, *layers], used, combined.origins)
 
@@ -89,22 +92,56 @@ def unit_of(owner: ProjectRecord) -> Unit:
 _ELSEWHERE = {ASSET: "an asset", TEMPLATE: "the template"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What is below the request."""
+
+    layers: Sequence[Layer]
+    used: Sequence[UsedAsset]
+    environment: Mapping[str, Any] | None
+    template: TakenTemplate | None = None
+
+
 def _taken(
     connection: Connection, head: _Head, unit: Unit, workload_type: str, caller: Caller
-) -> tuple[list[Layer], list[UsedAsset]]:
+) -> _Below:
     """The layers below the request, and what they are made from."""
     named = head.assets.by_kind() if head.assets else {}
     wanted = [WantedAsset(kind, asset_id, f"assets.{kind}") for kind, asset_id in named.items()]
     if head.template_id is None:
         taken = take_assets(connection, wanted, unit, workload_type, caller)
-        return [*taken.layers], [*taken.used]
+        return _Below(taken.layers, taken.used, taken.specs.get(ENVIRONMENT.name))
     template = take_template(
         connection, head.template_id, "templateId", unit, workload_type, caller
     )
     wanted += template.assets(named)
     taken = take_assets(connection, wanted, unit, workload_type, caller)
-    layer = template.layer(taken.specs.get(ENVIRONMENT.name, {}))
-    return [layer, *taken.layers], [template.used, *taken.used]
+    environment = taken.specs.get(ENVIRONMENT.name, {})
+    layers = [template.layer(environment), *taken.layers]
+    return _Below(layers, [template.used, *taken.used], environment, template)
+
+
+def _require_user_left_open(below: _Below, own: Layer) -> None:
+    """Raises BadRequest for a user or groups that the environment does not leave to others."""
+    if below.environment is None:
+        return
+    errors = [
+        FieldError(f"spec.security.{error.path}", error.problem)
+        for error in user_errors(below.environment, _security(own))
+    ]
+    if below.template is not None:
+        name = below.template.row.name
+        errors += [
+            FieldError(below.template.path, f"the template {name!r}: security.{error}")
+            for error in user_errors(below.environment, _security(below.layers[0]))
+        ]
+    if errors:
+        raise invalid_fields(errors)
+
+
+def _security(layer: Layer) -> Mapping[str, Any]:
+    said: Mapping[str, Any] = without_nulls(layer.spec.get("security") or {})
+    return said
 
 
 def _require_sound(spec: dict[str, Any] | None) -> None:

@@ -46,7 +46,11 @@ def _container_conditions(spec: InferenceSpec) -> Iterator[FieldError]:
     security = spec.security
     if security is None or security.uid_gid_source != "fromTheImage":
         return
-    for field, value in (("runAsUid", security.run_as_uid), ("runAsGid", security.run_as_gid)):
+    for field, value in (
+        ("runAsUid", security.run_as_uid),
+        ("runAsGid", security.run_as_gid),
+        ("supplementalGroups", security.supplemental_groups or None),
+    ):
         if value is not None:
             yield FieldError(
                 f"spec.security.{field}", "needs uidGidSource to be custom, not fromTheImage"

@@ -37,7 +37,7 @@ from windlass.workloads.asset_layers import AssetChanged, UsedAsset, hold_assets
 from windlass.workloads.asset_use import record_use
 from windlass.workloads.deletion import request_deletion
 from windlass.workloads.inferences.composition import Composition, compose, unit_of
-from windlass.workloads.inferences.defaults import defaults_of
+from windlass.workloads.inferences.defaults import DEFAULT, defaults_of
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
 from windlass.workloads.inferences.node_ports import lacks_node_ports, with_node_ports
@@ -47,6 +47,7 @@ from windlass.workloads.inferences.schemas import (
     InferenceResponse,
     InferenceSpec,
 )
+from windlass.workloads.inferences.token_user import with_token_user
 from windlass.workloads.phases import DesiredPhase, Phase
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.reconcile import WORKLOAD
@@ -129,7 +130,8 @@ class Inferences:
             claims.require_unclaimed(self.database, addresses)
         asked, *below = sound.composed.layers
         own = Layer(asked.origin, InferenceSpec.model_validate(asked.spec).submitted())
-        whole = combine(InferenceSpec, [own, *below, defaults_of(sound.desired)])
+        found = Layer(DEFAULT, (sound.body.spec or InferenceSpec()).submitted())
+        whole = combine(InferenceSpec, [own, *below, found, defaults_of(sound.desired)])
         origins = {f"spec.{path}": origin for path, origin in whole.origins.items()}
         return {"spec": whole.spec, "origins": origins}
 
@@ -145,7 +147,9 @@ class Inferences:
             raise composed.told(error) from None
         concerns(body.name)
         owner = self._project(body, caller)
-        desired = desired_of(body.spec or InferenceSpec())
+        spec = with_token_user(body.spec or InferenceSpec(), caller)
+        body = body.model_copy(update={"spec": spec})
+        desired = desired_of(spec)
         refused = self.refusals(desired.template, owner.id)
         if refused:
             raise invalid_fields([FieldError(item.path, item.message) for item in refused])
