@@ -482,3 +482,26 @@ def test_a_template_tells_whether_it_can_be_launched(api: Api) -> None:
     assert told(good, "Training")["compliance"] is False
     (reason,) = told(template(api, {"completions": 2}))["reason"]
     assert reason["field"] == "workload-template.specificEnv.completions"
+
+
+def test_what_a_template_takes_out_in_vain_is_no_hindrance(api: Api) -> None:
+    said = {
+        "imagePullSecrets": [{"name": "registry", "exclude": True}],
+        "labels": [{"name": "team", "exclude": True}, {"name": "stage", "value": "test"}],
+    }
+    made = template(api, said)
+    created = launch(api, made).json()["spec"]
+    assert created["labels"] == [{"name": "stage", "value": "test"}]
+    own = {"labels": [{"name": "stage", "exclude": True}]}
+    assert launch(api, made, spec=own).json()["spec"]["labels"] == []
+    own["labels"].append({"name": "color", "exclude": True})
+    told = refusal(launch(api, made, spec=own))
+    assert told.startswith("spec.labels[1].exclude: takes out nothing: neither a template")
+
+
+def test_a_pull_secret_of_a_template_is_taken_out(api: Api) -> None:
+    made = template(api, {"imagePullSecrets": [{"name": "registry"}]})
+    assert "spec.imagePullSecrets[0].name: needs a container" in refusal(launch(api, made))
+    without = {"imagePullSecrets": [{"name": "registry", "exclude": True}]}
+    created = launch(api, made, spec=without)
+    assert (created.status_code, created.json()["spec"]["imagePullSecrets"]) == (202, [])

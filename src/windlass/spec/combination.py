@@ -2,9 +2,9 @@
 
 Objects are combined member by member, and lists whose entries have something to be told apart by,
 such as the names of environment variables, entry by entry; `exclude: true` takes out an entry that
-comes from a layer below. Other lists and all single values are taken whole from the first layer
-that gives them. Source: the precedence that the vendor documents for templates, request over
-template over asset.
+comes from a layer below, and asks for nothing where there is none. Other lists and all single
+values are taken whole from the first layer that gives them. Source: the precedence that the vendor
+documents for templates, request over template over asset.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,15 +43,41 @@ class Combined:
 
 def combine(model: type[SpecModel], layers: Sequence[Layer]) -> Combined:
     """The layers as one spec of that model, the first of them on top. Nulls count as absent."""
-    merged: _Value | None = None
+    merged: _Value = {}
     # From the bottom, so that what one layer takes out stays out for those above it.
     for layer in reversed(layers):
         marked = _marked(without_nulls(layer.spec), layer.origin)
-        merged = marked if merged is None else _merged(model, marked, merged)
-    if merged is None:
-        return Combined({})
+        merged = _merged(model, marked, merged)
     spec: dict[str, Any] = _plain(merged)
     return Combined(spec, dict(_origins(merged, "")))
+
+
+def vain_exclusions(model: type[SpecModel], layers: Sequence[Layer]) -> Iterator[str]:
+    """Where the first of these layers takes out what none of the others has."""
+    asked, *below = (layer.spec for layer in layers)
+    yield from _vain(model, asked, below, "")
+
+
+def _vain(
+    model: type[SpecModel] | None, asked: Mapping[str, Any], below: Sequence[Any], path: str
+) -> Iterator[str]:
+    for key, value in asked.items():
+        inner, place = _model_of(model, key), f"{path}.{key}" if path else key
+        others = [part[key] for part in below if isinstance(part, Mapping) and key in part]
+        if isinstance(value, Mapping):
+            yield from _vain(inner, value, others, place)
+        elif isinstance(value, list) and (name := _identity(inner)) and not _is_of_image(inner):
+            known = {
+                entry.get(name)
+                for part in others
+                if isinstance(part, list)
+                for entry in part
+                if isinstance(entry, Mapping)
+            }
+            for index, entry in enumerate(value):
+                excluded = isinstance(entry, Mapping) and entry.get("exclude") is True
+                if excluded and entry.get(name) not in {None, *known}:
+                    yield f"{place}[{index}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +104,12 @@ def _merged(model: type[SpecModel] | None, upper: _Value, lower: _Value) -> _Val
         # Another way to say how much of each GPU: what the layer below says in its own is void.
         lower = {key: member for key, member in lower.items() if key not in _GPU_AMOUNTS}
     merged = {**lower, **upper}
-    for key in upper.keys() & lower.keys():
-        inner = _model_of(model, key)
-        if isinstance(upper[key], list) and isinstance(lower[key], list):
-            merged[key] = _merged_lists(inner, upper[key], lower[key])
-        else:
-            merged[key] = _merged(inner, upper[key], lower[key])
+    for key in upper:
+        inner, below = _model_of(model, key), lower.get(key)
+        if isinstance(upper[key], list):
+            merged[key] = _merged_lists(inner, upper[key], below if isinstance(below, list) else [])
+        elif isinstance(upper[key], dict):
+            merged[key] = _merged(inner, upper[key], below if isinstance(below, dict) else {})
     return merged
 
 
@@ -93,7 +119,7 @@ def _merged_lists(model: type[SpecModel] | None, upper: list[Any], lower: list[A
         return upper
     above = {_key(entry, field_name): entry for entry in upper}
     above.pop(None, None)
-    result, replaced = [], set()
+    result, replaced, of_image = [], set(), _is_of_image(model)
     for entry in lower:
         key = _key(entry, field_name)
         if key not in above:
@@ -101,9 +127,14 @@ def _merged_lists(model: type[SpecModel] | None, upper: list[Any], lower: list[A
             continue
         replaced.add(key)
         # What a layer below takes out in vain may still have to be taken out of an image.
-        if not _is_excluded(above[key]) or _is_excluded(entry):
+        if not _is_excluded(above[key]) or (of_image and _is_excluded(entry)):
             result.append(above[key])
-    return [*result, *(entry for entry in upper if _key(entry, field_name) not in replaced)]
+    added = (entry for entry in upper if _key(entry, field_name) not in replaced)
+    return [*result, *(entry for entry in added if of_image or not _is_excluded(entry))]
+
+
+def _is_of_image(model: type[SpecModel] | None) -> bool:
+    return model is not None and issubclass(model, Item) and model.excludes_of_image
 
 
 def _identity(model: type[SpecModel] | None) -> str | None:

@@ -48,6 +48,7 @@ class RelatedUrl(Item):
     """A link that is shown with the workload."""
 
     mandatory: ClassVar = ("url", "type")
+    identified_by: ClassVar = "name"
     url: str | None = None
     type: str | None = None
     name: str | None = None

@@ -51,6 +51,7 @@ class EnvironmentVariable(Item):
 
     mandatory: ClassVar = ("name",)
     identified_by: ClassVar = "name"
+    excludes_of_image: ClassVar = True
     name: NonEmpty | None = None
     value: str | None = None
     secret: SecretKey | None = None

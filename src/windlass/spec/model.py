@@ -45,6 +45,8 @@ class Item(SpecModel):
 
     identified_by: ClassVar[str | None] = None
     """The attribute by which entries of one list differ."""
+    excludes_of_image: ClassVar[bool] = False
+    """Whether an excluded entry may be one of the image, too, and not of a spec alone."""
     exclude: bool | None = None
 
 

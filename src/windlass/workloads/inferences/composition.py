@@ -13,7 +13,7 @@ from windlass.kit.bodies import validate
 from windlass.kit.errors import BadRequest, FieldError, invalid_fields
 from windlass.org.scopes import Unit
 from windlass.org.tree import ProjectRecord
-from windlass.spec.combination import Layer, combine
+from windlass.spec.combination import Layer, combine, vain_exclusions
 from windlass.spec.model import SpecModel, without_nulls
 from windlass.spec.scalars import NonEmpty, Uuid
 from windlass.workloads.asset_layers import ASSET, AssetIds, UsedAsset, WantedAsset, take_assets
@@ -80,6 +80,8 @@ def compose(
     layers, used = taken.layers, taken.used
     _require_sound(spec)
     _require_user_left_open(taken, own)
+    if errors := [_in_vain(path) for path in vain_exclusions(InferenceSpec, [own, *layers])]:
+        raise invalid_fields(errors)
     combined = combine(InferenceSpec, [own, *layers])
     return Composition({**given, "spec": combined.spec}, [own, *layers], used, combined.origins)
 
@@ -137,6 +139,11 @@ def _require_user_left_open(below: _Below, own: Layer) -> None:
         ]
     if errors:
         raise invalid_fields(errors)
+
+
+def _in_vain(path: str) -> FieldError:
+    problem = "takes out nothing: neither a template nor an asset has such an entry"
+    return FieldError(f"spec.{path}.exclude", problem)
 
 
 def _security(layer: Layer) -> Mapping[str, Any]:
