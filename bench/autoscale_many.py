@@ -25,7 +25,7 @@ from windlass.gateway.gateway import Endpoint, Route
 from windlass.kit.clock import SteadyClock, SystemClock
 from windlass.kit.database import Database
 from windlass.workloads.autoscale import WorkloadAutoscaler
-from windlass.workloads.reconcile import Surroundings, Tenure
+from windlass.workloads.surroundings import Surroundings, Tenure
 
 WORKLOADS = 1_000
 SECONDS = 40.0

@@ -41,15 +41,15 @@ from windlass.workloads.autoscale import WorkloadAutoscaler
 from windlass.workloads.housekeeping import remove_old_records
 from windlass.workloads.occupancy import WorkloadOccupancy
 from windlass.workloads.placement import PlacementReconciler
-from windlass.workloads.reconcile import (
+from windlass.workloads.reconcile import WorkloadReconciler
+from windlass.workloads.secrets import SecretReader
+from windlass.workloads.surroundings import (
     EVERYTHING,
     PLACEMENT,
     WORKLOAD,
     Surroundings,
     Tenure,
-    WorkloadReconciler,
 )
-from windlass.workloads.secrets import SecretReader
 
 RESYNC_SECONDS = 15.0
 _LOOK_SECONDS = 1.0

@@ -27,10 +27,10 @@ from windlass.kit.errors import Unavailable
 from windlass.telemetry.scraping import NotTold, scrape
 from windlass.workloads import store
 from windlass.workloads.phases import DesiredPhase
-from windlass.workloads.reconcile import WORKLOAD, Surroundings
 from windlass.workloads.records import NewEvent
 from windlass.workloads.scalers import MetricScaler, RequestScaler, Standing, Wanted
 from windlass.workloads.scaling import AutoscalerTimes, Measure, Scaling
+from windlass.workloads.surroundings import WORKLOAD, Surroundings
 from windlass.workloads.tables import pod, workload
 
 _SCRAPED_AT_ONCE = 16

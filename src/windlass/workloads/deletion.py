@@ -8,8 +8,8 @@ from windlass.identity.roles import ResourceType
 from windlass.workloads import store
 from windlass.workloads.access import scope_of
 from windlass.workloads.phases import DesiredPhase, Phase
-from windlass.workloads.reconcile import WORKLOAD
 from windlass.workloads.records import NewEvent
+from windlass.workloads.surroundings import WORKLOAD
 from windlass.workloads.tables import workload
 
 

@@ -13,8 +13,8 @@ from windlass.engines.engine import DeviceShare, Node
 from windlass.org.queues import PROJECT_QUEUE, Queues, load_queues, project_queue
 from windlass.workloads import store
 from windlass.workloads.phases import DesiredPhase
-from windlass.workloads.reconcile import EVERYTHING, WORKLOAD, Surroundings
 from windlass.workloads.records import NewEvent, PodState
+from windlass.workloads.surroundings import EVERYTHING, WORKLOAD, Surroundings
 from windlass.workloads.tables import pod, workload
 
 # Built once: that takes longer than to run it.

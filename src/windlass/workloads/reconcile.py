@@ -4,7 +4,7 @@ The order matters. A route is acknowledged before the record says so; a replica'
 stop are on record before the engine is told; and what the engine is told twice it does once.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,20 +14,12 @@ from sqlalchemy import Connection
 from windlass.control.changes import record_change
 from windlass.control.lease import require_epoch
 from windlass.engines.engine import (
-    Engine,
-    ExitReason,
     ImageStatus,
     ReplicaCannotStart,
-    ReplicaExit,
-    ReplicaRefused,
-    ReplicaSpec,
 )
-from windlass.gateway.gateway import AddressInUse, Gateway, GatewayUnavailable, Route
-from windlass.kit.clock import Clock
-from windlass.kit.database import Database
+from windlass.gateway.gateway import AddressInUse, GatewayUnavailable, Route
 from windlass.kit.ids import new_id
 from windlass.workloads import claims, store
-from windlass.workloads.addresses import Places
 from windlass.workloads.asset_use import WorkloadsByAsset, end_use
 from windlass.workloads.images import (
     Told,
@@ -37,7 +29,7 @@ from windlass.workloads.images import (
     told_of,
     with_image,
 )
-from windlass.workloads.kind import DesiredWorkload, Kinds
+from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.lifecycle import STOP_GRACE_SECONDS, Decision, decide, drain_seconds
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import (
@@ -49,50 +41,16 @@ from windlass.workloads.records import (
     merge_observation,
 )
 from windlass.workloads.routing import route_of
-from windlass.workloads.secrets import SecretReader
+from windlass.workloads.starting import ReplicaStarter
 from windlass.workloads.status import engine_events, status_columns, status_of
-
-WORKLOAD = "workload"
-PLACEMENT = "placement"
-EVERYTHING = "everything"
-"""The one key of placement: it plans over the whole snapshot."""
+from windlass.workloads.surroundings import EVERYTHING, PLACEMENT, WORKLOAD, Surroundings
 
 _ENDED_PODS_KEPT = 10
 _DRAIN_POLL_SECONDS = 0.1
 _STOP_POLL_SECONDS = 1.0
 _GATEWAY_RETRY_SECONDS = 0.3
-_LONGEST_HOST_NAME = 63
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tenure:
-    """The right to reconcile: the lease's name and the epoch it was acquired with."""
-
-    lease_name: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What reconciling needs around it."""
-
-    database: Database
-    engine: Engine
-    gateway: Gateway
-    kinds: Kinds
-    tenure: Tenure
-    places: Places
-    secrets: SecretReader
-    cluster_id: str
-    """The one whose nodes the engine has."""
-    clock: Clock
-    """Steady: decisions about how long something lasts go by it."""
-    wall_clock: Clock
-    """For what people read."""
-    wake: Callable[[str, str], None]
-    """Have a key of a kind looked at soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +68,7 @@ class WorkloadReconciler:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
+        self._starter = ReplicaStarter(surroundings)
         self._acknowledged: dict[str, Route] = {}
         self._told_of_images: dict[str, Told] = {}
 
@@ -140,7 +99,7 @@ class WorkloadReconciler:
         record = observed.state.record
         routed = self._apply_route(record, decision)
         recorded = _on_record(observed, decision.start)
-        if not self._start_all(observed, recorded):
+        if not self._starter.start_all(record, recorded, observed.image):
             return 0.0
         gone = _is_deleted(record) and routed and not decision.alive
         if gone:
@@ -152,7 +111,8 @@ class WorkloadReconciler:
             return None
         self._prune(observed.state.ended)
         again = [decision.look_again_seconds, None if routed else _GATEWAY_RETRY_SECONDS]
-        if not self._start_all(observed, [pod for pod in decision.start if pod not in recorded]):
+        others = [pod for pod in decision.start if pod not in recorded]
+        if not self._starter.start_all(record, others, observed.image):
             return 0.0
         again += [_STOP_POLL_SECONDS for _ in decision.start]
         again += [self._stop(record, pod, decision, routed=routed) for pod in decision.alive]
@@ -295,54 +255,6 @@ class WorkloadReconciler:
         if waiting or observed.just_ended or decision.ended:
             self._around.wake(PLACEMENT, EVERYTHING)
 
-    def _start_all(self, observed: _Observed, pods: Sequence[Pod]) -> bool:
-        """Whether all could be started; where one could not, that is on record."""
-        return all(self._start(observed.state.record, pod, observed.image) for pod in pods)
-
-    def _start(self, record: WorkloadRecord, pod: Pod, image: ImageStatus | None) -> bool:
-        try:
-            template = self._around.secrets.filled(record.id, self._desired(record).template)
-        except ReplicaCannotStart as error:
-            self._record_failed_start(record, pod, error)
-            return False
-        spec = ReplicaSpec(
-            replica_id=pod.id,
-            owner=record.project_id,
-            template=template,
-            platform_environment=_platform_environment(record, pod),
-            devices=pod.devices,
-            host_name=f"{record.name}-{pod.ordinal}"[:_LONGEST_HOST_NAME],
-            image=record.image or (image.pinned if image is not None else None),
-        )
-        try:
-            self._around.engine.start(spec, self._around.tenure.epoch)
-        except ReplicaCannotStart as error:
-            self._record_failed_start(record, pod, error)
-            return False
-        return True
-
-    def _record_failed_start(
-        self, record: WorkloadRecord, pod: Pod, error: ReplicaCannotStart
-    ) -> None:
-        """Note that a pod did not start; where trying again is no use, give its workload up."""
-        now = self._around.clock.now()
-        told_at = self._around.wall_clock.now()
-        ended = pod.exited(ReplicaExit(ExitReason.START_FAILED, str(error), now))
-        reason = ExitReason.START_FAILED.value
-        event = NewEvent(reason, f"Replica {pod.ordinal}: {error}", True, pod.id)
-        given_up = {"failure_reason": reason, "failure_message": str(error)}
-
-        def save(connection: Connection) -> None:
-            require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
-            store.save_pods(connection, {pod.id: pod}, [ended], now)
-            if isinstance(error, ReplicaRefused):
-                store.save_workload(connection, record.id, given_up, told_at)
-            store.add_events(connection, record.id, [event], told_at)
-            record_change(connection, WORKLOAD, record.id)
-
-        self._around.database.write(save)
-        self._around.wake(PLACEMENT, EVERYTHING)
-
     def _stop(
         self, record: WorkloadRecord, pod: Pod, decision: Decision, *, routed: bool
     ) -> float | None:
@@ -412,14 +324,3 @@ def _lasting_columns(record: WorkloadRecord, decision: Decision) -> dict[str, ob
     ):
         values["pending_reasons"] = None
     return values
-
-
-def _platform_environment(record: WorkloadRecord, pod: Pod) -> dict[str, str]:
-    portions = sum(share.portion for share in pod.devices)
-    return {
-        "RUNAI_PROJECT": record.project_name,
-        "RUNAI_JOB_NAME": record.name,
-        "RUNAI_JOB_UUID": record.id,
-        "RUNAI_NUM_OF_GPUS": f"{portions:g}",
-        "NODE_NAME": pod.node_name or "",
-    }

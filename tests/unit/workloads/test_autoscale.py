@@ -5,8 +5,8 @@ from typing import cast
 
 from windlass.kit.clock import ManualClock
 from windlass.workloads.autoscale import WorkloadAutoscaler
-from windlass.workloads.reconcile import Surroundings
 from windlass.workloads.scaling import AutoscalerTimes
+from windlass.workloads.surroundings import Surroundings
 
 
 class _Around:

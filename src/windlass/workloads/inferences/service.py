@@ -50,9 +50,9 @@ from windlass.workloads.inferences.schemas import (
 from windlass.workloads.inferences.token_user import with_token_user
 from windlass.workloads.phases import DesiredPhase, Phase
 from windlass.workloads.queries import WorkloadQueries
-from windlass.workloads.reconcile import WORKLOAD
 from windlass.workloads.records import NewEvent
 from windlass.workloads.secrets import find_secrets
+from windlass.workloads.surroundings import WORKLOAD
 from windlass.workloads.tables import revision, workload
 from windlass.workloads.template_layers import UnknownTemplate
 
