@@ -95,6 +95,21 @@ _NOT_NULL = 1
 _ERROR_RESPONSE = "#/components/responses/400BadRequest"
 
 
+def operation_body(document: str, operation: str) -> Schema | None:
+    """The schema of the body that an operation takes; None where the document has no such one."""
+    try:
+        found = _operation(_load(document), operation)
+    except LookupError:
+        return None
+    schema: Schema = found["requestBody"]["content"]["application/json"]["schema"]
+    return schema
+
+
+def resolved(document: str, schema: Mapping[str, Any]) -> Schema:
+    """The same schema, or the one that it refers to."""
+    return _resolve(_load(document), dict(schema))
+
+
 @cache
 def _load(document: str) -> Schema:
     text = (Path(__file__).parent / "published" / document).read_text("utf-8")

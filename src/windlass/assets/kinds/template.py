@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 from windlass.assets.kind import Kind, Reference
 from windlass.assets.kinds.compute import COMPUTE
 from windlass.assets.kinds.environment import ENVIRONMENT, variable_references, workload_variable
+from windlass.assets.kinds.template_limits import limit_errors
 from windlass.assets.kinds.template_spec import (
     ConnectionChoice,
     Distributed,
@@ -119,6 +120,7 @@ def _asset_errors(assets: TemplateAssets | MasterAssets, path: str) -> Iterator[
 
 def _parameter_errors(run: RunParameters, path: str) -> Iterator[FieldError]:
     variables = f"{path}.environmentVariables"
+    yield from limit_errors(run.as_given(), path)
     yield from command_errors(run.command, run.args, path)
     yield from variable_errors(run.environment_variables, variables, _SOURCES)
     yield from label_errors(run.labels, f"{path}.labels")
