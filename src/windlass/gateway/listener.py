@@ -3,9 +3,13 @@
 
 The outer and the internal listener find the route, check the token where the route wants one, and
 send what needs no further thought straight to a replica. The rest takes a turn through an inner
-listener, which checks the token itself: requests that wait for a replica or for a slot on one, or
-whose body may take long. So most requests do not pay for filters they do not need. A listener of
-its own for one route does the same, without having to find it.
+listener, which checks the token itself: requests that wait for a replica, or whose body may take
+long. So most requests do not pay for filters they do not need. A listener of its own for one route
+does the same, without having to find it.
+
+Where each request needs a slot, those whose end is in sight ask for it where they came in, wait for
+it there, and then go straight, too. One whose replica lets no connection in takes a turn through
+the listener `again`, which sends it through an inner listener until a replica takes it.
 """
 
 from typing import Any
@@ -13,6 +17,7 @@ from typing import Any
 from windlass.gateway.header_values import header_value
 from windlass.gateway.local_replies import local_replies
 from windlass.gateway.names import (
+    ARRIVAL_FILTER,
     ARRIVAL_HEADER,
     CALLERS_FILTER,
     CERTIFICATE_SECRET,
@@ -28,11 +33,14 @@ from windlass.gateway.names import (
     SIZE_HEADERS,
     SLOT_FILTER,
     SLOTS_CLUSTER,
+    STRAIGHT_SLOT_FILTER,
     TOKEN_FILTER,
+    UNREACHED_HEADER,
 )
 
 OUTER = "gateway"
 INTERNAL = "internal"
+AGAIN = "again"
 HEADERS_SECONDS = 60
 HANDSHAKE_SECONDS = 15
 """A client that takes longer to agree on TLS is sent away."""
@@ -55,6 +63,25 @@ _DISCOVERED: dict[str, Any] = {
     # Without the gate's word there is nothing to serve: wait for it.
     "initial_fetch_timeout": "0s",
 }
+
+_NOTHING_PROCESSED = {
+    "request_header_mode": "SKIP",
+    "response_header_mode": "SKIP",
+    "request_body_mode": "NONE",
+    "response_body_mode": "NONE",
+    "request_trailer_mode": "SKIP",
+    "response_trailer_mode": "SKIP",
+}
+SLOT_PROCESSING = {
+    **_NOTHING_PROCESSED,
+    "request_header_mode": "SEND",
+    "response_trailer_mode": "SEND",
+}
+"""What the gate is told of a request that needs a slot. The stream lives until its answer ended,
+since it asks to be told of trailers."""
+UPLOAD_PROCESSING = {**SLOT_PROCESSING, "response_header_mode": "SEND"}
+"""The same where the gate must know whether the answer has begun, since it ends what takes longer
+than its time-out."""
 
 _HTTP2 = {"allow_connect": True, "max_concurrent_streams": CONCURRENT_STREAMS}
 
@@ -144,9 +171,12 @@ def _client_listener(
 ) -> dict[str, Any]:
     manager = {
         **_connection_manager(name),
-        "http_filters": [*filters, _router()],
+        "http_filters": [*filters, _arrival(), _straight_slot(), _router()],
         "early_header_mutation_extensions": _early(
-            {"append": header_value(ROUTE_KEY_HEADER, key)}, {"remove": INNER_HEADER}, mark
+            {"append": header_value(ROUTE_KEY_HEADER, key)},
+            {"remove": INNER_HEADER},
+            {"remove": UNREACHED_HEADER},
+            mark,
         ),
         # Clients are outside: their `x-envoy-…` headers count for nothing.
         "use_remote_address": True,
@@ -186,6 +216,22 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     }
     return {
         "name": name,
+        "internal_listener": {},
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        **_filter_chain(manager),
+    }
+
+
+def again_listener() -> dict[str, Any]:
+    """What Envoy sends requests to that went straight to a replica and did not reach it. Their way
+    from here, through an inner listener, is tried again and again."""
+    manager = {
+        **_connection_manager(AGAIN),
+        "http_filters": [_router()],
+        "skip_xff_append": True,
+    }
+    return {
+        "name": AGAIN,
         "internal_listener": {},
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         **_filter_chain(manager),
@@ -311,29 +357,41 @@ def _hold() -> dict[str, Any]:
 
 
 def _slot() -> dict[str, Any]:
-    """Asks for a slot where a route wants one. Its stream lives until the answer has ended, since
-    it asks to be told of trailers; and a gate that dies fails nothing that has its slot, since
-    without the metadata that a grant brings no route leads to a replica."""
+    """Asks for a slot where a route does not say otherwise."""
+    return _asking_for_slot(SLOT_FILTER, SLOT_PROCESSING)
+
+
+def _straight_slot() -> dict[str, Any]:
+    """Asks for a slot where a route wants one, which it does by processing what this does not."""
+    return _asking_for_slot(STRAIGHT_SLOT_FILTER, _NOTHING_PROCESSED)
+
+
+def _asking_for_slot(name: str, processing: dict[str, Any]) -> dict[str, Any]:
+    """A gate that dies fails nothing that has its slot, since without the metadata that a grant
+    brings no route leads to a replica."""
     return {
-        "name": SLOT_FILTER,
+        "name": name,
         "typed_config": {
             "@type": f"{_EXTENSIONS}.filters.http.ext_proc.v3.ExternalProcessor",
             "failure_mode_allow": True,
-            "processing_mode": {
-                "request_header_mode": "SEND",
-                "response_header_mode": "SKIP",
-                "request_body_mode": "NONE",
-                "response_body_mode": "NONE",
-                "request_trailer_mode": "SKIP",
-                "response_trailer_mode": "SEND",
-            },
+            "processing_mode": processing,
             "message_timeout": f"{LONGEST_ANSWER_SECONDS}s",
             # The time that is left to the replica is told in a header of Envoy's.
             "mutation_rules": {"allow_envoy": True},
-            "forward_rules": {"allowed_headers": _headers(ARRIVAL_HEADER, *SIZE_HEADERS)},
+            "forward_rules": {
+                "allowed_headers": _headers(INNER_HEADER, ARRIVAL_HEADER, *SIZE_HEADERS)
+            },
             "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
             "grpc_service": _patient_gate(SLOTS_CLUSTER),
         },
+    }
+
+
+def _arrival() -> dict[str, Any]:
+    """Says when a request arrived, where a route wants it."""
+    return {
+        "name": ARRIVAL_FILTER,
+        "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutation"},
     }
 
 

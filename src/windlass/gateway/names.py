@@ -20,6 +20,10 @@ REVOKED_FILTER = "windlass.revoked"
 CALLERS_FILTER = "windlass.callers"
 CALLER_FILTERS = (TOKEN_FILTER, REVOKED_FILTER, CALLERS_FILTER)
 HOLD_FILTER = "windlass.hold"
+ARRIVAL_FILTER = "windlass.arrival"
+STRAIGHT_SLOT_FILTER = "windlass.straight_slot"
+STRAIGHT_FILTERS = (ARRIVAL_FILTER, STRAIGHT_SLOT_FILTER)
+"""What a request passes that may go to a limited workload without an inner listener."""
 SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"
 SLOTS_CLUSTER = "gate-slots"
@@ -31,12 +35,15 @@ CLAIMS = "claims"
 """Where the filter of tokens leaves a token's claims for the filter of callers."""
 
 ARRIVAL_HEADER = "x-windlass-arrival"
-"""On the way to an inner listener: when a request arrived, on which connection, and at which
-workload."""
+"""Of a request that may wait: when it arrived, on which connection, and at which workload."""
+
+ARRIVED = "%START_TIME(%s.%9f)% %CONNECTION_ID%"
+"""The first two of these, in words that Envoy fills in."""
 
 UNREACHED_HEADER = "x-windlass-unreached"
 """In an inner listener's answer, where no byte of the request reached the replica: it is tried
-again. It neither comes from replicas nor reaches clients."""
+again. In a request, that it went straight to a replica and did not reach it, and so that its caller
+was found to be one who may call. It neither comes from replicas or clients nor reaches them."""
 
 SLOT = "replica"
 """In a request's metadata, under the slot filter's name: the address it may go to."""
@@ -47,8 +54,11 @@ REVOKED_POLICY = "revoked"
 SERVED = "served"
 """In a route's metadata: some workload is served here."""
 
+KEY = "key"
+"""Beside it, where a request may have to find the same way once more: a key that leads here."""
+
 WORKLOAD = "workload"
-"""The key under which a held request tells the gate whose it is."""
+"""The key under which a held request tells the gate whose it is, and a route's metadata."""
 
 LONGEST_SECONDS = 365 * 24 * 3600
 """No time-out is longer, so that none overflows a timer."""

@@ -372,3 +372,56 @@ def test_headers_of_any_size_pass_and_reasons_of_any_length_arrive(
     assert answer.status == 503
     assert reason.startswith(answer.json["message"])
     assert len(answer.json["message"]) > 10_000
+
+
+@pytest.mark.parametrize("body", [None, b"small", b"large" * 10_000, [b"chunked"]])
+def test_who_may_call_is_not_asked_for_a_token_again_where_its_replica_is_dead(
+    own_gateway: RunningGateway,
+    threads: ThreadPoolExecutor,
+    start_replica: StartReplica,
+    body: bytes | list[bytes] | None,
+) -> None:
+    issuer, alive, dead = Issuer("key-1"), start_replica("alive"), start_replica("dead")
+    dead.stop()
+    closed = route("closed", dead.endpoint, alive.endpoint, callers=SIGNED_IN, concurrency_limit=1)
+    own_gateway.client.replace_all([closed], trust_in(issuer), EPOCH)
+    token, method = bearer(issuer.token()), "GET" if body is None else "POST"
+    asked = [
+        threads.submit(own_gateway.request, "/team/closed/echo?q", method, headers=token, body=body)
+        for _ in range(10)
+    ]
+    answers = [each.result() for each in asked]
+    assert {answer.status for answer in answers} == {200}
+    assert (alive.peak, alive.seen["/echo"]) == (1, 10)
+    assert {answer.json["path"] for answer in answers} == {"/echo?q"}
+    seen = {key for answer in answers for key in answer.json["headers"]}
+    assert not any(key.startswith(("x-windlass", "x-envoy", "authorization")) for key in seen)
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_nobody_passes_for_one_who_may_call_by_what_a_client_says(
+    gateway: RunningGateway, replica: Replica, name: str, limit: int
+) -> None:
+    closed = route(name, replica.endpoint, callers=SIGNED_IN, concurrency_limit=limit)
+    gateway.client.put(closed, EPOCH)
+    forged = {"x-windlass-unreached": "yes", "x-windlass-inner": "yes"}
+    for port in (gateway.port, gateway.internal_port):
+        for body in (None, b"small", b"large" * 10_000, [b"chunked"]):
+            method = "GET" if body is None else "POST"
+            path = f"/team/{name}/echo"
+            answer = gateway.request(path, method, headers=forged, body=body, port=port)
+            assert answer.status == 401
+    assert not replica.seen
+
+
+def test_what_is_internal_is_reached_from_inside_though_a_replica_is_dead(
+    gateway: RunningGateway, start_replica: StartReplica, name: str
+) -> None:
+    alive, dead = start_replica("alive"), start_replica("dead")
+    dead.stop()
+    hidden = route(name, dead.endpoint, alive.endpoint, internal_only=True, concurrency_limit=1)
+    gateway.client.put(hidden, EPOCH)
+    for _ in range(6):
+        path = f"/team/{name}/echo"
+        assert gateway.request(path, port=gateway.internal_port).status == 200
+        assert gateway.request(path).status == 404

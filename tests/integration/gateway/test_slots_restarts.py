@@ -1,5 +1,6 @@
 """The gate and Envoy may die while every replica is busy and requests wait for slots."""
 
+import itertools
 import signal
 import socket
 import threading
@@ -107,9 +108,11 @@ def test_a_gate_killed_again_and_again_under_load_costs_no_request(
     answered = Counter[int]()
 
     def keep_asking() -> None:
-        while not finished.is_set():
-            path = "/team/limited/stream?pieces=2&pause=0.002"
-            answered[gateway.request(path, seconds=60).status] += 1
+        for body in itertools.cycle((None, b"large" * 10_000)):
+            if finished.is_set():
+                return
+            path, method = "/team/limited/stream?pieces=2&pause=0.002", "POST" if body else "GET"
+            answered[gateway.request(path, method, body=body, seconds=60).status] += 1
 
     asking = [threads.submit(keep_asking) for _ in range(16)]
     try:

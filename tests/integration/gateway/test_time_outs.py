@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -59,27 +60,38 @@ def test_a_request_held_for_too_long_is_504(gateway: RunningGateway, name: str) 
     assert gateway.held(name) == 0
 
 
+@pytest.mark.parametrize("at_once", [0, 1])
 @pytest.mark.parametrize("body", [None, b"small", [b"chunked"], b"large" * 10_000])
 def test_hold_and_replica_together_do_not_exceed_it(
-    gateway: RunningGateway, replica: Replica, name: str, body: bytes | list[bytes] | None
+    gateway: RunningGateway,
+    replica: Replica,
+    name: str,
+    body: bytes | list[bytes] | None,
+    at_once: int,
 ) -> None:
     limit = 3 * LIMIT
-    gateway.client.put(route(name, request_timeout_seconds=limit), EPOCH)
+    wanted = partial(route, name, request_timeout_seconds=limit, concurrency_limit=at_once)
+    gateway.client.put(wanted(), EPOCH)
     with ThreadPoolExecutor(1) as threads:
         elapsed = Elapsed()
         method = "GET" if body is None else "POST"
         held = threads.submit(gateway.request, f"/team/{name}/wait", method, body=body)
         eventually(lambda: gateway.held(name) == 1 and elapsed() > LIMIT)
-        gateway.client.put(route(name, replica.endpoint, request_timeout_seconds=limit), EPOCH)
+        gateway.client.put(wanted(replica.endpoint), EPOCH)
         assert held.result().status == 504
     assert limit - 0.02 <= elapsed() < limit + TOLERANCE
     assert replica.seen["/wait"] == 1
 
 
-def test_a_stream_may_last_longer(gateway: RunningGateway, replica: Replica, name: str) -> None:
-    gateway.client.put(route(name, replica.endpoint, request_timeout_seconds=LIMIT), EPOCH)
+@pytest.mark.parametrize("at_once", [0, 1])
+@pytest.mark.parametrize("body", [b"small", b"large" * 10_000])
+def test_a_stream_may_last_longer(
+    gateway: RunningGateway, replica: Replica, name: str, body: bytes, at_once: int
+) -> None:
+    wanted = route(name, replica.endpoint, request_timeout_seconds=LIMIT, concurrency_limit=at_once)
+    gateway.client.put(wanted, EPOCH)
     elapsed = Elapsed()
-    answer = gateway.request(f"/team/{name}/stream?pieces=12&pause=0.1", method="POST", body=b"x")
+    answer = gateway.request(f"/team/{name}/stream?pieces=12&pause=0.1", method="POST", body=body)
     assert elapsed() > 2 * LIMIT
     assert (answer.status, answer.body) == (200, PIECE * 12)
 
@@ -119,11 +131,19 @@ def _drip(path: str, headers: str, chunk: bytes) -> Iterator[bytes]:
     [("Transfer-Encoding: chunked", b"1\r\nx\r\n"), ("Content-Length: 1000000000", b"x")],
 )
 @pytest.mark.parametrize("is_held", [False, True])
+@pytest.mark.parametrize("at_once", [0, 1])
 def test_an_endless_upload_is_504(
-    gateway: RunningGateway, replica: Replica, name: str, headers: str, chunk: bytes, is_held: bool
+    gateway: RunningGateway,
+    replica: Replica,
+    name: str,
+    headers: str,
+    chunk: bytes,
+    is_held: bool,
+    at_once: int,
 ) -> None:
     endpoints = () if is_held else (replica.endpoint,)
-    gateway.client.put(route(name, *endpoints, request_timeout_seconds=LIMIT), EPOCH)
+    wanted = route(name, *endpoints, request_timeout_seconds=LIMIT, concurrency_limit=at_once)
+    gateway.client.put(wanted, EPOCH)
     elapsed = Elapsed()
     with gateway.raw() as connection:
         connection.settimeout(0.05)
@@ -138,6 +158,7 @@ def test_an_endless_upload_is_504(
     assert_limit(elapsed())
     assert received.startswith(b"HTTP/1.1 504")
     assert b'"code":504' in received
+    eventually(lambda: set(gateway.client.in_flight(f"id-{name}").values()) <= {0})
 
 
 def test_a_long_upload_that_ends_in_time_arrives_whole(

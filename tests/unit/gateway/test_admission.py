@@ -127,6 +127,37 @@ def test_a_request_that_returns_keeps_its_place_and_goes_elsewhere() -> None:
     _run(FREE, scenario)
 
 
+def test_who_went_straight_gives_its_slot_back_when_it_asks_again() -> None:
+    async def scenario(queueing: Queueing) -> None:
+        admission, two = queueing.admission, "127.0.0.1:1002"
+        asked = replace(queueing.arrival("straight", ago=2), is_straight=True)
+        straight = admission.enter(asked)
+        assert admission.decision(straight) == Grant(ONE, 2.0, LIMIT - 2)
+        queueing.now = replace(FREE, addresses=(ONE, two))
+        again = admission.enter(replace(asked, is_straight=False))
+        assert admission.decision(again) == Grant(two, 2.0, LIMIT - 2)
+        assert admission.in_use("id") == {two: 1}
+        admission.lose(straight)
+        admission.leave(straight)
+        assert admission.in_use("id") == {two: 1}
+        admission.leave(again)
+        assert admission.in_use("id") == {}
+
+    _run(FREE, scenario)
+
+
+def test_who_did_not_go_straight_keeps_its_slot_whoever_else_comes() -> None:
+    async def scenario(queueing: Queueing) -> None:
+        queueing.now = replace(FREE, concurrency_limit=2)
+        arrival = queueing.arrival("the same")
+        first, second = (queueing.admission.enter(arrival) for _ in range(2))
+        assert queueing.admission.in_use("id") == {ONE: 2}
+        for visit in (first, second):
+            queueing.admission.leave(visit)
+
+    _run(FREE, scenario)
+
+
 def test_after_a_restart_nothing_is_granted_until_envoy_counts_room() -> None:
     async def scenario(queueing: Queueing) -> None:
         admission = queueing.admission

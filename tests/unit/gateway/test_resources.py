@@ -18,7 +18,9 @@ from windlass.gateway.names import (
     INNER_HEADER,
     LONGEST_SECONDS,
     SLOT_FILTER,
+    STRAIGHT_SLOT_FILTER,
     TOKEN_FILTER,
+    UNREACHED_HEADER,
 )
 
 SIGNED_IN = Callers(Access.AUTHENTICATED)
@@ -69,7 +71,9 @@ def test_a_public_request_that_is_complete_soon_goes_straight_to_a_replica() -> 
 
 
 def test_wherever_a_route_leads_to_a_replica_it_wants_the_token_it_should() -> None:
-    at_inner, small, bodiless, rest = _ways(_route(ONE, callers=SIGNED_IN))
+    unreached, at_inner, small, bodiless, rest = _ways(_route(ONE, callers=SIGNED_IN))
+    marks = {each["name"] for each in unreached["match"]["headers"]}
+    assert marks == {INNER_HEADER, UNREACHED_HEADER}
     for way in (at_inner, small, bodiless):
         assert _leads_to(way) == "id"
         assert TOKEN_FILTER in way["typedPerFilterConfig"]
@@ -78,7 +82,7 @@ def test_wherever_a_route_leads_to_a_replica_it_wants_the_token_it_should() -> N
 
 @pytest.mark.parametrize("route", [_route(), _route(callers=SIGNED_IN)])
 def test_what_waits_has_no_way_but_through_an_inner_listener(route: Route) -> None:
-    at_inner, rest = _ways(route)
+    *_, at_inner, rest = _ways(route)
     assert at_inner["match"]["headers"] == [{"name": INNER_HEADER, "presentMatch": True}]
     assert _leads_to(rest) == "inner-300000"
     filters = at_inner["typedPerFilterConfig"]
@@ -90,7 +94,15 @@ def test_what_waits_has_no_way_but_through_an_inner_listener(route: Route) -> No
 def test_a_limited_workload_has_no_way_to_a_replica_but_with_a_slot(
     endpoints: tuple[Endpoint, ...],
 ) -> None:
-    with_slot, without, rest = _ways(_route(*endpoints, concurrency_limit=1))
+    ways = _ways(_route(*endpoints, concurrency_limit=1))
+    again, with_slot, without, straight, *asking, rest = ways
+    assert again["match"]["headers"] == [
+        {"name": UNREACHED_HEADER, "presentMatch": True},
+        {"name": INNER_HEADER, "presentMatch": False},
+    ]
+    assert [_leads_to(way) for way in (again, *asking)] == ["inner-300000"] * 4
+    assert straight["match"]["dynamicMetadata"][0]["filter"] == SLOT_FILTER
+    assert straight["route"]["retryPolicy"]["numRetries"] == 1, "there are two clusters to try"
     for way in (with_slot, without):
         assert way["match"]["headers"] == [{"name": INNER_HEADER, "presentMatch": True}]
     assert with_slot["match"]["dynamicMetadata"][0]["filter"] == SLOT_FILTER
@@ -98,6 +110,19 @@ def test_a_limited_workload_has_no_way_to_a_replica_but_with_a_slot(
     assert without["directResponse"]["status"] == 503
     assert "overrides" in without["typedPerFilterConfig"][SLOT_FILTER]
     assert without["typedPerFilterConfig"][HOLD_FILTER]["disabled"]
+    assert _leads_to(rest) == "inner-300000"
+
+
+def test_a_limited_workload_asks_for_the_token_before_it_asks_for_a_slot() -> None:
+    _, _, unreached, without, straight, *asking, rest = _ways(
+        _route(ONE, callers=SIGNED_IN, concurrency_limit=1)
+    )
+    for way in (without, straight, *asking):
+        assert TOKEN_FILTER in way["typedPerFilterConfig"]
+    for way in asking:
+        assert "processingMode" in way["typedPerFilterConfig"][STRAIGHT_SLOT_FILTER]["overrides"]
+    marks = {each["name"] for each in unreached["match"]["headers"]}
+    assert marks == {INNER_HEADER, UNREACHED_HEADER}
     assert _leads_to(rest) == "inner-300000"
 
 

@@ -45,6 +45,9 @@ class Arrival:
     """Tells it apart."""
     size: int = REQUEST_BYTES
     """What it takes of memory while it waits, `room.held_bytes`."""
+    is_straight: bool = False
+    """Whether it asks where it came in. If it does not reach the replica that it then goes to, it
+    asks again elsewhere, before it is known that it has ended here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Visit:
     ticket: Ticket
     decided: "asyncio.Future[Denial | None]"
     """Done when it need not wait any more, with None where it has a slot."""
+    has_left: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +95,14 @@ class Admission:
         self._queues: dict[str, _Queue] = {}
         self._numbers = itertools.count()
         self._ended: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._straight: dict[str, Visit] = {}
+        """By their identities: those that may come back for another slot."""
 
     def enter(self, arrival: Arrival) -> Visit:
         """Take in a request. It may be decided at once; when it has ended it must `leave`."""
+        unreached = self._straight.get(arrival.identity)
+        if unreached is not None:
+            self.leave(unreached)
         waited = max(0.0, self._clock.now() - arrival.at)
         tried = self._ended.pop(arrival.identity, frozenset())
         outlook = self._workloads.outlook(arrival.workload_id)
@@ -107,6 +116,8 @@ class Admission:
         queue = self._queues.setdefault(arrival.workload_id, _Queue())
         queue.slots.join(visit.ticket)
         queue.visits[visit.ticket] = visit
+        if arrival.is_straight:
+            self._straight[arrival.identity] = visit
         self._grant_free(queue, outlook)
         if not visit.decided.done():
             self._begin_to_wait(visit, queue, outlook)
@@ -143,7 +154,13 @@ class Admission:
         return Grant(visit.ticket.address, waited, visit.limit_seconds - waited)
 
     def leave(self, visit: Visit) -> None:
-        """Give up a place in the queue, or a slot: the request has ended."""
+        """Give up a place in the queue, or a slot: the request has ended, or not reached its
+        replica."""
+        if visit.has_left:
+            return
+        visit.has_left = True
+        if self._straight.get(visit.arrival.identity) is visit:
+            del self._straight[visit.arrival.identity]
         queue = self._queues.get(visit.arrival.workload_id)
         if queue is None:
             # It was denied, and so was everybody else.
@@ -158,7 +175,7 @@ class Admission:
 
     def lose(self, visit: Visit) -> None:
         """It is not known whether a request is in flight any more; `leave` follows."""
-        if visit.ticket.address is not None:
+        if visit.ticket.address is not None and not visit.has_left:
             self._queues[visit.arrival.workload_id].slots.distrust([visit.ticket.address])
 
     def loaded(self, record: Record) -> None:

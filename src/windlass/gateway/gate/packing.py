@@ -20,6 +20,14 @@ def packed(message: Message) -> any_pb2.Any:
     return result
 
 
+def set_header(key: str, value: str) -> base_pb2.HeaderValueOption:
+    """In place of whatever the header was; Envoy fills in what stands between percent signs."""
+    return base_pb2.HeaderValueOption(
+        header=base_pb2.HeaderValue(key=key, value=value),
+        append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
 def no_limits() -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
     """No cap on connections or requests: a cluster's default is 1,024 of each."""
     limits = circuit_breaker_pb2.CircuitBreakers.Thresholds(priority=base_pb2.DEFAULT)

@@ -6,6 +6,8 @@ replica's slot is taken from there to the stream's end.
 """
 
 import asyncio
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,15 +17,19 @@ from envoy.service.ext_proc.v3 import external_processor_pb2
 from windlass.gateway.gate.admission import Admission, Arrival, Grant, Visit
 from windlass.gateway.gate.grpc_streams import Stream
 from windlass.gateway.gate.holds import REMAINING_HEADER, Denial
-from windlass.gateway.gate.resources import NO_SLOT, SLOT_TRIES
+from windlass.gateway.gate.resources import LARGE_BODY, NO_SLOT, SLOT_TRIES
 from windlass.gateway.gate.room import held_bytes
-from windlass.gateway.names import ARRIVAL_HEADER, SLOT, SLOT_FILTER
+from windlass.gateway.names import ARRIVAL_HEADER, INNER_HEADER, SLOT, SLOT_FILTER
 
 ProcessingRequest = external_processor_pb2.ProcessingRequest
 ProcessingResponse = external_processor_pb2.ProcessingResponse
+_HEADERS_UNCHANGED = ProcessingResponse(
+    response_headers=external_processor_pb2.HeadersResponse()
+).SerializeToString()
 _TRAILERS_UNCHANGED = ProcessingResponse(
     response_trailers=external_processor_pb2.TrailersResponse()
 ).SerializeToString()
+_TOO_LATE = Denial(504, "The request was not answered within its time-out.")
 UNNOTICED_SECONDS = 0.1
 """Who waited no longer than that has the whole time-out at the replica."""
 ANSWERS_KEPT = 10_000
@@ -49,20 +55,26 @@ class Processed:
         self._admission = admission
         self._stream = stream
         self._visit: Visit | None = None
+        self._is_upload = False
         self._waiting: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
 
     def received(self, message: bytes) -> None:
-        """Its headers have come, or, later, the trailers of its answer."""
-        if self._visit is not None:
-            self._stream.write(_TRAILERS_UNCHANGED)
+        """Its headers have come, or, later, the headers or trailers of its answer."""
+        request = ProcessingRequest.FromString(message)
+        if not request.HasField("request_headers"):
+            # Where Envoy itself has refused the request, that is the first to be heard of it.
+            self._answer_begins(request)
             return
-        arrival = _arrival(ProcessingRequest.FromString(message))
+        headers = _headers(request)
+        arrival = _arrival(headers)
         if arrival is None:
             self._stream.write(_denied(Denial(503, NO_SLOT)))
             return
+        self._is_upload = arrival.is_straight and _may_take_long(headers)
         self._visit = self._admission.enter(arrival)
         if self._visit.decided.done():
-            self._stream.write(_answer(self._admission.decision(self._visit)))
+            self._decided(self._visit)
         else:
             self._waiting = asyncio.create_task(self._wait(self._visit))
 
@@ -70,6 +82,8 @@ class Processed:
         """It has ended, in whichever way."""
         if self._waiting is not None:
             self._waiting.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self._visit is not None:
             self._admission.leave(self._visit)
 
@@ -81,22 +95,45 @@ class Processed:
 
     async def _wait(self, visit: Visit) -> None:
         await self._admission.wait(visit)
-        self._stream.write(_answer(self._admission.decision(visit)))
+        self._decided(visit)
+
+    def _decided(self, visit: Visit) -> None:
+        decision = self._admission.decision(visit)
+        if isinstance(decision, Denial):
+            self._stream.write(_denied(decision))
+            return
+        self._stream.write(_granted(decision))
+        if self._is_upload:
+            # Where it came in, Envoy's own time-out begins only when its body is complete.
+            self._deadline = asyncio.get_running_loop().call_later(
+                decision.remaining_seconds, self._stream.write, _denied(_TOO_LATE)
+            )
+
+    def _answer_begins(self, request: Any) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        is_headers = request.HasField("response_headers")
+        self._stream.write(_HEADERS_UNCHANGED if is_headers else _TRAILERS_UNCHANGED)
 
 
-def _arrival(request: Any) -> Arrival | None:
-    """None where Envoy does not say what its routes have it say."""
+def _headers(request: Any) -> dict[str, str]:
     received = request.request_headers.headers.headers
-    headers = {header.key: header.raw_value.decode() for header in received}
+    return {header.key: header.raw_value.decode() for header in received}
+
+
+def _arrival(headers: Mapping[str, str]) -> Arrival | None:
+    """None where Envoy does not say what its routes have it say."""
     identity = headers.get(ARRIVAL_HEADER)
     if identity is None:
         return None
     at, _, workload_id = identity.split(" ", 2)
-    return Arrival(workload_id, float(at), identity, held_bytes(headers))
+    is_straight = INNER_HEADER not in headers
+    return Arrival(workload_id, float(at), identity, held_bytes(headers), is_straight)
 
 
-def _answer(decision: Grant | Denial) -> bytes:
-    return _granted(decision) if isinstance(decision, Grant) else _denied(decision)
+def _may_take_long(headers: Mapping[str, str]) -> bool:
+    """Whether Envoy tells when the answer begins, by the same rule as its routes."""
+    return re.fullmatch(LARGE_BODY, headers.get("content-length", "")) is not None
 
 
 def _granted(grant: Grant) -> bytes:

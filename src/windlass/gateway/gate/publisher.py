@@ -342,6 +342,8 @@ class Publisher:
         configurations = route_configurations(route)
         if route.unavailable is None:
             keys += self._publish_inner(limit_seconds(route))
+        if route.concurrency_limit:
+            keys += self._publish_again()
         keys += [
             self._discovery.publish(ROUTES, name, configuration)
             for name, configuration in configurations.items()
@@ -369,6 +371,14 @@ class Publisher:
                 self._discovery.publish(CLUSTER, cluster_name, cluster)
             self._discovery.publish(LISTENER, name, inner.listener(limit))
         return [*(ResourceKey(CLUSTER, each) for each in inner.cluster_names(limit)), listener]
+
+    def _publish_again(self) -> list[ResourceKey]:
+        """For all limited workloads together, from the first on."""
+        clusters, listener = inner.again_clusters(), inner.again()
+        return [
+            *(self._discovery.publish(CLUSTER, name, each) for name, each in clusters.items()),
+            self._discovery.publish(LISTENER, listener.name, listener),
+        ]
 
     def _withdraw_scopes(self, workload: _Workload, names: Set[str]) -> list[ResourceKey]:
         for name in names:

@@ -13,29 +13,37 @@ from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.load_balancing_policies.least_request.v3 import least_request_pb2
 from envoy.extensions.load_balancing_policies.override_host.v3 import override_host_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
+from xds.type.v3 import typed_struct_pb2
 
 from windlass.gateway.gate.callers import caller_filters
-from windlass.gateway.gate.inner import inner_cluster_name
+from windlass.gateway.gate.inner import again_cluster_name, inner_cluster_name
 from windlass.gateway.gate.packing import (
     PROTOCOL_OPTIONS,
     no_limits,
     packed,
     protocol_options,
+    set_header,
 )
 from windlass.gateway.gate.ways import Way, cluster_name, cluster_names, ports, ways
 from windlass.gateway.gateway import Access, Address, Endpoint, ReplicaProtocol, Route
+from windlass.gateway.listener import SLOT_PROCESSING, UPLOAD_PROCESSING
 from windlass.gateway.names import (
+    ARRIVAL_FILTER,
     ARRIVAL_HEADER,
+    ARRIVED,
     CALLER_FILTERS,
     HOLD_FILTER,
     INNER_HEADER,
     INTERNAL_HEADER,
+    KEY,
     LONGEST_SECONDS,
     NOT_HERE,
     ROUTE_KEY_FILTER,
@@ -43,6 +51,8 @@ from windlass.gateway.names import (
     SERVED,
     SLOT,
     SLOT_FILTER,
+    STRAIGHT_FILTERS,
+    STRAIGHT_SLOT_FILTER,
     UNREACHED_HEADER,
     WORKLOAD,
 )
@@ -56,6 +66,7 @@ NOT_FOR_REPLICAS = (
     INNER_HEADER,
     INTERNAL_HEADER,
     ARRIVAL_HEADER,
+    UNREACHED_HEADER,
     "x-envoy-external-address",
 )
 """The last is Envoy's own word for what `x-forwarded-for` says."""
@@ -70,7 +81,12 @@ SLOT_TRIES = 2
 NO_SLOT = "No slot on a replica could be had."
 SMALL_BODY = "[0-9]{1,4}"
 """The length of a body that is there with its headers, or nearly: less than 10,000 bytes."""
+LARGE_BODY = "[0-9]{5,}"
+"""That of one which may take as long as it likes."""
 BODILESS = "GET|HEAD|DELETE|OPTIONS"
+_BY_TRY = "envoy.router.cluster_specifier_plugin.priority_group"
+_REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"
+"""Of a retry policy: field 14, true. Envoy 1.40 knows it, and the Python of its API not yet."""
 
 
 def clusters(route: Route) -> dict[str, cluster_pb2.Cluster]:
@@ -202,11 +218,16 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
     built = route_pb2.RouteConfiguration(name=way.name)
     host = built.virtual_hosts.add(name=way.name, domains=["*"])
     # A request that found its route by host needs no look at its path, nor at who calls where
-    # everybody may.
+    # everybody may, nor for a slot where there is no limit.
     unneeded = [ROUTE_KEY_FILTER, *(CALLER_FILTERS if is_public(way) else ())]
+    unneeded += () if is_limited(route, way) else STRAIGHT_FILTERS
     for filter_name in unneeded:
         off = route_components_pb2.FilterConfig(disabled=True)
         host.typed_per_filter_config[filter_name].CopyFrom(packed(off))
+    if is_limited(route, way):
+        # First of all: it was found to be in order when it came.
+        again = _add_route(host, [_present(UNREACHED_HEADER), _present(INNER_HEADER, False)])
+        _lead_to_inner(again, route, way, is_new=False)
     if way.internal_only:
         outside = [_present(INNER_HEADER, False), _present(INTERNAL_HEADER, False)]
         _answer(_add_route(host, outside), 404, NOT_HERE)
@@ -216,16 +237,14 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
         return built
     if is_limited(route, way):
         _lead_to_slot(_add_route(host, [_present(INNER_HEADER)]), route, way)
-    at_inner = _add_route(host, [_present(INNER_HEADER)])
+    if not is_public(way):
+        # Whose token was checked, which is then taken off.
+        _add_at_inner(host, [_present(INNER_HEADER), _present(UNREACHED_HEADER)], route, way)
+    at_inner = _add_at_inner(host, [_present(INNER_HEADER)], route, way)
+    _configure(at_inner, caller_filters(way.callers))
     if is_limited(route, way):
-        # Whoever has no slot gets here only when the gate went while it was asked for one: the next
-        # one is asked.
-        _answer(at_inner, 503, NO_SLOT)
-        at_inner.response_headers_to_add.append(_header(UNREACHED_HEADER, "yes"))
-    else:
-        _lead_to_replicas(at_inner, route, way)
-    _configure(at_inner, {**caller_filters(way.callers), **_waiting_filters(route, way)})
-    if not is_held(route) and not is_limited(route, way):
+        _add_straight_by_slot(host, route, way)
+    elif not is_held(route):
         for condition in _complete_soon():
             direct = _add_route(host, condition)
             _lead_to_replicas(direct, route, way)
@@ -294,6 +313,74 @@ def _answer(built: route_components_pb2.Route, status: int, message: str) -> Non
     built.direct_response.body.inline_string = message
 
 
+def _add_at_inner(
+    host: route_components_pb2.VirtualHost,
+    condition: Sequence[route_components_pb2.HeaderMatcher],
+    route: Route,
+    way: Way,
+) -> route_components_pb2.Route:
+    built = _add_route(host, condition)
+    if is_limited(route, way):
+        # Whoever has no slot gets here only when the gate went while it was asked for one: the next
+        # one is asked.
+        _answer(built, 503, NO_SLOT)
+        built.response_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
+    else:
+        _lead_to_replicas(built, route, way)
+    _configure(built, _waiting_filters(route, way))
+    return built
+
+
+def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, way: Way) -> None:
+    """For requests whose end is in sight: they ask for a slot where they came in, and wait there.
+    Only one whose replica lets it not in takes a turn through an inner listener."""
+    with_slot = _add_route(host, [])
+    _lead_to_slot(with_slot, route, way)
+    with_slot.metadata.filter_metadata[ROUTE_KEY_FILTER].update(
+        {KEY: next(iter(way.keys), ""), WORKLOAD: route.workload_id}
+    )
+    action = with_slot.route
+    by_try = action.inline_cluster_specifier_plugin.extension
+    by_try.name = _BY_TRY
+    by_try.typed_config.CopyFrom(packed(_by_try(way.cluster, again_cluster_name(way.protocol))))
+    action.retry_policy.num_retries.value = 1
+    action.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
+    _configure(with_slot, caller_filters(way.callers))
+    processing = [(condition, SLOT_PROCESSING) for condition in _complete_soon()]
+    processing.append(([_matches("content-length", LARGE_BODY)], UPLOAD_PROCESSING))
+    for condition, mode in processing:
+        # This is where it goes without a slot, when the gate went while it was asked for one.
+        asking = _add_route(host, condition)
+        _lead_to_inner(asking, route, way)
+        asking.request_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
+        _configure(asking, {**caller_filters(way.callers), **_straight_filters(route, mode)})
+
+
+def _by_try(first: str, second: str) -> typed_struct_pb2.TypedStruct:
+    """The cluster of a request's first try, and that of its only other one. A structure of which
+    Envoy makes its own message, since there is no Python for that."""
+    groups = [
+        {"name": name, "clusters": [{"cluster_name": name, "weight": 1}]}
+        for name in (first, second)
+    ]
+    return ParseDict(
+        {
+            "typeUrl": "type.googleapis.com/envoy.extensions.router.cluster_specifiers"
+            ".priority_group.v3.PriorityGroupClusterSpecifier",
+            "value": {"priority_groups": groups},
+        },
+        typed_struct_pb2.TypedStruct(),
+    )
+
+
+def _straight_filters(route: Route, processing: Mapping[str, str]) -> dict[str, Message]:
+    arrival = header_mutation_pb2.HeaderMutationPerRoute()
+    arrival.mutations.request_mutations.add(append=_arrival(route))
+    slot = ext_proc_pb2.ExtProcPerRoute()
+    ParseDict(processing, slot.overrides.processing_mode)
+    return {ARRIVAL_FILTER: arrival, STRAIGHT_SLOT_FILTER: slot}
+
+
 def _lead_to_replicas(built: route_components_pb2.Route, route: Route, way: Way) -> None:
     built.request_headers_to_remove.extend(NOT_FOR_REPLICAS)
     limit = limit_seconds(route)
@@ -321,11 +408,12 @@ def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> 
     policy.ClearField("host_selection_retry_max_attempts")
 
 
-def _lead_to_inner(built: route_components_pb2.Route, route: Route, way: Way) -> None:
-    # Also where there is no limit: there may be one by the time the request goes on.
-    workload_id = route.workload_id.replace("%", "%%")
-    arrival = f"%START_TIME(%s.%9f)% %CONNECTION_ID% {workload_id}"
-    built.request_headers_to_add.append(_header(ARRIVAL_HEADER, arrival))
+def _lead_to_inner(
+    built: route_components_pb2.Route, route: Route, way: Way, *, is_new: bool = True
+) -> None:
+    if is_new:
+        # Also where there is no limit: there may be one by the time the request goes on.
+        built.request_headers_to_add.append(_arrival(route))
     built.response_headers_to_remove.append(UNREACHED_HEADER)
     action = built.route
     action.cluster = inner_cluster_name(limit_seconds(route), way.protocol)
@@ -339,11 +427,9 @@ def _lead_to_inner(built: route_components_pb2.Route, route: Route, way: Way) ->
         action.retry_policy.retry_back_off.CopyFrom(_pauses())
 
 
-def _header(key: str, value: str) -> base_pb2.HeaderValueOption:
-    return base_pb2.HeaderValueOption(
-        header=base_pb2.HeaderValue(key=key, value=value),
-        append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
+def _arrival(route: Route) -> base_pb2.HeaderValueOption:
+    workload_id = route.workload_id.replace("%", "%%")
+    return set_header(ARRIVAL_HEADER, f"{ARRIVED} {workload_id}")
 
 
 def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
