@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
 from windlass.gateway.gate.publisher import Publisher, Superseded
-from windlass.gateway.gate.resources import is_held
 from windlass.gateway.gate.statistics import written
 from windlass.gateway.gate.store import Record
-from windlass.gateway.gate.ways import cluster_names
+from windlass.gateway.gate.ways import cluster_names, is_held
 from windlass.gateway.gateway import Endpoint, Route
 
 SETTLING_SECONDS = 0.05

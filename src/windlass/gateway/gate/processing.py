@@ -17,8 +17,8 @@ from envoy.service.ext_proc.v3 import external_processor_pb2
 from windlass.gateway.gate.admission import Admission, Arrival, Grant, Visit
 from windlass.gateway.gate.grpc_streams import Stream
 from windlass.gateway.gate.holds import REMAINING_HEADER, Denial
-from windlass.gateway.gate.resources import LARGE_BODY, NO_SLOT, SLOT_TRIES
 from windlass.gateway.gate.room import held_bytes
+from windlass.gateway.gate.routes import LARGE_BODY, NO_SLOT, SLOT_TRIES
 from windlass.gateway.names import ARRIVAL_HEADER, INNER_HEADER, SLOT, SLOT_FILTER
 
 ProcessingRequest = external_processor_pb2.ProcessingRequest

@@ -21,18 +21,11 @@ from windlass.gateway.gate.discovery import (
     ResourceKey,
 )
 from windlass.gateway.gate.holds import Denial, Outlook
-from windlass.gateway.gate.resources import (
-    clusters,
-    is_held,
-    limit_seconds,
-    load_assignments,
-    route_configurations,
-    scope_names,
-    scopes,
-)
+from windlass.gateway.gate.replicas import clusters, load_assignments
+from windlass.gateway.gate.routes import route_configurations, scope_names, scopes
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Record, Store
-from windlass.gateway.gate.ways import cluster_names, listener_name, ways
+from windlass.gateway.gate.ways import cluster_names, is_held, limit_seconds, listener_name, ways
 from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
 from windlass.gateway.names import NOT_HERE
 from windlass.kit.clock import Clock

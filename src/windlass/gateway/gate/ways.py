@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from windlass.gateway.gateway import Address, Callers, ReplicaProtocol, Route
+from windlass.gateway.gateway import Access, Address, Callers, ReplicaProtocol, Route
+from windlass.gateway.names import LONGEST_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,23 @@ def ways(route: Route) -> Iterator[Way]:
             protocol=route.protocol if each.port is None else ReplicaProtocol.AS_CLIENT,
             listen=each.listen,
         )
+
+
+def is_held(route: Route) -> bool:
+    """Whether requests wait for the gate's word."""
+    return not route.endpoints and route.unavailable is None
+
+
+def is_limited(route: Route, way: Way) -> bool:
+    """Whether each request needs a slot: those to additional ports never do."""
+    return route.concurrency_limit > 0 and way.cluster == route.workload_id
+
+
+def limit_seconds(route: Route) -> float:
+    """The time-out of a workload, bounded to what timers hold."""
+    return min(route.request_timeout_seconds, LONGEST_SECONDS)
+
+
+def is_public(way: Way) -> bool:
+    """Whether nobody needs a token."""
+    return way.callers.access is Access.PUBLIC

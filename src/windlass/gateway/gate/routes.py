@@ -1,24 +1,18 @@
-"""Envoy's resources for one workload.
+"""Envoy's routes for one workload.
 
-A workload is one cluster with its endpoints for each of its ports, one route configuration for each
-way in, and a scope for each key that leads there: every host, the path, an address. Envoy's API is
-described at envoyproxy.io/docs/envoy/v1.40.0/api-v3.
+There is one route configuration for each way in, and a scope for each key that leads there: every
+host, the path, an address. Envoy's API is described at envoyproxy.io/docs/envoy/v1.40.0/api-v3.
 """
 
 from collections.abc import Mapping, Sequence
 
-from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import base_pb2, health_check_pb2
-from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
-from envoy.extensions.load_balancing_policies.least_request.v3 import least_request_pb2
-from envoy.extensions.load_balancing_policies.override_host.v3 import override_host_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import string_pb2
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 from xds.type.v3 import typed_struct_pb2
@@ -26,14 +20,11 @@ from xds.type.v3 import typed_struct_pb2
 from windlass.gateway.gate.callers import caller_filters
 from windlass.gateway.gate.inner import again_cluster_name, inner_cluster_name
 from windlass.gateway.gate.packing import (
-    PROTOCOL_OPTIONS,
-    no_limits,
     packed,
-    protocol_options,
     set_header,
 )
-from windlass.gateway.gate.ways import Way, cluster_name, cluster_names, ports, ways
-from windlass.gateway.gateway import Access, Address, Endpoint, ReplicaProtocol, Route
+from windlass.gateway.gate.ways import Way, is_held, is_limited, is_public, limit_seconds, ways
+from windlass.gateway.gateway import Route
 from windlass.gateway.listener import SLOT_PROCESSING, UPLOAD_PROCESSING
 from windlass.gateway.names import (
     ARRIVAL_FILTER,
@@ -44,7 +35,6 @@ from windlass.gateway.names import (
     INNER_HEADER,
     INTERNAL_HEADER,
     KEY,
-    LONGEST_SECONDS,
     NOT_HERE,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
@@ -57,10 +47,6 @@ from windlass.gateway.names import (
     WORKLOAD,
 )
 
-CONNECT_TIMEOUT_SECONDS = 5
-IDLE_CONNECTION_SECONDS = 1
-"""Shorter than what common servers keep an idle connection open, so that a request is not sent into
-one which the replica is just closing."""
 NOT_FOR_REPLICAS = (
     ROUTE_KEY_HEADER,
     INNER_HEADER,
@@ -87,111 +73,6 @@ BODILESS = "GET|HEAD|DELETE|OPTIONS"
 _BY_TRY = "envoy.router.cluster_specifier_plugin.priority_group"
 _REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"
 """Of a retry policy: field 14, true. Envoy 1.40 knows it, and the Python of its API not yet."""
-
-
-def clusters(route: Route) -> dict[str, cluster_pb2.Cluster]:
-    """One for each port, by name. The same as long as ports and protocol are: a changed cluster
-    would lose its connections."""
-    first, *further = cluster_names(route)
-    return {
-        first: cluster(first, route.protocol),
-        **{name: cluster(name, ReplicaProtocol.AS_CLIENT) for name in further},
-    }
-
-
-def cluster(name: str, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
-    """The replicas' ports, whichever these are."""
-    built = cluster_pb2.Cluster(
-        name=name,
-        type=cluster_pb2.Cluster.EDS,
-        connect_timeout=Duration(seconds=CONNECT_TIMEOUT_SECONDS),
-        track_cluster_stats=cluster_pb2.TrackClusterStats(per_endpoint_stats=True),
-    )
-    built.load_balancing_policy.CopyFrom(_balancing())
-    source = built.eds_cluster_config.eds_config
-    source.resource_api_version = 2
-    source.ads.SetInParent()
-    # Without this Envoy would send to draining replicas once they are the majority.
-    built.common_lb_config.healthy_panic_threshold.value = 0
-    # Else Envoy may gather changes of health for up to a second, having acknowledged them.
-    built.common_lb_config.update_merge_window.SetInParent()
-    built.circuit_breakers.thresholds.append(no_limits())
-    options = protocol_options(protocol, IDLE_CONNECTION_SECONDS)
-    built.typed_extension_protocol_options[PROTOCOL_OPTIONS].CopyFrom(packed(options))
-    return built
-
-
-def _balancing() -> cluster_pb2.LoadBalancingPolicy:
-    """Where a request has a slot, there; else to the replica with fewer requests, of two."""
-    override = override_host_pb2.OverrideHost()
-    slot = override.override_host_sources.add().metadata
-    slot.key = SLOT_FILTER
-    slot.path.add(key=SLOT)
-    fewest = least_request_pb2.LeastRequest()
-    override.fallback_policy.policies.append(_policy("least_request", fewest))
-    return cluster_pb2.LoadBalancingPolicy(policies=[_policy("override_host", override)])
-
-
-def _policy(name: str, settings: Message) -> cluster_pb2.LoadBalancingPolicy.Policy:
-    built = cluster_pb2.LoadBalancingPolicy.Policy()
-    built.typed_extension_config.name = f"envoy.load_balancing_policies.{name}"
-    built.typed_extension_config.typed_config.CopyFrom(packed(settings))
-    return built
-
-
-def load_assignments(
-    route: Route, draining: Sequence[Endpoint]
-) -> dict[str, endpoint_pb2.ClusterLoadAssignment]:
-    """The endpoints of each cluster, by its name."""
-    return {
-        cluster_name(route.workload_id, port): load_assignment(
-            cluster_name(route.workload_id, port),
-            route.endpoints,
-            draining,
-            port,
-            tried_again=is_held(route),
-        )
-        for port in ports(route)
-    }
-
-
-def load_assignment(
-    name: str,
-    endpoints: Sequence[Endpoint],
-    draining: Sequence[Endpoint],
-    port: int | None = None,
-    *,
-    tried_again: bool = False,
-) -> endpoint_pb2.ClusterLoadAssignment:
-    """Draining replicas get no new request, but stay listed so that theirs can be counted.
-
-    With `tried_again` they count as healthy: new requests are held, and one that could not reach
-    its replica is tried again for as long as there is somewhere to try, until the next replica is.
-    """
-    leaving = health_check_pb2.HEALTHY if tried_again else health_check_pb2.DRAINING
-    listed = [
-        _endpoint(address, health)
-        for health, several in (
-            (health_check_pb2.HEALTHY, endpoints),
-            (leaving, draining),
-        )
-        for endpoint in several
-        if (address := address_of(endpoint, port)) is not None
-    ]
-    built = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
-    if listed:
-        built.endpoints.add().lb_endpoints.extend(listed)
-    return built
-
-
-def address_of(endpoint: Endpoint, port: int | None) -> Address | None:
-    """Where a replica answers for a port as declared, the serving port being None; None where it
-    has no such port."""
-    if port is None:
-        return Address(endpoint.host, endpoint.port)
-    if port not in endpoint.additional_ports:
-        return None
-    return Address(endpoint.host, endpoint.additional_ports[port])
 
 
 def scopes(route: Route) -> dict[str, scoped_route_pb2.ScopedRouteConfiguration]:
@@ -251,26 +132,6 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
             _configure(direct, caller_filters(way.callers))
     _lead_to_inner(_add_route(host, []), route, way)
     return built
-
-
-def is_held(route: Route) -> bool:
-    """Whether requests wait for the gate's word."""
-    return not route.endpoints and route.unavailable is None
-
-
-def is_limited(route: Route, way: Way) -> bool:
-    """Whether each request needs a slot: those to additional ports never do."""
-    return route.concurrency_limit > 0 and way.cluster == route.workload_id
-
-
-def limit_seconds(route: Route) -> float:
-    """The time-out of a workload, bounded to what timers hold."""
-    return min(route.request_timeout_seconds, LONGEST_SECONDS)
-
-
-def is_public(way: Way) -> bool:
-    """Whether nobody needs a token."""
-    return way.callers.access is Access.PUBLIC
 
 
 def _add_route(
@@ -470,12 +331,4 @@ def _scope(name: str, key: str, configuration: str) -> scoped_route_pb2.ScopedRo
         name=name, route_configuration_name=configuration
     )
     built.key.fragments.add(string_key=key)
-    return built
-
-
-def _endpoint(where: Address, health: int) -> endpoint_components_pb2.LbEndpoint:
-    built = endpoint_components_pb2.LbEndpoint(health_status=health)
-    address = built.endpoint.address.socket_address
-    address.address = where.host
-    address.port_value = where.port
     return built

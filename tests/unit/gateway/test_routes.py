@@ -1,17 +1,12 @@
-"""Routes as Envoy's resources."""
+"""Routes as Envoy is told of them."""
 
 from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from windlass.gateway.gate.resources import (
-    cluster,
-    load_assignment,
-    route_configurations,
-    scope_names,
-    scopes,
-)
+from windlass.gateway.gate.replicas import cluster, load_assignment
+from windlass.gateway.gate.routes import route_configurations, scope_names, scopes
 from windlass.gateway.gateway import Access, Callers, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import (
     HOLD_FILTER,
