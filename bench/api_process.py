@@ -15,8 +15,9 @@ _SCRATCH = tempfile.TemporaryDirectory(prefix="windlass-bench-")
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", _SCRATCH.name)
 
 from windlass.app.bootstrap import lay_foundation  # noqa: E402
-from windlass.app.context import Context, read_catalogue  # noqa: E402
+from windlass.app.context import Context  # noqa: E402
 from windlass.app.data_directory import DataDirectory  # noqa: E402
+from windlass.app.engine import read_catalogue  # noqa: E402
 from windlass.app.serving import serve_api  # noqa: E402
 from windlass.identity.tokens import Caller  # noqa: E402
 from windlass.kit.clock import SystemClock  # noqa: E402

@@ -20,8 +20,9 @@ from tests.api.answers import check_answer
 from tests.api.description import Description
 from windlass.app.api import create_api
 from windlass.app.bootstrap import lay_foundation
-from windlass.app.context import Context, read_catalogue
+from windlass.app.context import Context
 from windlass.app.data_directory import DataDirectory
+from windlass.app.engine import read_catalogue
 from windlass.app.http import Observed
 from windlass.audit.tables import audit_record
 from windlass.identity.tokens import Caller, CallerType

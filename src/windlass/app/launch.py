@@ -14,9 +14,10 @@ from pathlib import Path
 from windlass.app.addresses import bind, settle_address
 from windlass.app.bootstrap import lay_foundation
 from windlass.app.children import Child, GaveUp, stop, wait_for_news
-from windlass.app.context import Context, make_engine, read_catalogue
+from windlass.app.context import Context
 from windlass.app.controllers import Controllers
 from windlass.app.data_directory import DataDirectory, Membership, read_json, write_json
+from windlass.app.engine import make_engine, read_catalogue
 from windlass.app.serving import serve_api
 from windlass.app.tls.keeper import CertificateKeeper
 from windlass.app.tls.options import require_no_plain_http, settle_tls

@@ -4,8 +4,8 @@ import os
 import signal
 from contextlib import suppress
 
-from windlass.app.context import make_engine
 from windlass.app.data_directory import DataDirectory
+from windlass.app.engine import make_engine
 from windlass.app.services import Services
 from windlass.engines.local.processes.catalogue import Catalogue
 from windlass.settings import Settings
