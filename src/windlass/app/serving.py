@@ -11,6 +11,7 @@ from windlass.app.context import Context
 from windlass.app.http import Observed
 from windlass.app.tls.serving_context import ServingContext
 from windlass.kit.database import Database
+from windlass.kit.garbage import made_to_stay
 
 _THREADS = 16
 _GRACE_SECONDS = 5
@@ -19,7 +20,8 @@ _GRACE_SECONDS = 5
 def serve_api(context: Context, listener: socket.socket, when_ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT."""
     database = Database(context.database_url)
-    application = Observed(create_api(context, database))
+    with made_to_stay():
+        application = Observed(create_api(context, database))
     encryption = None if context.tls is None else ServingContext(context.tls)
     server = _Server(
         uvicorn.Config(

@@ -6,7 +6,7 @@ from typing import Any
 from windlass.assets.kind import Kind
 from windlass.assets.schemas import CreationMeta
 from windlass.assets.usage import FIELD_OF_TYPE
-from windlass.kit.bodies import body_schema
+from windlass.kit.bodies import body_schema, schema_reference
 from windlass.org.scopes import ScopeType
 
 Schema = dict[str, Any]
@@ -54,7 +54,7 @@ def _asset(kind: Schema, spec: Schema) -> Schema:
 
 
 def _spec(kind: Kind) -> Schema:
-    return body_schema(kind.answer or kind.spec)
+    return schema_reference(kind.answer or kind.spec)
 
 
 def _object(**properties: Schema) -> Schema:

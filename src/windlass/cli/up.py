@@ -15,12 +15,15 @@ def run(settings: Settings) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.data_dir / "metrics")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     _log_to_standard_error()
-    from windlass.app.addresses import AddressTaken
-    from windlass.app.bootstrap import OtherDirectory
-    from windlass.app.data_directory import DirectoryInUse
-    from windlass.app.launch import CannotStart, run_control_plane
-    from windlass.app.schema import NewerStore
-    from windlass.kit.errors import ApiError
+    from windlass.kit.garbage import made_to_stay
+
+    with made_to_stay():
+        from windlass.app.addresses import AddressTaken
+        from windlass.app.bootstrap import OtherDirectory
+        from windlass.app.data_directory import DirectoryInUse
+        from windlass.app.launch import CannotStart, run_control_plane
+        from windlass.app.schema import NewerStore
+        from windlass.kit.errors import ApiError
 
     try:
         run_control_plane(settings)

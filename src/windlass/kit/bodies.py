@@ -14,6 +14,9 @@ from windlass.kit.strict_json import join_path, json_kind, read_json_list, read_
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_REFERENCE = "#/models/"
+_referred: dict[str, type[BaseModel]] = {}
+
 
 def parse_body(model: type[Model], raw: bytes, content_type: str | None = None) -> Model:
     """A request body as `model`.
@@ -84,9 +87,34 @@ def body_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """What an operation's OpenAPI entry says of a body that `parse_body` reads."""
-    content = {"application/json": {"schema": body_schema(model)}}
+    """What an operation's OpenAPI entry says of a body that `parse_body` reads.
+
+    As with `schema_reference`, it is whole once `with_schemas` has gone over it.
+    """
+    content = {"application/json": {"schema": schema_reference(model)}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def schema_reference(model: type[BaseModel]) -> dict[str, Any]:
+    """What stands for `body_schema(model)` until somebody asks for the API's description.
+
+    Making the schemas of all models takes as long as all else that an API does before it serves.
+    """
+    name = f"{model.__module__}.{model.__qualname__}-{id(model)}"
+    _referred[name] = model
+    return {"$ref": f"{_REFERENCE}{name}"}
+
+
+def with_schemas(entry: Any) -> Any:
+    """A part of an OpenAPI document with the schemas that `schema_reference` stands for."""
+    if isinstance(entry, list):
+        return [with_schemas(member) for member in entry]
+    if not isinstance(entry, dict):
+        return entry
+    reference = entry.get("$ref")
+    if isinstance(reference, str) and reference.startswith(_REFERENCE):
+        return body_schema(_referred[reference.removeprefix(_REFERENCE)])
+    return {key: with_schemas(member) for key, member in entry.items()}
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
@@ -109,7 +137,10 @@ def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
         return schema
     if "$ref" in schema:
         return _inlined(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
-    return {key: _inlined(member, definitions) for key, member in schema.items()}
+    # A default of null says no more than that the field may be left out.
+    return {
+        key: _inlined(member, definitions) for key, member in schema.items() if member is not None
+    }
 
 
 def _path(location: Sequence[str | int]) -> str:

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from windlass.kit.garbage import collector_paused
+from windlass.kit.garbage import collector_paused, made_to_stay
 
 
 def fail_while_paused() -> None:
@@ -35,3 +35,15 @@ def test_a_collector_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_is_made_to_stay_is_not_walked_over_again() -> None:
+    before = gc.get_freeze_count()
+    try:
+        with made_to_stay():
+            assert not gc.isenabled()
+            made = [[] for _ in range(1000)]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() >= before + len(made)
+    finally:
+        gc.unfreeze()

@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from windlass import __version__
 from windlass.app.openapi.descriptions import Descriptions
 from windlass.identity.operations import Operation, Where, operations
+from windlass.kit.bodies import with_schemas
 
 _DESCRIPTION = """\
 Runs GPU workloads: model endpoints on GPUs that a team shares.
@@ -45,6 +46,7 @@ def _document(api: FastAPI) -> dict[str, Any]:
     made = get_openapi(
         title="Windlass", version=__version__, description=_DESCRIPTION, routes=api.routes
     )
+    made["paths"] = with_schemas(made["paths"])
     known = Descriptions()
     made["components"] = {
         "schemas": known.schemas(),
