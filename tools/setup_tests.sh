@@ -8,6 +8,9 @@ PATH=$PATH:/usr/sbin:/sbin
 
 main() {
     tools/setup.sh test
+    # Tests start the platform many times. Where PYTHONDONTWRITEBYTECODE is set, as in containers it
+    # often is, each start would else compile all of it anew.
+    .venv/bin/python -m compileall -q src
     for lock in requirements/runapy-*.lock; do
         install_beside "$(basename "$lock" .lock)" "$lock"
     done
