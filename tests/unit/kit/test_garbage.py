@@ -42,7 +42,7 @@ def test_what_is_made_to_stay_is_not_walked_over_again() -> None:
     try:
         with made_to_stay():
             assert not gc.isenabled()
-            made = [[] for _ in range(1000)]
+            made: list[list[int]] = [[] for _ in range(1000)]
         assert gc.isenabled()
         assert gc.get_freeze_count() >= before + len(made)
     finally:
