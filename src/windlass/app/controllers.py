@@ -149,7 +149,7 @@ class Controllers:
             self._clock,
         )
         self._register_nodes(engine, epoch)
-        engine.keep_spares()
+        engine.make_ready()
         engine.tell_deaths(Waker(self._context.data.wake_up).wake)
         engine.sweep(self._known_pods, epoch)
         self._give_routes(workloads, around, trust, certificate)

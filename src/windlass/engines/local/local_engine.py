@@ -47,15 +47,14 @@ from windlass.engines.local.processes.preparation import Preparation
 from windlass.engines.local.processes.quick_joins import QuickJoins
 from windlass.engines.local.processes.users import OwnerUsers, can_change_users
 from windlass.kit.supervision import control
+from windlass.kit.supervision.fork_server import ForkServer
 from windlass.kit.supervision.observation import State, observe
 from windlass.kit.supervision.program.directory import Directory
-from windlass.kit.supervision.spares import Spares
 from windlass.kit.supervision.specification import Specification
 
 _REMOVED = ".removed-"
 _KILL_SECONDS = 10.0
 _POLL_SECONDS = 0.02
-_SPARE_SUPERVISORS = 2
 _LONGEST_REPLICA_ID = 64
 
 
@@ -121,12 +120,13 @@ class LocalEngine:
         self._quick_joins = QuickJoins()
         self._starting = threading.Lock()
         longest_path = len(os.fsencode(self._replicas)) + _LONGEST_REPLICA_ID
-        self._spares = Spares(_SPARE_SUPERVISORS, longest_path)
+        self._fork_server = ForkServer(longest_path)
         self._ports = Ports(self._known_ports())
 
-    def keep_spares(self) -> None:
-        """From now on, have supervisors ready before there are replicas for them."""
-        self._spares.keep()
+    def make_ready(self) -> None:
+        """Have ready what takes time before a replica can be started."""
+        with contextlib.suppress(OSError):
+            self._fork_server.start()
 
     @property
     def trust_domain_note(self) -> str | None:
@@ -184,7 +184,7 @@ class LocalEngine:
             if before is not None and before.state is not State.PREPARED:
                 return
             try:
-                control.launch(directory, self._prepare(spec), self._spares)
+                control.launch(directory, self._prepare(spec), self._fork_server)
             except (OSError, ValueError, NoFreePort, ReplicaCannotStart) as error:
                 self._undo_start(spec.replica_id, directory)
                 if isinstance(error, ReplicaCannotStart):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from windlass.kit.supervision import supervisor
+from windlass.kit.supervision.fork_server import ForkServer
 from windlass.kit.supervision.observation import Observation, State, observe, read_observation
 from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.directory import (
@@ -25,7 +26,6 @@ from windlass.kit.supervision.program.directory import (
 from windlass.kit.supervision.program.instructions import StopRequest
 from windlass.kit.supervision.program.leftovers import end_leftovers, find_leftovers
 from windlass.kit.supervision.program.log import log_numbers
-from windlass.kit.supervision.spares import Spares
 from windlass.kit.supervision.specification import Restart, Specification
 
 _LEFTOVERS_TIMEOUT = 5.0
@@ -33,13 +33,15 @@ _LAST_BREATH = 2.0
 _PAUSE = 0.01
 
 
-def launch(directory: Path, specification: Specification, spares: Spares | None = None) -> bool:
+def launch(
+    directory: Path, specification: Specification, fork_server: ForkServer | None = None
+) -> bool:
     """Start a supervisor for the directory, unless it has one or was started once and for all.
 
     Safe to repeat after being killed at any point, and from several processes at once. Returns
-    whether this call started it: where one is still being stopped, it does not. One of the `spares`
-    is the supervisor, if there is one. Raises OSError when directory or supervisor cannot be made,
-    and ValueError for a program that is not a path.
+    whether this call started it: where one is still being stopped, it does not. The supervisor is
+    forked by the server, if there is one. Raises OSError when directory or supervisor cannot be
+    made, and ValueError for a program that is not a path.
     """
     program = specification.program or "".join(specification.argv[:1])
     if specification.container is None and "/" not in program:
@@ -55,7 +57,7 @@ def launch(directory: Path, specification: Specification, spares: Spares | None 
                 return False
             _forget_former_run(files)
         write_json(files.specification, specification.to_json(), durable=True)
-        _spawn(files, lock, spares)
+        _spawn(files, lock, fork_server)
         return True
     finally:
         os.close(lock)
@@ -150,11 +152,11 @@ def _forget_former_run(files: Directory) -> None:
         Path(file).unlink(missing_ok=True)
 
 
-def _spawn(files: Directory, lock: int, spares: Spares | None) -> None:
+def _spawn(files: Directory, lock: int, fork_server: ForkServer | None) -> None:
     """Have a supervisor go on holding the lock; returns once it is in the background."""
     errors = os.open(files.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        if spares is not None and spares.adopt(files.path, lock, errors):
+        if fork_server is not None and fork_server.adopt(files.path, lock, errors):
             return
         status = subprocess.run(
             [sys.executable, "-I", "-S", supervisor.__file__, files.path, "--lock", str(lock)],

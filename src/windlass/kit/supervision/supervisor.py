@@ -2,8 +2,8 @@
 
 With `--lock DESCRIPTOR` it goes to the background and goes on holding the directory's lock, which
 it inherited as that descriptor; without, it takes the lock itself and stays in the foreground.
-`supervisor.py --spare DESCRIPTOR …` starts in the background without a directory, and waits to be
-told one on that socket; what follows makes room for what `ps` shows from then on.
+`supervisor.py --fork-server DESCRIPTOR …` forks into the background for each directory that it is
+told on that socket; what follows makes room for what `ps` shows of those.
 Exits 1 where the directory has a supervisor already, or was started once and is never restarted.
 """
 
@@ -13,8 +13,8 @@ import sys
 
 def main(arguments: list[str]) -> int:
     """Supervise; return the exit status."""
-    if arguments[0] == "--spare":
-        return _supervise_when_told(int(arguments[1]))
+    if arguments[0] == "--fork-server":
+        return _serve_forks(int(arguments[1]))
     path = os.path.abspath(arguments[0])
     inherited = int(arguments[2]) if len(arguments) == 3 else None
     if inherited is not None:
@@ -44,17 +44,18 @@ def _supervise(path: str, lock: int) -> int:
     return 0
 
 
-def _supervise_when_told(descriptor: int) -> int:
-    _go_to_background(descriptor)
+def _serve_forks(descriptor: int) -> int:
+    os.set_inheritable(descriptor, False)
+    os.chdir("/")
     _find_package()
-    # Loaded before it is needed: that is what a spare is for.
-    from windlass.kit.supervision.program import spare, supervise  # noqa: F401
+    # Loaded before it is needed: that is what the server is for.
+    from windlass.kit.supervision.program import forking, supervise  # noqa: F401
 
-    told = spare.wait_for_directory(descriptor)
+    told = forking.serve_forks(descriptor)
     if told is None:
         return 0
     path, lock = told
-    spare.show_arguments([*sys.orig_argv[: -len(sys.argv)], __file__, path, "--lock", str(lock)])
+    forking.show_arguments([*sys.orig_argv[: -len(sys.argv)], __file__, path, "--lock", str(lock)])
     return _supervise(path, lock)
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 
 from windlass.kit.supervision.program.containers import remains
-from windlass.kit.supervision.program.spare import show_arguments
+from windlass.kit.supervision.program.forking import show_arguments
 
 _SECONDS = 60.0
 _LAST_WORDS = b"done"
