@@ -13,6 +13,7 @@ from tests.end_to_end.platforms import Platform, eventually
 CONTROL_PLANE = "control plane"
 API = "API"
 CONTROLLERS = "controllers"
+FORK_SERVER = "fork server"
 CONTAINER_ENGINE = "container engine"
 ENVOYS = ("envoy", "supervisor of envoy")
 REPLICAS = ("replica", "supervisor of a replica")
@@ -25,6 +26,7 @@ _WEIGHTS = {
     CONTROL_PLANE: 5,
     CONTROLLERS: 4,
     API: 2,
+    FORK_SERVER: 1,
     "gate": 3,
     "envoy": 2,
     "supervisor of the gate": 1,
@@ -140,6 +142,8 @@ class Killer:
             return self._find_replica(what)
         if what == CONTAINER_ENGINE:
             return self._find_engine()
+        if what == FORK_SERVER:
+            return self._find_fork_server()
         service = "gate" if "gate" in what else "envoy"
         directory = self.world.service_directory(service)
         if what == service:
@@ -155,6 +159,12 @@ class Killer:
             return None
         process = Process.find(self.world.podman.pid)
         return None if process is None else (process, None)
+
+    def _find_fork_server(self) -> tuple[Process, None] | None:
+        """The only child of the controllers that is there for long."""
+        controllers = self._find_control_plane(CONTROLLERS)
+        forked = [] if controllers is None else children(controllers.pid)
+        return (forked[0], None) if len(forked) == 1 else None
 
     def _find_control_plane(self, what: str) -> Process | None:
         if self._process.poll() is not None:
