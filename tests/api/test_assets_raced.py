@@ -105,10 +105,11 @@ def check(api: Api) -> None:
     read_at_start = ("genericSecret", "password", "accessKey", "dockerRegistry", "config-map")
     with api.database.read() as connection:
         gone = asset.c.deleted_at.is_not(None)
+        # A template keeps the name of a compute resource that is gone; other tests see to that.
         dangling = connection.execute(
             select(asset.c.id, asset_reference.c.asset_id)
             .join(asset_reference, asset_reference.c.refers_to == asset.c.id)
-            .where(gone, asset_reference.c.asset_id.in_(_living()))
+            .where(gone, asset.c.kind != "compute", asset_reference.c.asset_id.in_(_living()))
         ).all()
         unread = connection.execute(
             select(asset.c.name, workload.c.name)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, false, or_
+from sqlalchemy import BindParameter, ColumnElement, Row, and_, false, or_
 
 from windlass.assets.kind import Kind
 from windlass.assets.tables import asset
@@ -59,7 +59,7 @@ class AssetAccess:
         conditions = [
             and_(asset.c.kind == kind.name, self._readable(caller, kind)) for kind in kinds
         ]
-        return and_(or_(*conditions), seen_by(caller))
+        return and_(or_(*conditions), seen_by(caller.id))
 
     def sees(self, caller: Caller, kind: Kind, row: Row[Any]) -> bool:
         """Whether the caller may read an asset of that kind."""
@@ -81,9 +81,9 @@ class AssetAccess:
         )
 
 
-def seen_by(caller: Caller) -> ColumnElement[bool]:
+def seen_by(caller_id: str | BindParameter[str]) -> ColumnElement[bool]:
     """The condition that an asset is not another's private one."""
-    return or_(asset.c.private.is_(False), asset.c.owner_id == caller.id)
+    return or_(asset.c.private.is_(False), asset.c.owner_id == caller_id)
 
 
 def is_hidden_from(row: Row[Any], caller: Caller) -> bool:

@@ -1,9 +1,22 @@
 """Assets in and out of the store, within a transaction of the caller's."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from windlass.assets.access import seen_by, unknown
 from windlass.assets.kind import Kind, Reference
@@ -38,21 +51,24 @@ def visible_assets(
     caller: Caller,
     *,
     hold: bool = False,
+    with_references: bool = False,
 ) -> dict[str, Row[Any]]:
-    """Those of these assets that can be used in the unit, by id.
+    """Those of these assets that can be used in the unit, by id; with what they refer to, too.
 
     With `hold` none of them is changed or deleted before the transaction ends.
     """
-    query = select(asset).where(
-        asset.c.id.in_(sorted(set(asset_ids))),
-        asset.c.scope_path.in_(units_above(unit)),
-        asset.c.deleted_at.is_(None),
-        seen_by(caller),
-    )
-    # In one order, so that no two transactions wait for each other.
-    query = query.order_by(asset.c.id)
-    rows = connection.execute(query.with_for_update(read=True) if hold else query)
+    query = _visible(hold=hold, with_references=with_references)
+    rows = connection.execute(query, _place_of_use(asset_ids, unit, caller))
     return {row.id: row for row in rows}
+
+
+def hold_versions(
+    connection: Connection, versions: Mapping[str, int], unit: Unit, caller: Caller
+) -> bool:
+    """Whether all of these assets can be used in the unit and have these counts of updates still;
+    if so, none of them is changed or deleted before the transaction ends."""
+    rows = connection.execute(_held_versions(), _place_of_use(versions, unit, caller))
+    return {row.id: row.update_count for row in rows} == dict(versions)
 
 
 def usable_assets(
@@ -63,7 +79,7 @@ def usable_assets(
         asset.c.kind.in_(sorted(kinds)),
         asset.c.scope_path.in_(units_above(unit)),
         asset.c.deleted_at.is_(None),
-        seen_by(caller),
+        seen_by(caller.id),
     )
     return connection.execute(query.order_by(asset.c.scope_path.desc(), asset.c.id)).all()
 
@@ -136,3 +152,35 @@ def next_update_count(connection: Connection, tenant_id: int) -> int:
         return int(count)
     connection.execute(insert(asset_update_counter).values(tenant_id=tenant_id, value=1))
     return 1
+
+
+@cache
+def _visible(*, hold: bool = False, with_references: bool = False) -> Select[Any]:
+    """Asked with every launch, so that it is put together once."""
+    ids: BindParameter[str] = bindparam("ids", expanding=True)
+    chosen: ColumnElement[bool] = asset.c.id.in_(ids)
+    if with_references:
+        named = select(asset_reference.c.refers_to).where(asset_reference.c.asset_id.in_(ids))
+        chosen = or_(chosen, asset.c.id.in_(named))
+    query = select(asset).where(
+        chosen,
+        asset.c.scope_path.in_(bindparam("paths", expanding=True)),
+        asset.c.deleted_at.is_(None),
+        seen_by(bindparam("caller_id")),
+    )
+    # In one order, so that no two transactions wait for each other.
+    query = query.order_by(asset.c.id)
+    return query.with_for_update(read=True) if hold else query
+
+
+@cache
+def _held_versions() -> Select[Any]:
+    return _visible(hold=True).with_only_columns(asset.c.id, asset.c.update_count)
+
+
+def _place_of_use(asset_ids: Iterable[str], unit: Unit, caller: Caller) -> dict[str, Any]:
+    return {
+        "ids": sorted(set(asset_ids)),
+        "paths": units_above(unit),
+        "caller_id": caller.id,
+    }

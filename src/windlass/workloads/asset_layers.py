@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from windlass.assets.compliance import supports
 from windlass.assets.kinds import KINDS
-from windlass.assets.store import last_name, visible_assets
+from windlass.assets.store import hold_versions, last_name, visible_assets
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import FieldError, invalid_fields
 from windlass.org.scopes import Unit
@@ -84,13 +84,17 @@ def take_assets(
     unit: Unit,
     workload_type: str,
     caller: Caller,
+    known: Mapping[str, Row[Any]] | None = None,
 ) -> Taken:
-    """What these assets say of a workload of that type in that project.
+    """What these assets say of a workload of that type in that project. `known` are those of them
+    that have been read, and others.
 
     Raises BadRequest where there is no such asset that can be used there, or it is not for such
     workloads.
     """
-    rows = visible_assets(connection, [item.id.lower() for item in wanted], unit, caller)
+    rows = dict(known or {})
+    if unknown := [item.id.lower() for item in wanted if item.id.lower() not in rows]:
+        rows |= visible_assets(connection, unknown, unit, caller)
     errors = [
         FieldError(item.path, problem)
         for item in wanted
@@ -113,13 +117,9 @@ def hold_assets(
 
     Raises AssetChanged where one of them is not as it was.
     """
-    if not used:
-        return
-    rows = visible_assets(connection, [item.id for item in used], unit, caller, hold=True)
-    for item in used:
-        row = rows.get(item.id)
-        if row is None or row.update_count != item.update_count:
-            raise AssetChanged
+    versions = {item.id: item.update_count for item in used}
+    if versions and not hold_versions(connection, versions, unit, caller):
+        raise AssetChanged
 
 
 def _part(row: Row[Any]) -> dict[str, Any]:

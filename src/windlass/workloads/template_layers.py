@@ -32,6 +32,8 @@ class TakenTemplate:
     row: Row[Any]
     path: str
     """What in the request names it."""
+    references: Mapping[str, Row[Any]]
+    """What it refers to, by id, where that can be used in the project."""
 
     @property
     def used(self) -> UsedAsset:
@@ -77,7 +79,8 @@ def take_template(
     Raises UnknownTemplate, and BadRequest where it describes what cannot be run.
     """
     wanted = template_id.lower()
-    row = visible_assets(connection, [wanted], unit, caller).get(wanted)
+    rows = visible_assets(connection, [wanted], unit, caller, with_references=True)
+    row = rows.pop(wanted, None)
     if row is None or row.kind != WORKLOAD_TEMPLATE.name:
         raise UnknownTemplate(
             f"{path}: there is no template with the id {template_id!r} that can be used in this"
@@ -85,7 +88,7 @@ def take_template(
         )
     if problem := _problem(row, workload_type):
         raise invalid_fields([FieldError(path, f"the template {row.name!r} {problem}")])
-    return TakenTemplate(row, path)
+    return TakenTemplate(row, path, rows)
 
 
 def _problem(row: Row[Any], workload_type: str) -> str | None:

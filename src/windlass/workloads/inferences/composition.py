@@ -40,6 +40,8 @@ class Composition:
     layers: Sequence[Layer]
     """What the spec is made of."""
     used: Sequence[UsedAsset] = ()
+    owner: ProjectRecord | None = None
+    """The project that it is to be in, where that had to be known."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where each value of the spec comes from, by its path below `spec`."""
 
@@ -75,7 +77,8 @@ def compose(
     head, errors = validate(_Head, given)
     if head is None:
         raise invalid_fields(errors)
-    unit = unit_of(project_of(connection, head.project_id))
+    owner = project_of(connection, head.project_id)
+    unit = unit_of(owner)
     taken = _taken(connection, head, unit, workload_type, caller)
     layers, used = taken.layers, taken.used
     _require_sound(spec)
@@ -83,7 +86,8 @@ def compose(
     if errors := [_in_vain(path) for path in vain_exclusions(InferenceSpec, [own, *layers])]:
         raise invalid_fields(errors)
     combined = combine(InferenceSpec, [own, *layers])
-    return Composition({**given, "spec": combined.spec}, [own, *layers], used, combined.origins)
+    body = {**given, "spec": combined.spec}
+    return Composition(body, [own, *layers], used, owner, combined.origins)
 
 
 def unit_of(owner: ProjectRecord) -> Unit:
@@ -117,7 +121,8 @@ def _taken(
         connection, head.template_id, "templateId", unit, workload_type, caller
     )
     wanted += template.assets(named)
-    taken = take_assets(connection, wanted, unit, workload_type, caller)
+    known = template.references
+    taken = take_assets(connection, wanted, unit, workload_type, caller, known)
     environment = taken.specs.get(ENVIRONMENT.name, {})
     layers = [template.layer(environment), *taken.layers]
     return _Below(layers, [template.used, *taken.used], environment, template)

@@ -146,7 +146,7 @@ class Inferences:
         except BadRequest as error:
             raise composed.told(error) from None
         concerns(body.name)
-        owner = self._project(body, caller)
+        owner = self._project(body, caller, composed.owner)
         spec = with_token_user(body.spec or InferenceSpec(), caller)
         body = body.model_copy(update={"spec": spec})
         desired = desired_of(spec)
@@ -191,10 +191,12 @@ class Inferences:
             raise NotFound(f"The workload {workload_id!r} is not an inference.")
         return row
 
-    def _project(self, body: InferenceCreationRequest, caller: Caller) -> ProjectRecord:
-        """The project in which the caller may create it."""
+    def _project(
+        self, body: InferenceCreationRequest, caller: Caller, known: ProjectRecord | None
+    ) -> ProjectRecord:
+        """The project in which the caller may create it, unless that has been found."""
         with self.database.read() as connection:
-            found = self._owner(connection, body.project_id, body.name, caller)
+            found = known or self._owner(connection, body.project_id, body.name, caller)
             pools = node_pool_names(connection, found.cluster_id)
         if found.cluster_id != body.cluster_id.lower():
             raise BadRequest(
