@@ -1,5 +1,6 @@
 """One replica of a workload, by what /proc and the replica itself say of it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,31 @@ class Replica:
     def events(self) -> list[str]:
         """What was told of it, newest first."""
         return [f"{event['reason']}: {event['message']}" for event in self.platform.events(self.id)]
+
+
+def cores_allowed(replica: Replica) -> float | None:
+    """To how many cores the kernel holds it; None where it does not, which is told in its events
+    and never so as root."""
+    if "not enforced" in " ".join(replica.events()):
+        assert os.geteuid() != 0
+        return None
+    group = control_group(replica.pid, "cpu")
+    if (group / "cpu.max").exists():
+        quota, period = (group / "cpu.max").read_text().split()
+    else:
+        quota = (group / "cpu.cfs_quota_us").read_text()
+        period = (group / "cpu.cfs_period_us").read_text()
+    return int(quota) / int(period)
+
+
+def bytes_allowed(replica: Replica) -> int | None:
+    """To how much memory the kernel holds it; None as for cores."""
+    if "by sampling" in " ".join(replica.events()):
+        assert os.geteuid() != 0
+        return None
+    group = control_group(replica.pid, "memory")
+    newer, older = group / "memory.max", group / "memory.limit_in_bytes"
+    return int((newer if newer.exists() else older).read_text())
 
 
 def control_group(pid: int, controller: str) -> Path:

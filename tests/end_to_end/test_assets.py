@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.platforms import Platform, run_windlass
-from tests.end_to_end.replicas import Deploy
+from tests.end_to_end.replicas import Deploy, bytes_allowed, cores_allowed
 
 Make = Callable[..., dict[str, Any]]
 
@@ -31,7 +31,7 @@ def make(platform: Platform) -> Iterator[Make]:
         platform.call("DELETE", place)
 
 
-def test_compute_asset(deploy: Deploy, make: Make) -> None:
+def test_compute_asset(platform: Platform, deploy: Deploy, make: Make) -> None:
     spec = {
         "gpuDevicesRequest": 1,
         "gpuRequestType": "portion",
@@ -48,6 +48,11 @@ def test_compute_asset(deploy: Deploy, make: Make) -> None:
     assert shown["cpuMemory"] == {"request": "48Mi", "limit": "96Mi"}
     assert replica.pod["allocatedResources"]["gpu"] == 0.5
     assert replica.environment()["RUNAI_NUM_OF_GPUS"] == "0.5"
+    assert cores_allowed(replica) in (0.5, None)
+    assert bytes_allowed(replica) in (96 * 2**20, None)
+    place = f"/api/v1/asset/compute/{asset['meta']['id']}?usageInfo=true"
+    (use,) = platform.get(place)["usedBy"]["inferences"]
+    assert use == {"id": replica.id, "name": replica.name, "status": "Running"}
 
 
 def test_environment_asset(deploy: Deploy, make: Make) -> None:

@@ -178,7 +178,7 @@ def test_container_limits(container_platform: Platform) -> None:
     with deployed(container_platform, "limits", spec) as created:
         told = container_platform.ask("limits").json()
         groups = {line.split(":")[1]: line.split(":")[2] for line in told["cgroup"]}
-        files = _limit_files(groups)
+        files = limit_files(groups)
         assert int(files["memory"]) == 100 * MEBIBYTE
         assert files["cpu"] == 0.5
         assert files["pids"] == "300"
@@ -193,7 +193,7 @@ def test_container_limits(container_platform: Platform) -> None:
         )
 
 
-def _limit_files(groups: dict[str, str]) -> dict[str, Any]:
+def limit_files(groups: dict[str, str]) -> dict[str, Any]:
     """What the kernel holds the container to, in version 1 or 2 of cgroups."""
     if "memory" in groups:
         root = Path("/sys/fs/cgroup")

@@ -1,5 +1,4 @@
-"""As whom containers run that are made from environments, or by users of an identity provider, as
-seen in /proc."""
+"""What containers have of assets, and whose user they run as, as seen in /proc."""
 
 import dataclasses
 from typing import Any
@@ -7,7 +6,7 @@ from typing import Any
 from tests.api.identity_provider import running_provider
 from tests.end_to_end.containers import container_canary, deployed, on_podman_alone
 from tests.end_to_end.platforms import Platform
-from tests.end_to_end.test_container_fields import status_of
+from tests.end_to_end.test_container_fields import MEBIBYTE, limit_files, status_of
 
 ON_PODMAN_ALONE = on_podman_alone("container_engine")
 AT_TENANT: dict[str, Any] = {"scope": "tenant"}
@@ -27,7 +26,7 @@ def ids_of(platform: Platform, workload_id: str) -> tuple[str, str, set[str]]:
 
 
 @ON_PODMAN_ALONE
-def test_container_user_of_an_environment(container_platform: Platform) -> None:
+def test_container_of_an_environment_and_a_compute_resource(container_platform: Platform) -> None:
     runs = {
         **container_canary(),
         "uidGidSource": "custom",
@@ -40,7 +39,11 @@ def test_container_user_of_an_environment(container_platform: Platform) -> None:
     meta = {"name": "as-somebody", **AT_TENANT}
     path = "/api/v1/asset/environment"
     environment = made(container_platform, path, {"meta": meta, "spec": runs}, 202)["meta"]["id"]
-    spec = {"assets": {"environment": environment}, "specificEnv": {"runAsGid": 77}}
+    size = {"cpuCoreLimit": 0.5, "cpuMemoryRequest": "50M", "cpuMemoryLimit": "100Mi"}
+    path = "/api/v1/asset/compute"
+    compute = made(container_platform, path, {"meta": meta, "spec": size}, 202)["meta"]["id"]
+    assets = {"environment": environment, "compute": compute}
+    spec = {"assets": assets, "specificEnv": {"runAsGid": 77}}
     path = "/api/v1/asset/workload-template"
     template = made(container_platform, path, {"meta": meta, "spec": spec}, 202)["meta"]["id"]
     given = {"servingPort": {"container": 8000}, "security": {"runAsUid": 66}}
@@ -48,8 +51,15 @@ def test_container_user_of_an_environment(container_platform: Platform) -> None:
         uid, gid, groups = ids_of(container_platform, created["workloadId"])
         assert (uid, gid) == ("66", "77")
         assert "3456" in groups
-    for asset in (f"{path}/{template}", f"/api/v1/asset/environment/{environment}"):
-        assert container_platform.call("DELETE", asset).status == 202
+        told = container_platform.ask("chosen").json()["cgroup"]
+        held = limit_files({line.split(":")[1]: line.split(":")[2] for line in told})
+        assert (int(held["memory"]), held["cpu"]) == (100 * MEBIBYTE, 0.5)
+        for kind, asset in assets.items():
+            shown = container_platform.get(f"/api/v1/asset/{kind}/{asset}?usageInfo=true")
+            (use,) = shown["usedBy"]["inferences"]
+            assert use["id"] == created["workloadId"]
+    for kind, asset in {"workload-template": template, **assets}.items():
+        assert container_platform.call("DELETE", f"/api/v1/asset/{kind}/{asset}").status == 202
 
 
 @ON_PODMAN_ALONE
