@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.containers import on_podman_alone, shell
+from tests.end_to_end.described_answers import DescribedAnswers
 from tests.end_to_end.platforms import (
     Platform,
     eventually,
@@ -200,14 +201,16 @@ def test_only_what_was_pulled_and_nothing_uses_is_pruned(shop: Shop) -> None:
     gone = shop.platform.deploy("unused", content(unused))
     kept = shop.platform.deploy("used", content(used))
     shop.platform.delete(gone["workloadId"])
-    listed = json.loads(run_windlass("images", "ls", *directory, "--json").stdout)
+    answers = DescribedAnswers(shop.platform)
+    listed = answers.ask("GET", "/api/v1/platform/images")
+    assert listed == json.loads(run_windlass("images", "ls", *directory, "--json").stdout)
     in_use = {tuple(image["names"]): image["inUse"] for image in listed["images"]}
     assert in_use[(used,)]
     assert not in_use[(unused,)]
     assert listed["totalBytes"] == sum(image["sizeBytes"] for image in listed["images"])
     shown = run_windlass("images", "ls", *directory).stdout
     assert "it was not pulled by Windlass" in shown
-    pruned = json.loads(run_windlass("images", "prune", *directory, "--json").stdout)
+    pruned = answers.ask("POST", "/api/v1/platform/images/prune")
     assert [image["names"] for image in pruned["removed"]] == [[unused]]
     assert own in shop.image_ids()
     assert shop.platform.ask("used").body == b"used"

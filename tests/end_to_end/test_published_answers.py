@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.answers import published_problems
-from tests.api.description import Description
+from tests.end_to_end.described_answers import DescribedAnswers
 from tests.end_to_end.platforms import Platform, canary, eventually
 
 WORKLOADS = "/api/v1/workloads"
@@ -54,7 +53,7 @@ def ids(platform: Platform) -> Iterator[dict[str, str]]:
 def test_answers_about_workloads_in_every_state_are_as_published(
     platform: Platform, ids: dict[str, str]
 ) -> None:
-    description = Description(platform.get("/openapi.json"))
+    answers = DescribedAnswers(platform)
     paths = [WORKLOADS, f"{WORKLOADS}?deleted=true", "/api/v1/clusters"]
     paths += ["/readyz", "/api/v1/platform", f"{WORKLOADS}/live"]
     for name, workload_id in ids.items():
@@ -63,13 +62,7 @@ def test_answers_about_workloads_in_every_state_are_as_published(
         if name != "gone":
             paths += [f"{WORKLOADS}/{workload_id}", f"{WORKLOADS}/inferences/{workload_id}"]
     for path in paths:
-        answer = platform.call("GET", path)
-        assert answer.status == 200, path
-        problems = list(published_problems("GET", path, answer.status, answer.json()))
-        problems += description.problems(
-            "GET", path, answer.status, "application/json", answer.body
-        )
-        assert not problems, (path, problems)
+        answers.ask("GET", path)
     shown = platform.workload(ids["waiting"])
     assert shown["pendingSchedulingMessages"], "one that the check has looked at"
     assert platform.pods(ids["running"])[0]["allocatedResources"]["gpu"] > 0

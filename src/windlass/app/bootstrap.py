@@ -38,10 +38,18 @@ class Foundation:
 def lay_foundation(
     data: DataDirectory, database: Database, domain: str, clock: Clock
 ) -> Foundation:
-    """Make what is missing; safe to repeat after being killed at any point.
+    """Make what is missing; safe to repeat after being killed at any point, and to do at once for
+    several data directories.
 
-    Raises NewerStore, OtherDirectory, Unsealable, or OSError.
+    Raises NewerStore, OtherDirectory, Unsealable, Unavailable, or OSError.
     """
+    with database.prepared_alone():
+        return _lay_foundation(data, database, domain, clock)
+
+
+def _lay_foundation(
+    data: DataDirectory, database: Database, domain: str, clock: Clock
+) -> Foundation:
     bring_up_to_date(database)
     seal = load_or_create_seal(data.sealing_key)
     administrator = {

@@ -109,7 +109,7 @@ class DataDirectory:
 
         Raises DirectoryInUse when `alone` and another one runs.
         """
-        with self._mutex():
+        with self._mutex("lock"):
             others = self._others()
             if alone and others:
                 raise DirectoryInUse(
@@ -122,6 +122,12 @@ class DataDirectory:
             yield membership
         finally:
             membership.leave()
+
+    @contextlib.contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Be the only one that makes what is missing in the directory; others wait for it."""
+        with self._mutex("preparing.lock"):
+            yield
 
     def control_planes(self) -> list[ControlPlane]:
         """Those that run now."""
@@ -168,8 +174,8 @@ class DataDirectory:
         return self.root / "control-planes"
 
     @contextlib.contextmanager
-    def _mutex(self) -> Iterator[None]:
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _mutex(self, name: str) -> Iterator[None]:
+        descriptor = os.open(self.root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

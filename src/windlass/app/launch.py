@@ -43,10 +43,27 @@ def run_control_plane(settings: Settings) -> None:
     # The store and its journal, too, are made for the platform's own user alone.
     os.umask(0o077)
     with data.joined(alone=settings.join is None) as membership:
-        context = _prepare(settings, data)
+        if settings.join is not None:
+            _wait_for_the_first(data)
+        with data.preparing():
+            context = _prepare(settings, data)
         listener = bind(context.api_address, "--listen")
         _require_free_gateway(context)
         _Parent(context, membership, listener).run()
+
+
+def _wait_for_the_first(data: DataDirectory) -> None:
+    """Wait until the control plane that one joins, which may have begun just now, has options.
+
+    Raises CannotStart when there is none.
+    """
+    while not read_json(data.shared_options):
+        if all(plane.pid == os.getpid() for plane in data.control_planes()):
+            raise CannotStart(
+                f"Nothing runs in {data.root} yet that could be joined. Start the first control "
+                "plane without --join."
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 def _prepare(settings: Settings, data: DataDirectory) -> Context:

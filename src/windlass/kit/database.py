@@ -21,6 +21,7 @@ from sqlalchemy import (
     create_engine,
     event,
     make_url,
+    text,
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -43,6 +44,8 @@ _ATTEMPTS = 3
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40}
 # The second is what a driver says of a connection that was cut under it.
 _GONE = (OperationalError, InterfaceError)
+# Of PostgreSQL's advisory locks, which are numbers: "windlass" in ASCII.
+_PREPARING = 0x77696E646C617373
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}
 
 
@@ -92,6 +95,23 @@ class Database:
             return self._run(work)
         except _GONE as error:
             raise _unavailable(error) from error
+
+    @contextmanager
+    def prepared_alone(self) -> Iterator[None]:
+        """Of all who prepare this store with several transactions, be the only one meanwhile.
+
+        On SQLite, whose file is in one data directory, whoever prepares that sees to it.
+        Raises Unavailable when the store cannot be reached.
+        """
+        if self.is_sqlite:
+            yield
+            return
+        with self.read() as connection:
+            connection.execute(text(f"SELECT pg_advisory_lock({_PREPARING})"))
+            try:
+                yield
+            finally:
+                connection.execute(text(f"SELECT pg_advisory_unlock({_PREPARING})"))
 
     def close(self) -> None:
         """Wait for writes under way and let the store go."""

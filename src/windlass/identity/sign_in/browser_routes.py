@@ -31,6 +31,7 @@ _PAGES: dict[int | str, dict[str, Any]] = {
     status: {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
     for status in (200, 400, 401, 403, 404, 429, 503)
 }
+_REFUSALS = {status: page for status, page in _PAGES.items() if status != 200}
 
 _APPROVAL: dict[str, Any] = {
     "required": True,
@@ -174,8 +175,9 @@ def _add_device_routes(
     @routes.get(
         "/device/provider",
         summary="Sign in a device, by an identity provider",
+        status_code=302,
         response_class=Response,
-        responses=_PAGES,
+        responses=_REFUSALS,
         openapi_extra=_OPEN,
     )
     @_on_a_page
