@@ -25,7 +25,7 @@ class UndoneDatabase(Database):
     @contextmanager
     def undone(self) -> Iterator[None]:
         """From here on until the end nothing stays."""
-        if not self.undo:
+        if not self.undo or self._shared is not None:
             yield
             return
         with self._engine.connect() as connection:

@@ -23,6 +23,7 @@ from windlass.app.api import create_api
 from windlass.app.context import Context
 from windlass.assets.kind import Kind
 from windlass.assets.kinds import FAMILIES, KINDS
+from windlass.audit.origin import was_refused
 from windlass.identity import permissions
 from windlass.identity.access_rules import add_rule
 from windlass.identity.operations import operations
@@ -204,14 +205,24 @@ def headers_of(authority: TokenAuthority, tenant_id: int, name: str) -> dict[str
 
 
 @contextmanager
-def world_over(root: Path, database_url: str) -> Iterator[World]:
-    """The tree in a fresh store; from then on nothing that is written stays."""
+def world_over(root: Path, database_url: str, *, with_records: bool = False) -> Iterator[World]:
+    """The tree in a fresh store; from then on nothing that is written stays.
+
+    Refusals are recorded only where records are asked for.
+    """
     database = UndoneDatabase(database_url)
     refusals: list[tuple[str, str]] = []
+
+    def refuse(permission: str, path: str) -> None:
+        refusals.append((permission, path))
+        was_refused(permission, path)
+
     with pytest.MonkeyPatch.context() as patched, structlog.testing.capture_logs():
-        patched.setattr(permissions, "was_refused", lambda *words: refusals.append(words))
+        patched.setattr(permissions, "was_refused", refuse)
         make_quick(patched)
         _make_quicker(patched)
+        if not with_records:
+            patched.setattr("windlass.audit.middleware.record_failure", lambda *_: None)
         context = prepared(root, database_url, database)
         client = InProcess(create_api(context, database), database)
         name = str(context.foundation.administrator["username"])
@@ -228,7 +239,7 @@ def world_over(root: Path, database_url: str) -> Iterator[World]:
 
 
 def _make_quicker(patched: pytest.MonkeyPatch) -> None:
-    """Spare them threads, too, and records that are undone again."""
+    """Spare them threads, too."""
 
     async def at_once(work: Callable[..., Any], *words: Any, **named: Any) -> Any:
         return work(*words, **named)
@@ -237,7 +248,6 @@ def _make_quicker(patched: pytest.MonkeyPatch) -> None:
         patched.setattr(f"{module}.run_in_threadpool", at_once)
     patched.setattr("windlass.identity.authentication.run_in_threadpool", at_once)
     patched.setattr("windlass.audit.middleware.run_in_threadpool", at_once)
-    patched.setattr("windlass.audit.middleware.record_failure", lambda *_: None)
 
 
 def _plant(world: World) -> None:

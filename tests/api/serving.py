@@ -25,6 +25,7 @@ from windlass.app.data_directory import DataDirectory
 from windlass.app.engine import read_catalogue
 from windlass.app.http import Observed
 from windlass.audit.tables import audit_record
+from windlass.identity.operations import operations
 from windlass.identity.tokens import Caller, CallerType
 from windlass.kit.clock import SystemClock
 from windlass.kit.database import Database
@@ -52,10 +53,11 @@ class Api:
     headers: dict[str, str] = field(default_factory=dict)
     document: dict[str, Any] = field(default_factory=dict)
     """The served description."""
+    description: Description = field(init=False)
 
     def __post_init__(self) -> None:
         self.document = self.client.get("/openapi.json").json()
-        description = Description(self.document)
+        self.description = description = Description(self.document)
 
         def check(answer: httpx.Response) -> None:
             answer.read()
@@ -79,13 +81,25 @@ class Api:
         """Fail unless a change that succeeded is on record."""
         if method not in CHANGES or not answer.is_success or path in CHANGES_NOTHING:
             return
+        told = f"{method} {path} changed something and is not on record as what it is"
+        operation = self.description.operation_of(method, path)
+        assert operation is not None, told
+        done = operations()[operation].described
         request_id = answer.headers["x-request-id"]
-        query = select(audit_record.c.result).where(audit_record.c.request_id == request_id)
+        query = select(audit_record).where(audit_record.c.request_id == request_id)
         with self.database.read() as connection:
-            results = connection.execute(query).scalars().all()
-        assert "Succeeded" in results or path.endswith("/batch"), (
-            f"{method} {path} changed something and is not on record"
-        )
+            rows = connection.execute(query).all()
+        succeeded = [row for row in rows if row.result == "Succeeded"]
+        # Of a batch, nothing need have succeeded.
+        assert succeeded or path.endswith("/batch"), told
+        for row in succeeded:
+            assert (row.action, row.http_method) == (done.action, method), (told, row)
+            assert row.http_status_code == answer.status_code, (told, row)
+            assert row.source_address == "127.0.0.1", (told, row)
+            assert row.url.endswith(answer.request.url.path), (told, row)
+            assert row.subject, (told, row)
+            assert row.entity_id or row.entity_name, (told, row)
+        assert not succeeded or done.entity_type in {row.entity_type for row in succeeded}, told
 
     def headers_of(self, name: str, kind: CallerType = "user", *groups: str) -> dict[str, str]:
         """What a request carries that somebody makes who has signed in."""

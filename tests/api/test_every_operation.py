@@ -11,14 +11,18 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from tests.api.identity_provider import Browser, running_provider
 from tests.api.people import claims_of
 from tests.api.permission_world import plant_pod
-from tests.api.serving import Api, serving
+from tests.api.serving import CHANGES, CHANGES_NOTHING, Api, serving
 from tests.api.test_identity_providers import Program, code_in
 from tests.api.test_random_requests import add_asset
+from windlass.app.schema import metadata
 from windlass.assets.kinds import ENVIRONMENT, KINDS, WORKLOAD_TEMPLATE
+from windlass.audit.tables import audit_record
+from windlass.kit.database import Database
 
 # These do what they are asked where there are controllers, or a container engine: end-to-end tests
 # of published answers and of images hold them against the description there.
@@ -27,6 +31,9 @@ ELSEWHERE = {
     ("GET /api/v1/platform/images", 200),
     ("POST /api/v1/platform/images/prune", 200),
 }
+
+AWAY = "ALTER TABLE audit_record RENAME TO audit_record_away"
+BACK = "ALTER TABLE audit_record_away RENAME TO audit_record"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +45,17 @@ def own_api(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield served
 
 
+@pytest.fixture(scope="module")
+def walked(own_api: Api) -> "Walk":
+    """After every operation was asked for."""
+    walk = Walk(own_api)
+    for part in (sign_in, people, roles, organisation, workloads, assets, platform):
+        part(walk)
+    with running_provider() as provider:
+        providers(walk, provider.discovery_url)
+    return walk
+
+
 @dataclass
 class Walk:
     """Asks for one operation after the other, as they build on each other."""
@@ -45,6 +63,9 @@ class Walk:
     api: Api
     seen: set[tuple[str, int]] = field(default_factory=set)
     """Which operation was answered with which status."""
+    probed: set[str] = field(default_factory=set)
+    unrecorded: dict[str, set[str]] = field(default_factory=dict)
+    """By operation, the tables that it changed although its record could not be written."""
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(
@@ -54,10 +75,30 @@ class Walk:
         method, _, template = operation.partition(" ")
         names = iter(ids)
         path = re.sub(r"{\w+}", lambda _: str(next(names)), template)
+        if method in CHANGES and template not in CHANGES_NOTHING and "params" not in options:
+            self._probe(operation, path + query, **options)
         answer = self.api.ask(method, path + query, headers=self.headers or None, **options)
         assert answer.status_code == status, (operation, answer.text[:500])
         self.seen.add((operation, status))
         return answer
+
+    def _probe(self, operation: str, path: str, **options: Any) -> None:
+        """Make the same request while nothing can be recorded: then nothing may change."""
+        database, method = self.api.database, operation.partition(" ")[0]
+        before = contents(database)
+        database.write(lambda connection: connection.exec_driver_sql(AWAY))
+        try:
+            headers = self.headers or self.api.headers
+            url = f"{self.api.context.api_url}{path}"
+            answer = httpx.request(method, url, headers=headers, timeout=60, **options)
+        finally:
+            database.write(lambda connection: connection.exec_driver_sql(BACK))
+        after = contents(database)
+        assert answer.status_code == 503, (operation, "did not get as far as its record")
+        changed = {table for table, rows in after.items() if rows != before[table]}
+        self.probed.add(operation)
+        if changed:
+            self.unrecorded[operation] = changed
 
     def form(self, operation: str, status: int, **fields: str) -> httpx.Response:
         """One request with a form."""
@@ -68,13 +109,29 @@ class Walk:
             self.headers = {}
 
 
-def test_every_operation_does_what_it_is_asked_and_answers_as_described(own_api: Api) -> None:
-    walk = Walk(own_api)
-    for part in (sign_in, people, roles, organisation, workloads, assets, platform):
-        part(walk)
-    with running_provider() as provider:
-        providers(walk, provider.discovery_url)
-    assert walk.seen == successes(own_api.document) - ELSEWHERE
+def test_every_operation_does_what_it_is_asked_and_answers_as_described(walked: Walk) -> None:
+    assert walked.seen == successes(walked.api.document) - ELSEWHERE
+
+
+def test_no_operation_changes_anything_that_cannot_be_recorded(walked: Walk) -> None:
+    """Its record is in the transaction of the change."""
+    changing = {
+        operation
+        for operation, _ in successes(walked.api.document) - ELSEWHERE
+        if operation.startswith(CHANGES) and operation.partition(" ")[2] not in CHANGES_NOTHING
+    }
+    assert walked.probed == changing
+    assert walked.unrecorded == {}
+
+
+def contents(database: Database) -> dict[str, list[Any]]:
+    """Every row of the store but those of the audit log, by table."""
+    with database.read() as connection:
+        return {
+            table.name: connection.execute(select(table).order_by(*table.primary_key)).all()
+            for table in metadata.sorted_tables
+            if table is not audit_record
+        }
 
 
 def successes(document: Mapping[str, Any]) -> set[tuple[str, int]]:

@@ -20,8 +20,6 @@ class DescribedAnswers:
         assert answer.status == 200, (method, path, answer.body)
         problems = list(published_problems(method, path, answer.status, answer.json()))
         media_type = {name.lower(): value for name, value in answer.headers.items()}["content-type"]
-        problems += self._description.problems(
-            method, path, answer.status, media_type, answer.body
-        )
+        problems += self._description.problems(method, path, answer.status, media_type, answer.body)
         assert not problems, (method, path, problems)
         return answer.json()

@@ -59,9 +59,10 @@ class SealingKeys:
         with self._alone():
             # The oldest key is forgotten below: nothing may still need it.
             self._seal_anew()
+            # A key in a file is in no transaction: its record comes before it, rather than never.
+            self.database.write(partial(_record, self.seal.key_id + 1))
             key_id = self.seal.rotate()
             count = self._seal_anew()
-            self.database.write(partial(_record, key_id))
         return {"keyId": key_id, "secrets": count}
 
     @contextmanager

@@ -27,6 +27,8 @@ class Origin:
         self.entity_id: str | None = None
         self.entity_name = ""
         self.scope_path = ""
+        self.will_answer: int | None = None
+        """With which status, where it is another than the operation's usual one."""
         self.refused: str | None = None
         """The permission that was lacking, such as `inferences:create`; None where none was."""
 
@@ -53,8 +55,8 @@ class Origin:
 
     @property
     def success_status(self) -> int:
-        """What the operation answers when all goes well."""
-        return getattr(self._scope.get("route"), "status_code", None) or 200
+        """What is answered when all goes well."""
+        return self.will_answer or getattr(self._scope.get("route"), "status_code", None) or 200
 
     @property
     def url(self) -> str:
@@ -106,6 +108,14 @@ def concerns(entity_name: str, entity_id: str = "", scope_path: str = "") -> Non
         origin.entity_name = entity_name[:_LONGEST_NAME]
         origin.entity_id = entity_id or origin.entity_id
         origin.scope_path = scope_path or origin.scope_path
+
+
+def will_answer(status: int) -> None:
+    """Say with which status the current request is answered, if it succeeds, where its operation
+    has several: the record of it is written before it is answered."""
+    origin = _current.get()
+    if origin is not None:
+        origin.will_answer = status
 
 
 def was_refused(permission: str, scope_path: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
+from windlass.audit.origin import will_answer
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, request_body
 from windlass.kit.clock import Clock
@@ -80,6 +81,7 @@ def add_cluster_routes(
     )
     def delete_cluster(cluster_id: str, caller: Authenticated, force: QueryText = None) -> Response:
         forced = boolean_of("force", force)
+        will_answer(204 if forced else 202)
         clusters.delete(caller, cluster_id, force=forced)
         if forced:
             return Response(status_code=204)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, update
 
-from windlass.audit.origin import concerns
+from windlass.audit.origin import concerns, will_answer
 from windlass.audit.trail import Action as Deed
 from windlass.identity.roles import Action, ResourceType
 from windlass.identity.tokens import Caller
@@ -129,8 +130,10 @@ class Projects(UnitUseCases):
             now = self._around.clock.now()
             unit = project_unit(caller.tenant_id, row)
             close_projects(connection, [row.id])
+            is_empty = not self._around.occupancy.workloads_in(connection, [row.id])
+            will_answer(HTTPStatus.NO_CONTENT if is_empty else HTTPStatus.ACCEPTED)
             self._record(connection, Deed.DELETE, unit)
-            if not self._around.occupancy.workloads_in(connection, [row.id]):
+            if is_empty:
                 retire_project(connection, unit, now)
                 self._around.occupancy.delete_belongings(connection, scope_path(unit), now)
                 return True

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from windlass.audit.origin import made_by
+from windlass.audit.origin import made_by, will_answer
 from windlass.identity.passwords import hash_secret, new_secret
 from windlass.identity.providers.claims import (
     NotWelcome,
@@ -247,6 +247,8 @@ class BrowserSignIn:
         provider: Row[Any],
     ) -> CameBack:
         made_by(person.email, "user", provider.tenant_id)
+        if pending.user_code is None:
+            will_answer(302)
         try:
             account = account_of_person(connection, person, provider, self._clock)
         except NotWelcome as error:
