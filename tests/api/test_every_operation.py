@@ -3,7 +3,7 @@
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ ELSEWHERE = {
     ("POST /api/v1/platform/images/prune", 200),
 }
 
+DRY_RUN = {"dryRun": "true"}
 AWAY = "ALTER TABLE audit_record RENAME TO audit_record_away"
 BACK = "ALTER TABLE audit_record_away RENAME TO audit_record"
 
@@ -124,7 +125,7 @@ def test_no_operation_changes_anything_that_cannot_be_recorded(walked: Walk) -> 
     assert walked.unrecorded == {}
 
 
-def contents(database: Database) -> dict[str, list[Any]]:
+def contents(database: Database) -> dict[str, Sequence[Any]]:
     """Every row of the store but those of the audit log, by table."""
     with database.read() as connection:
         return {
@@ -295,8 +296,8 @@ def workloads(walk: Walk) -> None:
     inferences, workload = f"{base}/inferences", f"{base}/{{workload_id}}"
     made = walk.ask(f"POST {inferences}", 202, json=walk.api.creation("answers")).json()
     workload_id = made["workloadId"]
-    dry_run = {"json": walk.api.creation("not-made"), "params": {"dryRun": "true"}}
-    walk.ask(f"POST {inferences}", 200, **dry_run)
+    not_made = walk.api.creation("not-made")
+    walk.ask(f"POST {inferences}", 200, json=not_made, params=DRY_RUN)
     pod_id = plant_pod(walk.api.database, workload_id)
     walk.ask(f"GET {inferences}/{{workload_id}}", 200, workload_id)
     for path in (base, f"{base}/count", f"{base}/live"):
@@ -342,8 +343,8 @@ def assets(walk: Walk) -> None:
         if kind is WORKLOAD_TEMPLATE:
             launched = {**walk.api.creation("launched"), "spec": {"image": "host/canary"}}
             walk.ask(f"POST {one}/launch", 202, made["id"], json=launched)
-            dry_run = {"json": {**launched, "name": "not-made"}, "params": {"dryRun": "true"}}
-            walk.ask(f"POST {one}/launch", 200, made["id"], **dry_run)
+            launched["name"] = "not-made"
+            walk.ask(f"POST {one}/launch", 200, made["id"], json=launched, params=DRY_RUN)
         for path in paths:
             if path.startswith("/api/v1/asset/") and kind.path.startswith(f"{path}/"):
                 walk.ask(f"GET {path}", 200)

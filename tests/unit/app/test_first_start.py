@@ -57,15 +57,11 @@ def test_of_several_directories_one_gets_the_store_and_the_others_are_told(
             assert f"--join {tmp_path / str(winner)}" in str(outcome)
 
 
-@pytest.mark.parametrize("kind", ["postgresql"])
-def test_whoever_dies_while_preparing_hinders_nobody(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
-    url = request.getfixturevalue(f"{kind}_url")
-    dying, next_one = Database(url), Database(url)
-    with pytest.raises(RuntimeError), dying.prepared_alone():
-        raise RuntimeError("died")
+def test_whoever_fails_while_preparing_hinders_nobody(postgresql_url: str) -> None:
+    failing, next_one = Database(postgresql_url), Database(postgresql_url)
+    with pytest.raises(RuntimeError), failing.prepared_alone():
+        raise RuntimeError("failed")
     with next_one.prepared_alone():
         pass
-    dying.close()
+    failing.close()
     next_one.close()
