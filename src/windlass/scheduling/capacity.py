@@ -20,7 +20,7 @@ class Exceeded:
 
 def over_limit(job: Job, asked: Amounts) -> Exceeded | None:
     """The first limit, from the project upwards, that the job would exceed."""
-    for state in job.line:
+    for state in job.queue.limited:
         index = exceeded(state.allocated, asked, state.limit)
         if index is not None:
             return Exceeded(state, index)

@@ -90,8 +90,6 @@ class Job:
 
     def placed_pods(self) -> list[PodState]:
         """The pods that have a place."""
-        if self.placed == len(self.pods):
-            return self.pods
         return [pod for pod in self.pods if pod.status is PodStatus.PLACED]
 
 

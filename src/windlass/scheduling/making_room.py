@@ -10,12 +10,10 @@ place found is kept for the claim and for those that are moved; and only claim a
 in the trial (in KAI, a workload that can never run may keep those behind it from claiming).
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
-from windlass.scheduling.cluster import Cluster, NodeState
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.model import Request
@@ -35,8 +33,6 @@ class RoomMaker:
         self._session = session
         self.running = Running(session)
         self._searches: dict[object, _Search] = {}
-        self._changed: list[str] = []
-        """Jobs whose pods were placed or evicted for those settled, in that order."""
 
     def make_room(
         self, job: Job, group: object, victims: Callable[[], VictimOrder], judge: Judge
@@ -51,10 +47,10 @@ class RoomMaker:
         used = self._searches.pop(key, None)
         solved = None
         if used is not None:
-            used.begin_claim(self._changed)
+            used.begin_claim()
             solved = self._solve(job, used, victims, judge)
         if solved is None:
-            fresh = _Search(self._session, victims(), len(self._changed))
+            fresh = _Search(self._session, self.running, victims())
             solved = self._solve(job, fresh, victims, judge)
         if solved is None:
             return False
@@ -68,11 +64,11 @@ class RoomMaker:
         session = self._session
         pods = job.next_pods()
         mark = session.checkpoint()
-        for count, pod in enumerate(pods, start=1):
+        for number, pod in enumerate(pods, start=1):
             if not search.can_go_on_with(pod):
-                search = _Search(session, victims(), len(self._changed), search.solution)
+                search = _Search(session, self.running, victims(), search.solution)
             session.rollback(mark)
-            if not search.solve(Claimed(job, pods[:count]), judge):
+            if not search.solve(Claimed(job, pods[:number]), judge):
                 session.rollback(mark)
                 return None
         return search
@@ -83,9 +79,7 @@ class RoomMaker:
         session.claimants.add(job.id)
         before = session.places_before(mark)
         session.commit(mark)
-        changed = {pod.job.id: pod.job for pod in before}
-        self.running.update(changed.values())
-        self._changed += changed
+        self.running.update(dict.fromkeys(pod.job for pod in before))
         for pod, place in before.items():
             if place is not None and pod.place != place:
                 session.causes[pod.id] = cause(pod)
@@ -97,27 +91,26 @@ class _Search:
     def __init__(
         self,
         session: Session,
+        running: Running,
         order: VictimOrder,
-        changes_seen: int,
         recorded: Sequence[PodState] = (),
     ) -> None:
         self._session = session
+        self._running = running
         self._order = order
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
-        self._changes_seen = changes_seen
-        self._listed: defaultdict[str, list[tuple[PodState, _OnNode]]] = defaultdict(list)
-        """Possible victims by job, and where each is."""
-        self._nodes = _Nodes(session.cluster)
+        self._found_at: dict[PodState, int] = {}
+        """Possible victims, and when they were found, by the clock of `running`."""
+        self._gave_way_at: dict[Job, int] = {}
+        self._devices_found: dict[str, int] = {}
+        """How many devices the possible victims that were ever found on a node use."""
         self._last_request: Request | None = None
         self._someone_came_back = False
 
-    def begin_claim(self, changed: Sequence[str]) -> None:
-        """Go on with another job, for which nobody has given way yet; `changed` are the jobs that
-        were placed or evicted in this action."""
-        self._forget(changed[self._changes_seen :])
-        self._changes_seen = len(changed)
+    def begin_claim(self) -> None:
+        """Go on with another job, for which nobody has given way yet."""
         self.solution = []
         self._attempts_left = self._session.settings.most_scenarios
 
@@ -138,42 +131,79 @@ class _Search:
         recorded = self.solution
         for pod in recorded:
             session.evict(pod)
-        if recorded and self._attempt(claim, recorded, [], judge):
+        if recorded and self._may_fit(claim.pods) and self._attempt(claim, recorded, [], judge):
             return True
         fits_already = self._fits_already(claim)
-        known = set(recorded)
-        while self._attempts_left and (chunk := self._order.pop()) is not None:
-            if not known.isdisjoint(chunk):
+        needed = 0 if fits_already or request.mig_profile else request.devices
+        for node in self._nodes_with(needed, set(recorded)):
+            found = self._found_on(node)
+            if not fits_already and not self._might_take(node, found, request):
                 continue
-            for node in self._add(chunk):
-                if fits_already or node.might_take(request):
-                    self._attempts_left -= 1
-                    if self._attempt(claim, recorded, self._victims_on(node), judge):
-                        return True
+            self._attempts_left -= 1
+            if self._attempt(claim, recorded, self._with_all_of_their_jobs(found), judge):
+                return True
+            if not self._attempts_left:
+                return False
         return False
 
-    def _add(self, chunk: Chunk) -> "Iterable[_OnNode]":
+    def _nodes_with(self, devices: int, known: set[PodState]) -> Iterator[str]:
+        """Nodes, one after the other as possible victims pile up, that may have so many devices if
+        those there went."""
+        nodes, ever_found = self._session.cluster.by_name, self._devices_found
+        while self._attempts_left and (chunk := self._order.pop()) is not None:
+            if known and not known.isdisjoint(chunk):
+                continue
+            for name in self._add(chunk):
+                node = nodes.get(name)
+                if node is None:
+                    continue
+                if ever_found.get(name, 0) + node.free_devices + node.shared_devices >= devices:
+                    yield name
+
+    def _add(self, chunk: Chunk) -> Iterable[str]:
         """Add possible victims: returns the nodes of their job."""
-        job = chunk[0].job
-        listed = self._listed[job.id]
         for pod in chunk:
-            node = self._nodes[_home_of(pod)]
-            node.add(pod)
-            listed.append((pod, node))
+            place = pod.place or pod.home
+            node = "" if place is None else place.node
+            self._found_at[pod] = next(self._running.clock)
+            self._devices_found[node] = self._devices_found.get(node, 0) + pod.request.devices
+        job = chunk[0].job
         if len(job.pods) == 1:
             return (node,)
-        names = {pod.place.node for pod in job.pods if pod.place is not None}
-        return [self._nodes[name] for name in sorted(names)]
+        return sorted({pod.place.node for pod in job.pods if pod.place is not None})
 
-    def _forget(self, jobs: Iterable[str]) -> None:
-        """These jobs are no longer where they were."""
-        for job in jobs:
-            for pod, node in self._listed.pop(job, ()):
-                node.remove(pod)
+    def _is_possible(self, pod: PodState) -> bool:
+        """Whether the pod was found, and its job has neither changed nor given way since."""
+        found_at = self._found_at.get(pod, -1)
+        job = pod.job
+        return found_at > max(self._running.changed_at.get(job, -1), self._gave_way_at.get(job, -1))
 
-    def _victims_on(self, node: "_OnNode") -> list[PodState]:
-        """All possible victims of the jobs that have some on the node."""
-        return [pod for job in node.jobs for pod, _ in self._listed.get(job, ())]
+    def _found_on(self, node: str) -> list[PodState]:
+        """The possible victims on the node, in the order in which they were found."""
+        found = filter(self._is_possible, self._running.on_node[node])
+        return sorted(found, key=self._found_at.__getitem__)
+
+    def _might_take(self, name: str, found: Sequence[PodState], request: Request) -> bool:
+        """Whether the node could take the request if these possible victims went, devices only
+        counted; else an attempt is in vain."""
+        node = self._session.cluster.by_name[name]
+        devices, cpu, memory = 0, node.free_cpu, node.free_memory
+        for pod in found:
+            devices += pod.request.devices
+            cpu += pod.request.cpu_millicores
+            memory += pod.request.memory_bytes
+        if not found or cpu < request.cpu_millicores or memory < request.memory_bytes:
+            return False
+        needed = 0 if request.mig_profile else request.devices
+        return node.free_devices + node.shared_devices + devices >= needed
+
+    def _with_all_of_their_jobs(self, found: Sequence[PodState]) -> list[PodState]:
+        """These possible victims, and those of the same jobs on other nodes."""
+        together: list[PodState] = []
+        for job in dict.fromkeys(pod.job for pod in found):
+            pods = filter(self._is_possible, job.pods)
+            together += sorted(pods, key=self._found_at.__getitem__)
+        return together
 
     def _attempt(
         self,
@@ -195,11 +225,11 @@ class _Search:
 
     def _record(self, evicted: Sequence[PodState]) -> None:
         affected = {
-            pod.job.id for pod in evicted if pod.status is not PodStatus.PLACED or has_moved(pod)
+            pod.job for pod in evicted if pod.status is not PodStatus.PLACED or has_moved(pod)
         }
-        self.solution = [pod for pod in evicted if pod.job.id in affected]
+        self.solution = [pod for pod in evicted if pod.job in affected]
         self._someone_came_back = len(self.solution) < len(evicted)
-        self._forget(affected)
+        self._gave_way_at.update(dict.fromkeys(affected, next(self._running.clock)))
 
     def _serve_in_order(self, claim: Claimed, evicted: Sequence[PodState]) -> bool:
         """Place claim and evicted jobs as an ordinary allocation would: False if not the claim."""
@@ -213,6 +243,8 @@ class _Search:
             if job is claim.job:
                 if not place_job(session, job, claim.pods):
                     return False
+                if not any(self._may_fit(each.next_pods()) for each in victims.values()):
+                    return True
                 served = True
                 continue
             pods = job.next_pods()
@@ -223,72 +255,20 @@ class _Search:
                 failed.add(shape)
         return served
 
+    def _may_fit(self, pods: Sequence[PodState]) -> bool:
+        """Whether enough devices are free for all of these, and there are some; cheap to ask."""
+        if not pods:
+            return False
+        request = pods[-1].request
+        alike = sum(pod.request == request for pod in pods)
+        return self._session.cluster.may_have_devices_for(request, alike)
+
     def _fits_already(self, claim: Claimed) -> bool:
         """Whether nodes have room for the claim and only its queues do not allow it."""
         session = self._session
+        if not self._may_fit(claim.pods):
+            return False
         mark = session.checkpoint()
         fits = place_together(session, claim.job, claim.pods)
         session.rollback(mark)
         return fits
-
-
-class _OnNode:
-    """The possible victims on one node, and what they would free."""
-
-    __slots__ = ("_cpu", "_devices", "_memory", "_state", "jobs")
-
-    def __init__(self, state: NodeState | None) -> None:
-        self._state = state
-        """None: the node is not there any more."""
-        self.jobs: list[str] = []
-        """Jobs that have, or had, possible victims here, in the order in which they were found."""
-        self._cpu = 0
-        self._memory = 0
-        self._devices = 0
-
-    def add(self, pod: PodState) -> None:
-        """Count what the pod would free."""
-        request = pod.request
-        if pod.job.id not in self.jobs:
-            self.jobs.append(pod.job.id)
-        self._cpu += request.cpu_millicores
-        self._memory += request.memory_bytes
-        self._devices += request.devices
-
-    def remove(self, pod: PodState) -> None:
-        """Count the pod no more."""
-        request = pod.request
-        self._cpu -= request.cpu_millicores
-        self._memory -= request.memory_bytes
-        self._devices -= request.devices
-
-    def might_take(self, request: Request) -> bool:
-        """Whether the node could take the request if all possible victims on it went, devices only
-        counted; else an attempt is in vain."""
-        state = self._state
-        if state is None or not self.jobs:
-            return False
-        needed = 0 if request.mig_profile else request.devices
-        return (
-            state.free_devices + state.shared_devices + self._devices >= needed
-            and state.free_cpu + self._cpu >= request.cpu_millicores
-            and state.free_memory + self._memory >= request.memory_bytes
-        )
-
-
-class _Nodes(dict[str, _OnNode]):
-    """Nodes with possible victims, by name; one asked for the first time has none."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        super().__init__()
-        self._cluster = cluster
-
-    def __missing__(self, name: str) -> _OnNode:
-        node = self[name] = _OnNode(self._cluster.by_name.get(name))
-        return node
-
-
-def _home_of(pod: PodState) -> str:
-    """The node that a possible victim is on, or was until it was evicted on trial."""
-    place = pod.place or pod.home
-    return "" if place is None else place.node

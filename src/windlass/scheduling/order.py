@@ -70,15 +70,31 @@ class Claimed:
 class _Branch:
     """A queue with jobs of its own or below it, in the order being made."""
 
-    __slots__ = ("children", "jobs", "key", "state")
+    __slots__ = ("_allocated", "_known", "children", "head", "jobs", "key", "state")
 
     def __init__(self, state: QueueState) -> None:
         self.state = state
+        self._allocated = state.allocated
+        self._known: dict[Amounts, QueueKey] = {}
+        """Keys by the head, as long as the queue holds what it held."""
         self.children: list[_Branch] = []
         self.jobs: list[tuple[JobKey, Job]] = []
         """The first to be served last."""
+        self.head: Amounts | None = None
+        """What the first of its own jobs asks for next; None: to be found anew."""
         self.key: QueueKey | None = None
         """None: to be found anew."""
+
+    def key_with(self, head: Amounts) -> QueueKey:
+        """Its key if it would run `head` next."""
+        allocated = self.state.allocated
+        if allocated is not self._allocated:
+            self._allocated = allocated
+            self._known.clear()
+        key = self._known.get(head)
+        if key is None:
+            key = self._known[head] = queue_key(self.state, head)
+        return key
 
 
 class PendingOrder:
@@ -110,6 +126,7 @@ class PendingOrder:
             branch = self._best(branch.children)
             line.append(branch)
         _, job = branch.jobs.pop()
+        branch.head = None
         for each in line:
             each.key = None
         if not branch.jobs:
@@ -125,7 +142,8 @@ class PendingOrder:
             position -= 1
         jobs.insert(position, entry)
         for state in job.line:
-            self._branches[state.id].key = None
+            branch = self._branches[state.id]
+            branch.head = branch.key = None
 
     def _best(self, branches: list[_Branch]) -> _Branch:
         best = branches[0]
@@ -142,11 +160,15 @@ class PendingOrder:
         leaf = branch
         while leaf.children:
             leaf = self._best(leaf.children)
-        job = leaf.jobs[-1][1]
+        if leaf.head is None:
+            leaf.head = self._asked_next(leaf.jobs[-1][1])
+        branch.key = branch.key_with(leaf.head)
+        return branch.key
+
+    def _asked_next(self, job: Job) -> Amounts:
         claim = self._claim
         pods = claim.pods if claim is not None and claim.job is job else job.next_pods()
-        branch.key = queue_key(branch.state, total_asked(pods))
-        return branch.key
+        return total_asked(pods)
 
     def _branch_of(self, state: QueueState) -> _Branch:
         branch = self._branches.get(state.id)

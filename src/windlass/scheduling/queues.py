@@ -9,6 +9,8 @@ from windlass.scheduling.fair_share import Claim, divide
 from windlass.scheduling.model import DEFAULT_QUEUE, Queue
 from windlass.scheduling.quantities import WHOLE_DEVICE
 
+UNLIMITED: Bounds = (inf, inf, inf)
+
 UNSPLIT = (WHOLE_DEVICE, 1, 1)
 """What is not split when surplus is shared: one device, one millicore, one byte."""
 
@@ -26,6 +28,7 @@ class QueueState:
         "fair_share",
         "id",
         "limit",
+        "limited",
         "line",
         "non_preemptible",
         "parent",
@@ -51,11 +54,14 @@ class QueueState:
             bound(quotas[1].limit),
             bound(quotas[2].limit),
         )
+        above: tuple[QueueState, ...] = () if parent is None else parent.limited
+        self.limited: tuple[QueueState, ...] = above if self.limit == UNLIMITED else (self, *above)
+        """Those of its line that have a limit."""
         self.allocated: Amounts = NOTHING
         self.non_preemptible: Amounts = NOTHING
         self.requested: Amounts = NOTHING
         self.fair_share: Amounts = NOTHING
-        self.allocatable: Bounds = (inf, inf, inf)
+        self.allocatable = UNLIMITED
         self.whole: Bounds = (1, 1, 1)
         """What counts as a whole in its dominant share."""
 

@@ -5,14 +5,16 @@ the one that is served last. Source: KAI-Scheduler, `pkg/scheduler/actions/utils
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from operator import attrgetter
+from heapq import heapify, heappop, heapreplace
+from itertools import chain, count
 
-from windlass.scheduling.amounts import NOTHING, minus, plus
+from windlass.scheduling.amounts import NOTHING, Amounts, plus
 from windlass.scheduling.jobs import Job, PodState, PodStatus
-from windlass.scheduling.order import JobKey, QueueKey, job_key, standing, tie
-from windlass.scheduling.queues import QueueState, dominant_share
+from windlass.scheduling.order import JobKey, job_key, standing, tie
+from windlass.scheduling.queues import QueueState
 from windlass.scheduling.session import Session
 
 Chunk = list[PodState]
@@ -29,15 +31,23 @@ def is_protected(job: Job, guaranteed_runtime: float, now: float) -> bool:
 
 
 class Running:
-    """Preemptible jobs with placed pods, by queue, in the order in which they are served."""
+    """Preemptible jobs with placed pods."""
 
     def __init__(self, session: Session) -> None:
         self.by_queue: dict[str, list[tuple[JobKey, Job]]] = {}
-        self._keys: dict[str, JobKey] = {}
+        """In the order in which they are served."""
+        self.on_node: defaultdict[str, list[PodState]] = defaultdict(list)
+        self.clock = count()
+        """Moments in this action, for what happens before what."""
+        self.changed_at: dict[Job, int] = {}
+        """When pods of jobs were last placed or evicted for good."""
+        self._keys: dict[Job, JobKey] = {}
+        self._nodes: dict[PodState, str] = {}
         for job in session.jobs.values():
             if job.preemptible and job.placed:
-                self._keys[job.id] = job_key(job)
-                self.by_queue.setdefault(job.queue.id, []).append((self._keys[job.id], job))
+                self._keys[job] = key = job_key(job)
+                self.by_queue.setdefault(job.queue.id, []).append((key, job))
+                self._note_nodes(job)
         for jobs in self.by_queue.values():
             jobs.sort()
 
@@ -47,16 +57,28 @@ class Running:
 
     def update(self, jobs: Iterable[Job]) -> None:
         """Take note of jobs whose pods were placed or evicted."""
+        now = next(self.clock)
         for job in jobs:
             if not job.preemptible:
                 continue
+            self.changed_at[job] = now
             listed = self.by_queue.setdefault(job.queue.id, [])
-            old = self._keys.pop(job.id, None)
+            old = self._keys.pop(job, None)
             if old is not None:
                 del listed[bisect_left(listed, (old, job))]
+            for pod in job.pods:
+                if pod in self._nodes:
+                    self.on_node[self._nodes.pop(pod)].remove(pod)
             if job.placed:
-                self._keys[job.id] = job_key(job)
-                insort(listed, (self._keys[job.id], job))
+                self._keys[job] = key = job_key(job)
+                insort(listed, (key, job))
+                self._note_nodes(job)
+
+    def _note_nodes(self, job: Job) -> None:
+        for pod in job.pods:
+            if pod.place is not None:
+                self._nodes[pod] = node = pod.place.node
+                self.on_node[node].append(pod)
 
 
 class VictimOrder:
@@ -83,142 +105,114 @@ class VictimOrder:
             jobs = running.by_queue.get(queue_id)
             if jobs:
                 branch = _branch_of(jobs[0][1].queue, branches, roots)
-                branch.own = _Own(list(jobs), is_candidate, is_spared if guaranteed > 0 else None)
-        self._roots = [branch for branch in roots if branch.begin()]
+                spared = is_spared if guaranteed > 0 else None
+                branch.own = _own_losses(list(jobs), is_candidate, spared)
+        self._losses = _losses_of(roots)
+        self._next = next(self._losses, None)
 
     def pop(self) -> Chunk | None:
         """The next chunk; None when there are no more."""
-        while self._roots:
-            worst = _worst(self._roots)
-            chunk = worst.take()
-            if not worst.look_ahead():
-                self._roots.remove(worst)
+        while self._next is not None:
+            _, chunk = self._next
+            self._next = next(self._losses, None)
             if chunk[0].status is PodStatus.PLACED:
                 return chunk
         return None
 
 
-class _Own:
-    """What is left to evict of one queue's own workloads."""
-
-    __slots__ = ("_is_candidate", "_is_spared", "_jobs", "_rest", "given_up", "next")
-
-    def __init__(
-        self,
-        jobs: list[tuple[JobKey, Job]],
-        is_candidate: Callable[[Job], bool] | None,
-        is_spared: Callable[[Job], bool] | None,
-    ) -> None:
-        self._jobs = jobs
-        """In the order in which they are served: victims are taken from the end."""
-        self._is_candidate = is_candidate
-        self._is_spared = is_spared
-        self._rest: dict[str, list[PodState]] = {}
-        """What is left of elastic jobs of which extras were taken."""
-        self.next: Chunk | None = None
-        self.given_up = NOTHING
-        """What the queue has given up once the next chunk is taken."""
-
-    def look_ahead(self) -> None:
-        """Find the queue's next chunk."""
-        while self._jobs:
-            key, job = self._jobs.pop()
-            pods = self._rest.pop(job.id, None) if self._rest else None
-            if pods is None:
-                if self._is_candidate is not None and not self._is_candidate(job):
-                    continue
-                pods = job.placed_pods()
-            extras = len(pods) - job.minimum
-            if extras > 0:
-                self._rest[job.id] = pods[:-1]
-                insort(self._jobs, ((key[0], 2 if extras > 1 else 1, key[2], key[3]), job))
-                pods = pods[-1:]
-            elif not pods or (self._is_spared is not None and self._is_spared(job)):
-                continue
-            self.next = pods
-            for pod in pods:
-                self.given_up = plus(self.given_up, pod.held)
-            return
-        self.next = None
+Loss = tuple[Amounts, Chunk]
+"""A chunk, and what its queue has given up once it is taken."""
 
 
 class _Branch:
     """A queue with victims of its own or below it."""
 
-    __slots__ = (
-        "_allocated",
-        "_standing",
-        "_state",
-        "_tie",
-        "_worst",
-        "children",
-        "given_up",
-        "key",
-        "own",
-    )
+    __slots__ = ("allocated", "children", "own", "standing", "state", "tie")
 
     def __init__(self, state: QueueState) -> None:
-        self._state = state
-        self._allocated = state.allocated
-        self._standing = standing(state, state.allocated)
-        self._tie = tie(state)
-        self.own: _Own | None = None
+        self.state = state
+        self.allocated = state.allocated
+        self.standing = standing(state, state.allocated)
+        self.tie = tie(state)
+        self.own: Iterator[Loss] | None = None
         self.children: list[_Branch] = []
-        self._worst: _Branch
-        self.given_up = NOTHING
-        """What the queue of its next chunk has given up once that is taken."""
-        self.key: QueueKey | None = None
-        """None: to be found anew."""
 
-    def begin(self) -> bool:
-        """Find the first chunk; False when there is none."""
-        if self.own is not None:
-            self.own.look_ahead()
-        self.children = [child for child in self.children if child.begin()]
-        return self.look_ahead()
+    def losses(self) -> Iterator[Loss]:
+        """Its own chunks, then those below."""
+        if self.own is None:
+            return _losses_of(self.children)
+        return chain(self.own, _losses_of(self.children)) if self.children else self.own
 
-    def take(self) -> Chunk:
-        """The next chunk, its own before those below; call `look_ahead` before the one after it."""
-        own = self.own
-        if own is not None and own.next is not None:
-            chunk = own.next
-            own.look_ahead()
-            return chunk
-        worst = self._worst
-        chunk = worst.take()
-        if not worst.look_ahead():
-            self.children.remove(worst)
-        return chunk
+    def share_left(self, given_up: Amounts) -> float:
+        """The dominant share that it would have once a chunk is taken."""
+        left = self.allocated
+        gpu, cpu, memory = given_up
+        whole = self.state.whole
+        return max(
+            0.0,
+            (left[0] - gpu) / whole[0],
+            (left[1] - cpu) / whole[1],
+            (left[2] - memory) / whole[2],
+        )
 
-    def look_ahead(self) -> bool:
-        """Find where the next chunk is; False when there is none."""
-        if self.own is not None and self.own.next is not None:
-            self.given_up = self.own.given_up
-        elif self.children:
-            self._worst = _worst(self.children)
-            self.given_up = self._worst.given_up
+
+def _own_losses(
+    jobs: list[tuple[JobKey, Job]],
+    is_candidate: Callable[[Job], bool] | None,
+    is_spared: Callable[[Job], bool] | None,
+) -> Iterator[Loss]:
+    """Chunks of a queue's own workloads, which are given in the order in which they are served."""
+    given_up = NOTHING
+    rest: dict[str, list[PodState]] = {}
+    while jobs:
+        key, job = jobs.pop()
+        pods = rest.pop(job.id, None) if rest else None
+        if pods is None:
+            if is_candidate is not None and not is_candidate(job):
+                continue
+            pods = job.pods if job.placed == len(job.pods) else job.placed_pods()
+        extras = len(pods) - job.minimum
+        if extras > 0:
+            rest[job.id] = pods[:-1]
+            insort(jobs, ((key[0], 2 if extras > 1 else 1, key[2], key[3]), job))
+            pods = pods[-1:]
+        elif not pods or (is_spared is not None and is_spared(job)):
+            continue
+        for pod in pods:
+            given_up = plus(given_up, pod.held)
+        yield given_up, pods
+
+
+def _losses_of(branches: list[_Branch]) -> Iterator[Loss]:
+    """Chunks of sibling queues, each time of the one that is served last with its next one taken.
+
+    That is the one of the largest key (`order.queue_key`), of which only the dominant share changes
+    with what is taken.
+    """
+    if len(branches) == 1:
+        return branches[0].losses()
+    return _merged(branches)
+
+
+def _merged(branches: list[_Branch]) -> Iterator[Loss]:
+    standings = sorted({branch.standing for branch in branches}, reverse=True)
+    heads = []
+    for rank, branch in enumerate(sorted(branches, key=lambda each: each.tie, reverse=True)):
+        losses = branch.losses()
+        loss = next(losses, None)
+        if loss is not None:
+            place = standings.index(branch.standing)
+            heads.append((place, -branch.share_left(loss[0]), rank, loss, losses, branch))
+    heapify(heads)
+    while heads:
+        place, _, rank, loss, losses, branch = heads[0]
+        yield loss
+        loss = next(losses, None)
+        if loss is None:
+            heappop(heads)
         else:
-            return False
-        self.key = None
-        return True
-
-    def set_key(self) -> None:
-        """Say where it would be served with its next chunk taken."""
-        left = minus(self._allocated, self.given_up)
-        self.key = self._standing, dominant_share(self._state, left), self._tie
-
-
-BY_KEY = attrgetter("key")
-
-
-def _worst(branches: list[_Branch]) -> _Branch:
-    """The one that is served last."""
-    if len(branches) > 1:
-        for branch in branches:
-            if branch.key is None:
-                branch.set_key()
-        return max(branches, key=BY_KEY)
-    return branches[0]
+            share = branch.share_left(loss[0])
+            heapreplace(heads, (place, -share, rank, loss, losses, branch))
 
 
 def _branch_of(state: QueueState, known: dict[str, _Branch], roots: list[_Branch]) -> _Branch:

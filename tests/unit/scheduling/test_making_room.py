@@ -2,9 +2,18 @@
 
 import pytest
 
-from tests.unit.scheduling.building import evicted, moved, node, queue, running, workload
+from tests.unit.scheduling.building import (
+    DEVICE_MEMORY,
+    evicted,
+    moved,
+    node,
+    queue,
+    running,
+    workload,
+)
 from windlass.scheduling import (
     Action,
+    DeviceShare,
     Placement,
     PlacementStrategy,
     Pod,
@@ -225,6 +234,26 @@ def test_a_pod_that_moved_for_one_claim_is_still_counted_where_it_was_found_for_
     decided = plan(Snapshot(nodes, (newest, second, third, oldest, *claims)))
     assert moved(decided) == {"newest-0"}
     assert evicted(decided) == {"second-0", "third-0"}
+
+
+@pytest.mark.parametrize(("most", "gone"), [(1, set()), (2, set()), (3, {"oldest-0"})])
+def test_no_more_sets_of_victims_are_tried_than_set(most: int, gone: set[str]) -> None:
+    """Without the gang, a and b would have one device whole and half of one, tried in vain."""
+    gang = running("gang", ("a", 0), ("b", 0), preemptible=True, submitted_at=9.0)
+    half = [
+        Workload(name, (Pod(name, Request(1, 500_000), Placement(on, (_half_of(on),))),))
+        for name, on in (("half-a", "a"), ("half-b", "b"))
+    ]
+    oldest = running("oldest", ("c", 0), gpus=2, preemptible=True)
+    claim = workload("claim", Request(devices=2), priority=75)
+    nodes = tuple(node(name, gpus=2) for name in "abc")
+    limited = {"default": Settings(most_scenarios=most)}
+    decided = plan(Snapshot(nodes, (gang, *half, oldest, claim), settings=limited))
+    assert evicted(decided) == gone
+
+
+def _half_of(on: str) -> DeviceShare:
+    return DeviceShare(f"{on}-gpu1", 500_000, DEVICE_MEMORY // 2)
 
 
 def _on(moved_workload: Workload, index: int) -> Workload:
