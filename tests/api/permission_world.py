@@ -22,7 +22,7 @@ from tests.api.serving import NOBODY, make_quick, prepared
 from windlass.app.api import create_api
 from windlass.app.context import Context
 from windlass.assets.kind import Kind
-from windlass.assets.kinds import FAMILIES, KINDS
+from windlass.assets.kinds import DATA_VOLUME, FAMILIES, KINDS, SERVED_ALIKE
 from windlass.audit.origin import was_refused
 from windlass.identity import permissions
 from windlass.identity.access_rules import add_rule
@@ -76,7 +76,7 @@ class World:
     def address(self, template: str, wing: str = "a") -> str:
         """The path with the ids of what is in that department."""
         filled = re.sub(r"{(\w+)}", lambda match: self.parameter(match[1], wing), template)
-        return f"{filled}{QUERIES.get(template, '')}"
+        return f"{filled}{QUERIES.get(template, '').format(**self.ids)}"
 
     def parameter(self, name: str, wing: str) -> str:
         """What stands in the path for a parameter."""
@@ -105,6 +105,7 @@ class World:
             "projectId": int(project) if value.get("scope") == "project" else project,
             "clusterId": self.ids["cluster"],
             "credentialAssetId": self.ids.get(f"generic_secret-{wing}"),
+            "originPvcName": f"used-pvc-{wing}",
             "parentId": self.ids[f"department-{wing}"],
             "scopeId": self.ids[f"project-{wing}"],
             "ids": [self.ids[f"rule-{wing}"]],
@@ -185,6 +186,7 @@ TARGET_OF_BODY = {
     "POST /api/v1/org-unit/projects": "department",
     "POST /api/v1/workloads/inferences": "project",
     **{f"POST {kind.path}": "project" for kind in KINDS},
+    f"GET {DATA_VOLUME.path}/name-availability": "cluster",
     "POST /api/v1/authorization/access-rules": "project",
     "POST /api/v1/authorization/access-rules/batch": "project",
     "POST /api/v1/authorization/access-rules/batch-create": "project",
@@ -195,6 +197,9 @@ QUERIES = {
     "/api/v1/audit/log": _RANGE,
     "/api/v1/audit/log/file": _RANGE,
     RULES: "?limit=500",
+    DATA_VOLUME.path: "?requestType=Originated",
+    f"{DATA_VOLUME.path}/count": "?requestType=Originated",
+    f"{DATA_VOLUME.path}/name-availability": "?dataName=free&clusterId={cluster}",
 }
 
 
@@ -295,9 +300,14 @@ def _plant_project(world: World, wing: str, department: str) -> None:
     for what in ("project", "workload", "rule", "pod"):
         world.paths[f"{what}-{wing}"] = path
     for kind in KINDS:
+        world.paths[f"{kind.word}-{wing}"] = path
+    for kind in SERVED_ALIKE:
         world.ids[f"{kind.word}-used-{wing}"] = _plant_asset(world, kind, wing, "used-")
         world.ids[f"{kind.word}-{wing}"] = _plant_asset(world, kind, wing)
-        world.paths[f"{kind.word}-{wing}"] = path
+    volume = world.body(f"POST {DATA_VOLUME.path}", wing)
+    assert isinstance(volume, dict)
+    volume["name"] = f"volume-{wing}"
+    world.ids[f"{DATA_VOLUME.word}-{wing}"] = _created(world, DATA_VOLUME.path, volume)
 
 
 def _plant_asset(world: World, kind: Kind, wing: str, prefix: str = "") -> str:
@@ -360,8 +370,10 @@ def _count(world: World) -> None:
         "workloads": {ids[f"workload-{wing}"]: paths[f"workload-{wing}"] for wing in "ab"},
         "access_rules": {ids[f"rule-{wing}"]: paths[f"rule-{wing}"] for wing in "ab"},
     }
-    for kind in KINDS:
+    for kind in SERVED_ALIKE:
         world.objects[f"GET {kind.path}"] = _listed_assets(world, kind)
+    word = DATA_VOLUME.word
+    world.objects["datavolumes"] = {ids[f"{word}-{wing}"]: paths[f"{word}-{wing}"] for wing in "ab"}
     for path, kinds in FAMILIES.items():
         members = (world.objects[f"GET {kind.path}"] for kind in kinds)
         world.objects[f"GET {path}"] = dict(item for found in members for item in found.items())

@@ -18,9 +18,9 @@ from tests.api.people import claims_of
 from tests.api.permission_world import plant_pod
 from tests.api.serving import CHANGES, CHANGES_NOTHING, Api, serving
 from tests.api.test_identity_providers import Program, code_in
-from tests.api.test_random_requests import add_asset
+from tests.api.test_random_requests import add_asset, add_claim
 from windlass.app.schema import metadata
-from windlass.assets.kinds import ENVIRONMENT, KINDS, WORKLOAD_TEMPLATE
+from windlass.assets.kinds import DATA_VOLUME, ENVIRONMENT, SERVED_ALIKE, WORKLOAD_TEMPLATE
 from windlass.audit.tables import audit_record
 from windlass.kit.database import Database
 
@@ -50,7 +50,7 @@ def own_api(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def walked(own_api: Api) -> "Walk":
     """After every operation was asked for."""
     walk = Walk(own_api)
-    for part in (sign_in, people, roles, organisation, workloads, assets, platform):
+    for part in (sign_in, people, roles, organisation, workloads, assets, data_volumes, platform):
         part(walk)
     with running_provider() as provider:
         providers(walk, provider.discovery_url)
@@ -326,12 +326,12 @@ def workloads(walk: Walk) -> None:
 
 def assets(walk: Walk) -> None:
     paths = walk.api.document["paths"]
-    for kind in KINDS:
+    for kind in SERVED_ALIKE:
         one = f"{kind.path}/{{{kind.parameter}}}"
         body = paths[kind.path]["post"]["requestBody"]["content"]["application/json"]["example"]
         body = {**body, "meta": {**body["meta"], "scope": "tenant", "projectId": None}}
         if "credentialAssetId" in body["spec"]:
-            secret = next(other for other in KINDS if other.name == "genericSecret")
+            secret = next(other for other in SERVED_ALIKE if other.name == "genericSecret")
             body["spec"] = {**body["spec"], "credentialAssetId": add_asset(walk.api, secret)}
         if kind is WORKLOAD_TEMPLATE:
             used = {"environment": add_asset(walk.api, ENVIRONMENT)}
@@ -340,6 +340,8 @@ def assets(walk: Walk) -> None:
         walk.ask(f"GET {kind.path}", 200, query="?usageInfo=true")
         walk.ask(f"GET {one}", 200, made["id"])
         walk.ask(f"PUT {one}", 202, made["id"], json=body)
+        if kind.has_history:
+            walk.ask(f"GET {one}/history", 200, made["id"])
         if kind is WORKLOAD_TEMPLATE:
             launched = {**walk.api.creation("launched"), "spec": {"image": "host/canary"}}
             walk.ask(f"POST {one}/launch", 202, made["id"], json=launched)
@@ -350,6 +352,28 @@ def assets(walk: Walk) -> None:
                 walk.ask(f"GET {path}", 200)
         done = next(iter(paths[one]["delete"]["responses"]))
         walk.ask(f"DELETE {one}", int(done), made["id"])
+
+
+def data_volumes(walk: Walk) -> None:
+    tree, base = walk.api.context.tree, DATA_VOLUME.path
+    one = f"{base}/{{{DATA_VOLUME.parameter}}}"
+    body = {
+        "name": "weights",
+        "projectId": tree.project_id,
+        "originPvcName": add_claim(walk.api),
+    }
+    asked = f"?dataName=weights&clusterId={tree.cluster_id}"
+    walk.ask(f"GET {base}/name-availability", 204, query=asked)
+    made = walk.ask(f"POST {base}", 201, json=body).json()["id"]
+    for path in (base, f"{base}/count"):
+        walk.ask(f"GET {path}", 200, query="?requestType=Originated")
+    walk.ask(f"PATCH {one}", 200, made, json={"description": "x"})
+    department = {"scopeType": "department", "scopeId": tree.department_id}
+    for path in (f"{one}/sharedScopes", f"{one}/shared-scopes"):
+        walk.ask(f"PATCH {path}", 200, made, json={"add": [department]})
+        walk.ask(f"GET {path}", 200, made)
+    walk.ask(f"GET {one}", 200, made)
+    walk.ask(f"DELETE {one}", 204, made)
 
 
 def platform(walk: Walk) -> None:

@@ -22,7 +22,7 @@ from tests.api.serving import Api, make_quick, serving, sign_in
 from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
 from windlass.assets.kind import Kind as AssetKind
-from windlass.assets.kinds import ENVIRONMENT, KINDS, WORKLOAD_TEMPLATE
+from windlass.assets.kinds import DATA_VOLUME, ENVIRONMENT, KINDS, WORKLOAD_TEMPLATE
 
 # There are no controllers, gate or container engine here to ask.
 WITHOUT_PARTS = (
@@ -180,6 +180,11 @@ def add(api: Api, collection: str, body: dict[str, Any]) -> str:
 
 def add_asset(api: Api, kind: AssetKind) -> str:
     """The id of a new asset of that kind."""
+    if kind is DATA_VOLUME:
+        name = f"random-{uuid.uuid4().hex[:12]}"
+        claim = add_claim(api)
+        body = {"projectId": api.context.tree.project_id, "originPvcName": claim, "name": name}
+        return add(api, "datavolumes", body)
     operation = api.document["paths"][kind.path]["post"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
     meta = {"name": f"random-{uuid.uuid4().hex[:12]}", "scope": "tenant"}
@@ -192,3 +197,12 @@ def add_asset(api: Api, kind: AssetKind) -> str:
     answer = api.ask("POST", kind.path, json={"meta": meta, "spec": spec})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["meta"]["id"])
+
+
+def add_claim(api: Api) -> str:
+    """The name of a new volume claim."""
+    meta = {"name": f"random-{uuid.uuid4().hex[:12]}", "scope": "tenant"}
+    body = {"meta": meta, "spec": {"path": "/data", "claimInfo": {"size": "1Gi"}}}
+    answer = api.ask("POST", "/api/v1/asset/datasource/pvc", json=body)
+    assert answer.status_code == 202, answer.text
+    return str(meta["name"])

@@ -15,13 +15,14 @@ import pytest
 
 from tests.api.identity_provider import Provider, running_provider
 from tests.api.serving import Api, make_quick, serving
-from tests.api.test_random_requests import add_asset, existing
+from tests.api.test_random_requests import add_asset, add_claim, existing
 from tests.conftest import RunWithRunapy
 from windlass.assets.kinds import ENVIRONMENT, KINDS
 
 PROGRAM = str(Path(__file__).parent / "runapy_operations.py")
-# What the audit log must be asked with; the client reads no file but in JSON.
+# What the audit log and data volumes must be asked with; the client reads no file but in JSON.
 QUERY = {"start": "2026-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z", "file_type": "JSON"}
+QUERY |= {"request_type": "Originated", "data_name": "free"}
 # 1.224.0 sends nothing of what it is given here.
 FAULTY = {"TokensApi.grant_token_v2"}
 ENDING = ("/api/v1/me/password", "/api/v1/logout")
@@ -113,7 +114,10 @@ class Preparation:
             made |= {name: self._key() for name in names}
         ids = [made[name] for name in names]
         body = self._body(operation, ids)
-        return {"operation": operation, "ids": ids, "body": body, "query": QUERY}
+        query = dict(QUERY)
+        if path.endswith("/name-availability"):
+            query["cluster_id"] = self._api.context.tree.cluster_id
+        return {"operation": operation, "ids": ids, "body": body, "query": query}
 
     def _known(self, name: str, path: str) -> str:
         if name == "idp":
@@ -186,6 +190,8 @@ class Preparation:
         if "ids" in about:
             rule = existing(self._api, SimpleNamespace(path="{accessRuleId}"))
             about["ids"] = [rule["accessRuleId"]]
+        if "originPvcName" in about:
+            about["originPvcName"] = add_claim(self._api)
         if "credentialAssetId" in about:
             about["credentialAssetId"] = add_secret(self._api)
         if "assets" in about:

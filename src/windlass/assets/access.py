@@ -5,13 +5,14 @@ the way from the tenant to it, and what ships with the platform. An asset marked
 for its creator alone. To use an asset one needs no permission but that to create what uses it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Row, and_, false, or_
 
 from windlass.assets.kind import Kind
+from windlass.assets.sharing import shared_where
 from windlass.assets.tables import asset
 from windlass.identity.permissions import Permissions
 from windlass.identity.roles import Action, ResourceType
@@ -34,9 +35,16 @@ class AssetAccess:
     permissions: Permissions
 
     def require(
-        self, caller: Caller, kind: Kind, action: Action, row: Row[Any], asked_for: str
+        self,
+        caller: Caller,
+        kind: Kind,
+        action: Action,
+        row: Row[Any],
+        asked_for: str,
+        shared_with: Collection[str] = (),
     ) -> None:
-        """Return if the caller may do that with the asset.
+        """Return if the caller may do that with the asset; reading it, in a unit that it is shared
+        with, too, each given as its path.
 
         Raises NotFound as if there were none, Forbidden if the caller may know of its unit, and
         for every change of what ships with the platform.
@@ -44,6 +52,11 @@ class AssetAccess:
         missing = unknown(kind, asked_for)
         if is_hidden_from(row, caller):
             raise missing
+        grants = self.permissions.of(caller)
+        if action is Action.READ and any(
+            grants.allow(kind.resource, action, path) for path in shared_with
+        ):
+            return
         ships = row.scope == ScopeType.SYSTEM
         # To all who ask, what ships is as if it were the tenant's own.
         path = f"/{row.tenant_id}" if ships else row.scope_path
@@ -75,10 +88,19 @@ class AssetAccess:
         scopes = self.permissions.scopes(caller, kind.resource, Action.READ)
         if not scopes.paths:
             return false()
-        return or_(
+        conditions = [
             within(scopes.paths, _COLUMNS),
             asset.c.scope_path.in_(sorted({"", *scopes.on_the_way})),
-        )
+        ]
+        if kind.is_shared:
+            conditions.append(shared_where(scopes))
+        return or_(*conditions)
+
+    def originated(self, caller: Caller, kind: Kind) -> ColumnElement[bool]:
+        """The condition that an asset is of that kind and in a unit where the caller may read it,
+        and not only shared with one."""
+        scopes = self.permissions.scopes(caller, kind.resource, Action.READ)
+        return and_(asset.c.kind == kind.name, within(scopes.paths, _COLUMNS), seen_by(caller))
 
 
 def seen_by(caller_id: str | BindParameter[str]) -> ColumnElement[bool]:

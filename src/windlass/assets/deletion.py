@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
 
+from windlass.assets.sharing import end_shares_within
 from windlass.assets.surroundings import Workloads
 from windlass.assets.tables import asset
 from windlass.assets.usage import users_of
@@ -16,11 +17,13 @@ def delete_asset(connection: Connection, asset_id: str, deleted_by: str, now: fl
 
 
 def delete_assets_within(connection: Connection, path: str, deleted_by: str, now: float) -> None:
-    """Delete every asset of the unit at that path, and of those below it."""
+    """Delete every asset of the unit at that path, and of those below it, and end what others
+    share with these units."""
     inside = or_(
         asset.c.scope_path == path, asset.c.scope_path.startswith(f"{path}/", autoescape=True)
     )
     _delete(connection, inside, deleted_by, now)
+    end_shares_within(connection, path)
 
 
 def delete_if_unused(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row
 
 from windlass.identity.roles import ResourceType
 from windlass.kit.errors import FieldError
+from windlass.org.scopes import ScopeType
 from windlass.spec.model import SpecModel
 
 
@@ -93,6 +94,15 @@ class Kind:
     """Divides a spec into what is shown and the secrets, each under a name, which are kept sealed
     and never shown."""
 
+    meta_path: str = "meta."
+    """Where bodies say what an asset is called and where it is; empty where they have no `meta`."""
+    named_within: ScopeType | None = None
+    """The level of the tree in whose units names are unique; None: on the way down to the asset's
+    unit, and below it."""
+    is_shared: bool = False
+    """Whether other units than its own may be let use it, too."""
+    has_history: bool = False
+    """Whether what happens to it is kept, to be asked for."""
     family: str | None = None
     """The path of the list in which it stands with others, under `family_name` in their spec."""
     family_name: str | None = None

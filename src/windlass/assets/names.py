@@ -1,11 +1,12 @@
-"""Where an asset's name must be free: in its scope, in those above it and in those below."""
+"""Where an asset's name must be free: in its scope, in those above it and in those below; of some
+kinds, in its whole cluster."""
 
 from sqlalchemy import Connection, or_, select
 
 from windlass.assets.kind import Kind
 from windlass.assets.tables import asset
 from windlass.kit.errors import Conflict
-from windlass.org.scopes import Unit, scope_path, units_above
+from windlass.org.scopes import ScopeType, Unit, scope_path, units_above
 
 
 def require_free_name(
@@ -15,6 +16,8 @@ def require_free_name(
 
     The tree must be locked. Raises Conflict.
     """
+    if kind.named_within is ScopeType.CLUSTER:
+        unit = Unit(unit.tenant_id, unit.cluster_id)
     path = scope_path(unit)
     holder = connection.execute(
         select(asset.c.id, asset.c.scope)
@@ -31,8 +34,15 @@ def require_free_name(
         .limit(1)
     ).one_or_none()
     if holder is not None:
-        where = "this scope" if holder.scope == unit.type else f"scope {holder.scope}"
-        raise Conflict(
-            f"meta.name: {name!r} is taken by the {kind.words} {holder.id} of {where};"
-            " a name is free where no scope above or below has it. Choose another."
-        )
+        taken = _taken(kind, name, holder.id, holder.scope, unit)
+        raise Conflict(f"{kind.meta_path}name: {taken}")
+
+
+def _taken(kind: Kind, name: str, holder_id: str, scope: str, unit: Unit) -> str:
+    if kind.named_within is not None:
+        return f"{name!r} is taken by a {kind.words} of this {kind.named_within}. Choose another."
+    where = "this scope" if scope == unit.type else f"scope {scope}"
+    return (
+        f"{name!r} is taken by the {kind.words} {holder_id} of {where};"
+        " a name is free where no scope above or below has it. Choose another."
+    )

@@ -12,7 +12,9 @@ from windlass.org.scopes import SYSTEM, ScopeType, Unit, find_unit, scope_path
 _LEVELS = (ScopeType.CLUSTER, ScopeType.DEPARTMENT, ScopeType.PROJECT)
 
 
-def unit_of_body(connection: Connection, caller: Caller, meta: CreationMeta) -> Unit:
+def unit_of_body(
+    connection: Connection, caller: Caller, meta: CreationMeta, meta_path: str = "meta."
+) -> Unit:
     """The unit that a new asset is to be in.
 
     The ids of units above it may be given, too, and must then be right. Raises BadRequest.
@@ -23,7 +25,7 @@ def unit_of_body(connection: Connection, caller: Caller, meta: CreationMeta) -> 
     unit_id = str(caller.tenant_id) if level is ScopeType.TENANT else _given(meta)[level]
     unit = find_unit(connection, level, unit_id or "")
     if unit is None or unit.tenant_id != caller.tenant_id:
-        raise no_unit(level, unit_id or "")
+        raise no_unit(level, unit_id or "", meta_path)
     actual = {
         ScopeType.CLUSTER: unit.cluster_id,
         ScopeType.DEPARTMENT: unit.department_id,
@@ -58,9 +60,9 @@ def place_errors(meta: CreationMeta) -> list[FieldError]:
     return errors
 
 
-def no_unit(level: ScopeType, unit_id: str) -> BadRequest:
+def no_unit(level: ScopeType, unit_id: str, meta_path: str = "meta.") -> BadRequest:
     """What is said of a unit that there is none of, or that is not to be known of."""
-    return BadRequest(f"meta.{level}Id: there is no {level} with the id {unit_id!r}.")
+    return BadRequest(f"{meta_path}{level}Id: there is no {level} with the id {unit_id!r}.")
 
 
 def unit_of(row: Row[Any] | RowMapping) -> Unit:

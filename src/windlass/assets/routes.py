@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse, Response
 
+from windlass.assets.data_volumes.routes import add_data_volume_routes
+from windlass.assets.data_volumes.service import DataVolumes
 from windlass.assets.descriptions import (
     ACCEPTED,
     answers,
@@ -14,14 +16,15 @@ from windlass.assets.descriptions import (
     list_schema,
 )
 from windlass.assets.kind import Kind, WhileUsed
-from windlass.assets.kinds import FAMILIES, KINDS
+from windlass.assets.kinds import FAMILIES, SERVED_ALIKE
 from windlass.assets.listing import AssetQuery, Extras, extras_of, query_of
 from windlass.assets.records import AssetRecords
 from windlass.assets.service import Assets
 from windlass.assets.surroundings import Surroundings
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import request_body
-from windlass.kit.http import ContentType, RawBody, error_responses
+from windlass.kit.http import ContentType, QueryText, RawBody, error_responses
+from windlass.kit.paging import ListQuery, page_body, page_of
 
 _NO_CONTENT = 204
 _REFUSED_WHILE_USED = {
@@ -36,10 +39,11 @@ def router(around: Surroundings, authenticated: Callable[..., Any]) -> APIRouter
     routes = APIRouter(
         dependencies=[Depends(authenticated)], responses=error_responses(400, 401, 403, 503)
     )
-    for kind in KINDS:
+    for kind in SERVED_ALIKE:
         add_asset_routes(routes, kind, Assets(around, kind), authenticated)
     for path in FAMILIES:
         add_family_route(routes, around, path, authenticated)
+    add_data_volume_routes(routes, DataVolumes(around), authenticated)
     return routes
 
 
@@ -90,6 +94,9 @@ def add_asset_routes(
     def get_asset(asset_id: AssetId, extras: Asked, caller: Authenticated) -> JSONResponse:
         return JSONResponse(assets.show(caller, asset_id, extras))
 
+    if kind.has_history:
+        add_history_route(routes, kind, assets, authenticated)
+
     @routes.put(
         one,
         status_code=202,
@@ -118,6 +125,31 @@ def add_asset_routes(
         if kind.deletion_status == _NO_CONTENT:
             return Response(status_code=_NO_CONTENT)
         return JSONResponse({"code": 202, "message": f"The {kind.words} is removed."}, 202)
+
+
+def add_history_route(
+    routes: APIRouter, kind: Kind, assets: Assets, authenticated: Callable[..., Any]
+) -> None:
+    """The route of what happened to an asset."""
+    Authenticated = Annotated[Caller, Depends(authenticated)]  # noqa: N806
+    AssetId = Annotated[str, Path(alias=kind.parameter)]  # noqa: N806
+    Page = Annotated[ListQuery, Depends(_page)]  # noqa: N806
+
+    @routes.get(
+        f"{kind.path}/{{{kind.parameter}}}/history",
+        tags=[kind.tag],
+        summary=f"Show what happened: {kind.words}",
+        name=f"get_{kind.word}_history",
+        responses=error_responses(404),
+    )
+    def get_history(asset_id: AssetId, query: Page, caller: Authenticated) -> JSONResponse:
+        return JSONResponse(
+            page_body("records", assets.history(caller, asset_id, query.page), query)
+        )
+
+
+async def _page(offset: QueryText = None, limit: QueryText = None) -> ListQuery:
+    return ListQuery(page_of(offset, limit))
 
 
 def add_family_route(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from windlass.assets.deletion import delete_asset
+from windlass.assets.history import add_asset_event, asset_events, event_view
 from windlass.assets.kind import Kind, WhileUsed
 from windlass.assets.listing import AssetQuery, Extras
 from windlass.assets.names import require_free_name
@@ -23,6 +24,7 @@ from windlass.assets.schemas import (
     update_model,
 )
 from windlass.assets.seen_users import seen_users
+from windlass.assets.sharing import shares_of
 from windlass.assets.store import (
     find_asset,
     next_update_count,
@@ -40,11 +42,19 @@ from windlass.identity.roles import Action
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import Conflict, FieldError, PreconditionFailed, invalid_fields
 from windlass.kit.ids import new_id
+from windlass.kit.paging import Page
 from windlass.kit.sealing import Unsealable
 from windlass.org.scopes import ScopeType, Unit, scope_path
 from windlass.org.tables import project
-from windlass.org.tree import lock_tree
+from windlass.org.tree import first_cluster, lock_tree
 from windlass.spec.model import SpecModel, without_nulls
+
+_EVENTS = {
+    Deed.CREATE: ("Created", "Created"),
+    Deed.UPDATE: ("Updated", "Changed"),
+    Deed.DELETE: ("Deleted", "Deleted"),
+}
+"""What the history of an asset says of each: the reason, and the beginning of the message."""
 
 
 class Assets:
@@ -68,44 +78,87 @@ class Assets:
     def show(self, caller: Caller, asset_id: str, extras: Extras) -> dict[str, Any]:
         """One asset. Raises NotFound, Forbidden."""
         with self._around.database.read() as connection:
-            row = self._found(connection, caller, Action.READ, asset_id)
+            row = self.found(connection, caller, Action.READ, asset_id)
             return self._records.one(connection, caller, row.id, extras)
+
+    def history(self, caller: Caller, asset_id: str, page: Page) -> Sequence[dict[str, Any]]:
+        """What happened to an asset, newest first; up to one more than the page's limit.
+
+        Raises NotFound, Forbidden.
+        """
+        with self._around.database.read() as connection:
+            row = self.found(connection, caller, Action.READ, asset_id)
+            cluster_id = row.cluster_id or first_cluster(connection, caller.tenant_id)
+            events = asset_events(connection, row.id, page)
+            return [event_view(event, cluster_id) for event in events]
 
     def create(self, caller: Caller, raw: bytes, content_type: str | None) -> dict[str, Any]:
         """A new asset. Raises BadRequest, Forbidden, or Conflict where the name is taken."""
         body = read_asset(self._kind, self.creation, raw, content_type)
-        concerns(body.meta.name)
         created_id = new_id()
 
         def work(connection: Connection) -> dict[str, Any]:
-            lock_tree(connection, caller.tenant_id)
-            unit = self._unit(connection, caller, body.meta)
+            unit = self.unit_of_new(connection, caller, body.meta)
             self._require_sound_references(connection, caller, body.spec, unit)
-            require_free_name(connection, self._kind, body.meta.name, unit)
-            now = self._around.clock.now()
-            connection.execute(
-                insert(asset).values(
-                    id=created_id,
-                    kind=self._kind.name,
-                    tenant_id=caller.tenant_id,
-                    **place_columns(unit),
-                    name=body.meta.name,
-                    description=body.meta.description,
-                    auto_delete=bool(body.meta.auto_delete),
-                    private=bool(body.meta.private),
-                    supported_types=_supported(body.meta),
-                    **self._spec_columns(_submitted(body.spec)),
-                    created_at=now,
-                    created_by=caller.name,
-                    owner_id=caller.id,
-                    **self._stamps(connection, caller, now),
-                )
-            )
+            self.add(connection, caller, created_id, unit, body)
             self._save_references(connection, created_id, body.spec)
-            self._record(connection, Deed.CREATE, created_id, body.meta.name, scope_path(unit))
             return self._records.one(connection, caller, created_id, Extras())
 
         return self._around.database.write(work)
+
+    def unit_of_new(self, connection: Connection, caller: Caller, meta: CreationMeta) -> Unit:
+        """The unit of a new asset, where the caller may create one and there may be new ones.
+
+        From then on the tree is locked. Raises BadRequest, Forbidden, Conflict.
+        """
+        concerns(meta.name)
+        lock_tree(connection, caller.tenant_id)
+        meta_path = self._kind.meta_path
+        unit = unit_of_body(connection, caller, meta, meta_path)
+        path = scope_path(unit)
+        concerns(meta.name, scope_path=path)
+        self._around.access.permissions.require(
+            caller, self._kind.resource, Action.CREATE, path, no_unit(unit.type, unit.id, meta_path)
+        )
+        if unit.type is ScopeType.PROJECT:
+            leaving = select(project.c.name).where(
+                project.c.id == int(unit.id), project.c.delete_requested_at.is_not(None)
+            )
+            if connection.execute(leaving).first() is not None:
+                raise Conflict(f"{meta_path}projectId: project {unit.name!r} is being deleted.")
+        return unit
+
+    def add(
+        self,
+        connection: Connection,
+        caller: Caller,
+        created_id: str,
+        unit: Unit,
+        body: AssetCreation,
+    ) -> None:
+        """The new asset in the unit, of which `unit_of_new` has said that it may be there; what it
+        refers to is left to the caller. Raises Conflict where the name is taken."""
+        require_free_name(connection, self._kind, body.meta.name, unit)
+        now = self._around.clock.now()
+        connection.execute(
+            insert(asset).values(
+                id=created_id,
+                kind=self._kind.name,
+                tenant_id=caller.tenant_id,
+                **place_columns(unit),
+                name=body.meta.name,
+                description=body.meta.description,
+                auto_delete=bool(body.meta.auto_delete),
+                private=bool(body.meta.private),
+                supported_types=_supported(body.meta),
+                **self._spec_columns(_submitted(body.spec)),
+                created_at=now,
+                created_by=caller.name,
+                owner_id=caller.id,
+                **self._stamps(connection, caller, now),
+            )
+        )
+        self._record(connection, caller, Deed.CREATE, created_id, body.meta.name, scope_path(unit))
 
     def update(
         self, caller: Caller, asset_id: str, raw: bytes, content_type: str | None
@@ -120,24 +173,40 @@ class Assets:
 
         def work(connection: Connection) -> dict[str, Any]:
             lock_tree(connection, caller.tenant_id)
-            row = self._found(connection, caller, Action.UPDATE, asset_id, lock=True)
+            row = self.found(connection, caller, Action.UPDATE, asset_id, lock=True)
             meta = body.meta or UpdateMeta(name=row.name, description=row.description)
             if errors := fixed_errors(row, meta):
                 raise invalid_fields(errors)
             unit, name = unit_of(row), meta.name or str(row.name)
             self._require_sound_references(connection, caller, body.spec, unit)
             require_free_name(connection, self._kind, name, unit, row.id)
-            values = {"name": name, "description": meta.description}
+            values: dict[str, Any] = {"name": name, "description": meta.description}
             if body.spec is not None or not self._kind.updates_in_part:
                 values |= self._spec_columns(self._spec_after(row, body.spec), row)
-            if self._kind.conceal is None or _is_new(values, row):
-                values |= self._stamps(connection, caller, self._around.clock.now())
-                connection.execute(update(asset).where(asset.c.id == row.id).values(**values))
+            is_new = self._kind.conceal is None or _is_new(values, row)
+            self.change(connection, caller, row, values, is_new=is_new)
             self._save_references(connection, row.id, body.spec)
-            self._record(connection, Deed.UPDATE, row.id, name, row.scope_path)
             return self._records.one(connection, caller, row.id, Extras())
 
         return self._around.database.write(work)
+
+    def change(
+        self,
+        connection: Connection,
+        caller: Caller,
+        row: Row[Any],
+        values: Mapping[str, Any],
+        *,
+        is_new: bool = True,
+    ) -> None:
+        """Give these columns of an asset other values; with `is_new` false only record that it was
+        asked for. The tree must be locked."""
+        if is_new:
+            stamps = self._stamps(connection, caller, self._around.clock.now())
+            statement = update(asset).where(asset.c.id == row.id)
+            connection.execute(statement.values(**values, **stamps))
+        name = values.get("name", row.name)
+        self._record(connection, caller, Deed.UPDATE, row.id, name, row.scope_path)
 
     def delete(self, caller: Caller, asset_id: str) -> None:
         """Remove an asset.
@@ -147,14 +216,14 @@ class Assets:
         """
 
         def work(connection: Connection) -> None:
-            row = self._found(connection, caller, Action.DELETE, asset_id, lock=True)
+            row = self.found(connection, caller, Action.DELETE, asset_id, lock=True)
             self._require_unused(connection, caller, row)
             delete_asset(connection, row.id, caller.name, self._around.clock.now())
-            self._record(connection, Deed.DELETE, row.id, row.name, row.scope_path)
+            self._record(connection, caller, Deed.DELETE, row.id, row.name, row.scope_path)
 
         self._around.database.write(work)
 
-    def _found(
+    def found(
         self,
         connection: Connection,
         caller: Caller,
@@ -163,27 +232,15 @@ class Assets:
         *,
         lock: bool = False,
     ) -> Row[Any]:
-        """An asset with which the caller may do that. Raises NotFound, Forbidden."""
+        """An asset with which the caller may do that, within a transaction. With `lock` nobody else
+        changes it, or begins to use it, before that ends. Raises NotFound, Forbidden."""
         row = find_asset(connection, caller.tenant_id, self._kind, asset_id, lock=lock)
         concerns(row.name, row.id, row.scope_path)
-        self._around.access.require(caller, self._kind, action, row, asset_id)
-        return row
-
-    def _unit(self, connection: Connection, caller: Caller, meta: CreationMeta) -> Unit:
-        """The unit of a new asset, where the caller may create one and there may be new ones."""
-        unit = unit_of_body(connection, caller, meta)
-        path = scope_path(unit)
-        concerns(meta.name, scope_path=path)
-        self._around.access.permissions.require(
-            caller, self._kind.resource, Action.CREATE, path, no_unit(unit.type, unit.id)
+        shared = shares_of(connection, row.id) if self._kind.is_shared else ()
+        self._around.access.require(
+            caller, self._kind, action, row, asset_id, [share.scope_path for share in shared]
         )
-        if unit.type is ScopeType.PROJECT:
-            leaving = select(project.c.name).where(
-                project.c.id == int(unit.id), project.c.delete_requested_at.is_not(None)
-            )
-            if connection.execute(leaving).first() is not None:
-                raise Conflict(f"meta.projectId: project {unit.name!r} is being deleted.")
-        return unit
+        return row
 
     def _require_sound_references(
         self, connection: Connection, caller: Caller, spec: Any, unit: Unit
@@ -253,10 +310,20 @@ class Assets:
         raise PreconditionFailed(message)
 
     def _record(
-        self, connection: Connection, deed: Deed, asset_id: str, name: str, path: str
+        self,
+        connection: Connection,
+        caller: Caller,
+        deed: Deed,
+        asset_id: str,
+        name: str,
+        path: str,
     ) -> None:
         details = {"kind": self._kind.name}
         record(connection, deed, Entity(self._kind.resource.value, asset_id, name, path, details))
+        if self._kind.has_history:
+            reason, told = _EVENTS[deed]
+            now = self._around.clock.now()
+            add_asset_event(connection, asset_id, reason, f"{told} by {caller.name}.", now)
 
 
 def fixed_errors(row: Row[Any], meta: UpdateMeta) -> list[FieldError]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from windlass.assets.access import seen_by, unknown
 from windlass.assets.kind import Kind, Reference
+from windlass.assets.sharing import usable_in
 from windlass.assets.tables import asset, asset_last_use, asset_reference, asset_update_counter
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import FieldError
@@ -164,7 +165,7 @@ def _visible(*, hold: bool = False, with_references: bool = False) -> Select[Any
         chosen = or_(chosen, asset.c.id.in_(named))
     query = select(asset).where(
         chosen,
-        asset.c.scope_path.in_(bindparam("paths", expanding=True)),
+        usable_in(bindparam("paths", expanding=True)),
         asset.c.deleted_at.is_(None),
         seen_by(bindparam("caller_id")),
     )

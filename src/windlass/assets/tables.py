@@ -1,6 +1,8 @@
-"""Tables of assets of every kind: the record, what it refers to, and when it was last used.
+"""Tables of assets of every kind: the record, what it refers to, where else it can be used, what
+happened to it, and when it was last used.
 
-A deleted asset keeps its row for as long as something that was made from it shows it.
+A deleted asset keeps its row for a while, and for as long as something that was made from it shows
+it.
 """
 
 from sqlalchemy import (
@@ -76,6 +78,33 @@ asset_reference = Table(
     Column("refers_to", ForeignKey("asset.id"), primary_key=True),
 )
 Index("ix_asset_reference_refers_to", asset_reference.c.refers_to)
+
+asset_share = Table(
+    "asset_share",
+    metadata,
+    Column("asset_id", ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True),
+    Column("scope_path", String, primary_key=True),
+    Column("cluster_id", String, nullable=False),
+    Column("department_id", Integer),
+    Column("project_id", Integer),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", String, nullable=False),
+)
+"""A unit, beside its own, in which an asset can be used, and below. The unit is that of the lowest
+id that there is."""
+Index("ix_asset_share_scope_path", asset_share.c.scope_path)
+
+asset_event = Table(
+    "asset_event",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("asset_id", ForeignKey("asset.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("message", Text, nullable=False),
+)
+"""What happened to an asset of a kind that has a history."""
+Index("ix_asset_event_asset_id_at", asset_event.c.asset_id, asset_event.c.at)
 
 asset_last_use = Table(
     "asset_last_use",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, literal
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, literal
 
 from windlass.kit.errors import BadRequest
 from windlass.kit.timestamps import from_wire
@@ -23,6 +23,7 @@ _FILTER = re.compile(
     r"(?P<field>[A-Za-z0-9_]+)(?P<operator>==|!=|<=|>=|=@|!@|=\^|=\$)(?P<value>.+)", re.DOTALL
 )
 _ORDERED_OPERATORS = ("==", "!=", "<=", ">=")
+_FINEST_SHOWN_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,18 @@ def _condition(entry: str, fields: Mapping[str, Field]) -> ColumnElement[bool]:
         value = literal(value, BigInteger)
     elif filter_.kind is bool:
         value = int(value)
+    elif filter_.kind is float and filter_.operator != ">=":
+        return _at_moment(fields[filter_.field].column, filter_.operator, value)
     return _COMPARISONS[filter_.operator](fields[filter_.field].column, value)
+
+
+def _at_moment(column: ColumnElement[Any], operator: str, moment: float) -> ColumnElement[bool]:
+    """Whether the column's time as it is shown, without what is finer than that, compares so."""
+    is_not_later = column < moment + _FINEST_SHOWN_SECONDS
+    if operator == "<=":
+        return is_not_later
+    is_then = and_(column >= moment, is_not_later)
+    return is_then if operator == "==" else ~is_then
 
 
 def parse_filter(entry: str, kinds: Mapping[str, type]) -> Filter:

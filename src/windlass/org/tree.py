@@ -99,6 +99,13 @@ def get_cluster(connection: Connection, tenant_id: int, cluster_id: str) -> Row[
     return row
 
 
+def first_cluster(connection: Connection, tenant_id: int) -> str:
+    """The id of the cluster that the tenant has had for longest."""
+    ids = select(cluster.c.id).where(cluster.c.tenant_id == tenant_id)
+    ordered = ids.order_by(cluster.c.created_at, cluster.c.id).limit(1)
+    return str(connection.execute(ordered).scalar_one())
+
+
 def cluster_of_body(connection: Connection, tenant_id: int, cluster_id: str) -> Row[Any]:
     """The cluster that a body names. Raises BadRequest."""
     try:

@@ -163,6 +163,7 @@ DATA_SOURCES = (
         _pvc_errors,
         update_spec=PvcUpdate,
         keeps=_with_path,
+        has_history=True,
     ),
     _source(
         "nfs",
