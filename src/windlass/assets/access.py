@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Row, and_, false, or_
 
 from windlass.assets.kind import Kind
-from windlass.assets.sharing import shared_where
 from windlass.assets.tables import asset
 from windlass.identity.permissions import Permissions
 from windlass.identity.roles import Action, ResourceType
@@ -88,13 +87,10 @@ class AssetAccess:
         scopes = self.permissions.scopes(caller, kind.resource, Action.READ)
         if not scopes.paths:
             return false()
-        conditions = [
+        return or_(
             within(scopes.paths, _COLUMNS),
             asset.c.scope_path.in_(sorted({"", *scopes.on_the_way})),
-        ]
-        if kind.is_shared:
-            conditions.append(shared_where(scopes))
-        return or_(*conditions)
+        )
 
     def originated(self, caller: Caller, kind: Kind) -> ColumnElement[bool]:
         """The condition that an asset is of that kind and in a unit where the caller may read it,

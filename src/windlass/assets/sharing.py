@@ -9,27 +9,16 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, delete, insert, or_, select
 
 from windlass.assets.tables import asset, asset_share
-from windlass.identity.permissions import Scopes
-from windlass.org.scopes import ScopeColumns, ScopeType, Unit, scope_path, within
+from windlass.org.scopes import ScopeType, Unit, scope_path
 from windlass.org.tables import cluster, department, project
 
-_COLUMNS = ScopeColumns(
-    cluster=asset_share.c.cluster_id,
-    department=asset_share.c.department_id,
-    project=asset_share.c.project_id,
-)
 _NAMES = {ScopeType.CLUSTER: cluster, ScopeType.DEPARTMENT: department, ScopeType.PROJECT: project}
 
 
 def usable_in(paths: Collection[str] | BindParameter[str]) -> ColumnElement[bool]:
     """The condition that an asset is in one of the units at these paths, or shared with one."""
-    return or_(asset.c.scope_path.in_(paths), _has_share(asset_share.c.scope_path.in_(paths)))
-
-
-def shared_where(scopes: Scopes) -> ColumnElement[bool]:
-    """The condition that an asset is shared with a unit in which something is permitted."""
-    on_the_way = asset_share.c.scope_path.in_(sorted(scopes.on_the_way))
-    return _has_share(or_(within(scopes.paths, _COLUMNS), on_the_way))
+    shared = select(asset_share.c.asset_id).where(asset_share.c.scope_path.in_(paths))
+    return or_(asset.c.scope_path.in_(paths), asset.c.id.in_(shared))
 
 
 def shares_of(connection: Connection, asset_id: str) -> Sequence[Row[Any]]:
@@ -95,7 +84,3 @@ def end_shares_within(connection: Connection, path: str) -> None:
         asset_share.c.scope_path.startswith(f"{path}/", autoescape=True),
     )
     connection.execute(delete(asset_share).where(inside))
-
-
-def _has_share(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return asset.c.id.in_(select(asset_share.c.asset_id).where(condition))

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, false, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, or_, select
 
 from windlass.assets.data_volumes.views import LEAVING, READY_IS_NOT
-from windlass.assets.sharing import usable_in
 from windlass.assets.tables import asset
-from windlass.identity.tokens import Caller
 from windlass.kit.errors import BadRequest
 from windlass.kit.http import QueryText
 from windlass.kit.paging import Field, ListQuery, apply_order, conditions_of, contains
-from windlass.org.scopes import ScopeType, find_unit, units_above
 from windlass.org.tables import project
 
 _PHASE = case((project.c.delete_requested_at.is_not(None), LEAVING), else_=READY_IS_NOT)
@@ -87,13 +84,3 @@ def ordered(statement: Select[Any], query: ListQuery) -> Select[Any]:
         statement, _FIELDS, query.sort_by, query.sort_order, asset.c.name, asset.c.id
     )
     return sorted_.offset(query.page.offset).limit(query.page.limit + 1)
-
-
-def usable_in_project(
-    connection: Connection, caller: Caller, project_id: str
-) -> ColumnElement[bool]:
-    """The condition that one was made in that project or is shared with it or a unit above."""
-    unit = find_unit(connection, ScopeType.PROJECT, project_id)
-    if unit is None or unit.tenant_id != caller.tenant_id:
-        return false()
-    return usable_in(units_above(unit))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, false, func, select
 
 from windlass.assets.data_volumes import listing
 from windlass.assets.data_volumes.listing import Wanted, volumes
@@ -17,6 +17,7 @@ from windlass.assets.kinds.data_volume import ORIGIN, DataVolumeSpec
 from windlass.assets.names import require_free_name
 from windlass.assets.schemas import CreationMeta, creation_model
 from windlass.assets.service import Assets
+from windlass.assets.sharing import usable_in
 from windlass.assets.store import save_references, usable_assets, visible_assets
 from windlass.assets.surroundings import Surroundings
 from windlass.assets.tables import asset
@@ -25,7 +26,7 @@ from windlass.identity.tokens import Caller
 from windlass.kit.errors import BadRequest, FieldError, invalid_fields
 from windlass.kit.ids import decimal_id, new_id
 from windlass.kit.paging import ListQuery
-from windlass.org.scopes import ScopeType, Unit, find_unit, scope_path
+from windlass.org.scopes import ScopeType, Unit, find_unit, scope_path, units_above
 from windlass.org.tree import lock_tree
 
 _MOST_NAMED = 10
@@ -140,8 +141,11 @@ class DataVolumes:
         access = self._around.access
         if wanted.usable_in_project is None:
             return [*found, access.originated(caller, DATA_VOLUME)]
-        usable = listing.usable_in_project(connection, caller, wanted.usable_in_project)
-        return [*found, access.readable(caller, [DATA_VOLUME]), usable]
+        unit = find_unit(connection, ScopeType.PROJECT, wanted.usable_in_project)
+        grants = access.permissions.of(caller)
+        if unit is None or not grants.allow(DATA_VOLUME.resource, Action.READ, scope_path(unit)):
+            return [false()]
+        return [*found, asset.c.kind == DATA_VOLUME.name, usable_in(units_above(unit))]
 
     def _whole(self, connection: Connection, caller: Caller, volume_id: str) -> dict[str, Any]:
         shown = self._scopes.views(connection, caller, volume_id)
