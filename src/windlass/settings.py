@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     docker_host: Annotated[str, Field(validation_alias="DOCKER_HOST")] = ""
     xdg_runtime_dir: Annotated[str, Field(validation_alias="XDG_RUNTIME_DIR")] = ""
     audit_retention_days: float = Field(default=90.0, gt=0)
+    asset_retention_days: float = Field(default=90.0, gt=0)
     autoscaler_stable_window_seconds: Annotated[int, Field(ge=6, le=3600)] = 60
     autoscaler_panic_window_percentage: Annotated[float, Field(ge=1, le=100)] = 10.0
     scale_to_zero_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0

@@ -13,6 +13,7 @@ from windlass.app.maintenance import Maintenance, Task
 from windlass.app.tls.gateway_certificate import GatewayCertificate
 from windlass.app.tls.watch import LOOK_SECONDS
 from windlass.app.token_trust import TokenTrustReconciler
+from windlass.assets.retention import remove_old_assets
 from windlass.audit.trail import remove_old_audit_records
 from windlass.control.changes import (
     Change,
@@ -37,6 +38,7 @@ from windlass.org.nodes import register_nodes
 from windlass.org.reconcile import OrganisationReconciler
 from windlass.org.surroundings import ORGANISATION
 from windlass.workloads import store
+from windlass.workloads.asset_use import WorkloadsByAsset
 from windlass.workloads.autoscale import WorkloadAutoscaler
 from windlass.workloads.housekeeping import remove_old_records
 from windlass.workloads.occupancy import WorkloadOccupancy
@@ -250,6 +252,12 @@ class Controllers:
             remove_old_records(self._database, now)
             remove_old_audit_records(
                 self._database, now, self._context.settings.audit_retention_days
+            )
+            remove_old_assets(
+                self._database,
+                WorkloadsByAsset({}),
+                now,
+                self._context.settings.asset_retention_days,
             )
             trim_changes(self._database)
             remove_ended(self._database, now)

@@ -1,13 +1,19 @@
 """Assets that go because something else does, within a transaction of the caller's."""
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
+from windlass.assets.kind import Kind
 from windlass.assets.sharing import end_shares_within
 from windlass.assets.surroundings import Workloads
 from windlass.assets.tables import asset
 from windlass.assets.usage import users_of
+from windlass.kit.timestamps import to_wire
+
+OF_ITSELF = "system: "
+"""How `deleted_by` begins where nobody asked for it by name; the reason follows."""
 
 
 def delete_asset(connection: Connection, asset_id: str, deleted_by: str, now: float) -> None:
@@ -52,6 +58,13 @@ def delete_if_unused(
     for asset_id in leaving:
         if not users[asset_id]:
             delete_asset(connection, asset_id, deleted_by, now)
+
+
+def deletion_told(kind: Kind, row: Row[Any]) -> str:
+    """When a deleted asset was deleted, and by whom or why."""
+    why = row.deleted_by.removeprefix(OF_ITSELF)
+    by = why if row.deleted_by.startswith(OF_ITSELF) else f"deleted by {why}"
+    return f"The {kind.words} {row.name!r} is gone: {by}, at {to_wire(row.deleted_at)}."
 
 
 def _delete(

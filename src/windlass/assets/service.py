@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from windlass.assets.deletion import delete_asset
+from windlass.assets.access import is_hidden_from
+from windlass.assets.deletion import delete_asset, deletion_told
 from windlass.assets.history import add_asset_event, asset_events, event_view
 from windlass.assets.kind import Kind, WhileUsed
 from windlass.assets.listing import AssetQuery, Extras
@@ -27,6 +28,7 @@ from windlass.assets.seen_users import seen_users
 from windlass.assets.sharing import shares_of
 from windlass.assets.store import (
     find_asset,
+    find_deleted,
     next_update_count,
     reference_errors,
     save_references,
@@ -40,7 +42,7 @@ from windlass.audit.trail import Action as Deed
 from windlass.audit.trail import Entity, record
 from windlass.identity.roles import Action
 from windlass.identity.tokens import Caller
-from windlass.kit.errors import Conflict, FieldError, PreconditionFailed, invalid_fields
+from windlass.kit.errors import Conflict, FieldError, NotFound, PreconditionFailed, invalid_fields
 from windlass.kit.ids import new_id
 from windlass.kit.paging import Page
 from windlass.kit.sealing import Unsealable
@@ -234,13 +236,27 @@ class Assets:
     ) -> Row[Any]:
         """An asset with which the caller may do that, within a transaction. With `lock` nobody else
         changes it, or begins to use it, before that ends. Raises NotFound, Forbidden."""
-        row = find_asset(connection, caller.tenant_id, self._kind, asset_id, lock=lock)
+        try:
+            row = find_asset(connection, caller.tenant_id, self._kind, asset_id, lock=lock)
+        except NotFound:
+            self._tell_of_deletion(connection, caller, asset_id)
+            raise
         concerns(row.name, row.id, row.scope_path)
         shared = shares_of(connection, row.id) if self._kind.is_shared else ()
         self._around.access.require(
             caller, self._kind, action, row, asset_id, [share.scope_path for share in shared]
         )
         return row
+
+    def _tell_of_deletion(self, connection: Connection, caller: Caller, asset_id: str) -> None:
+        """Raises NotFound that says what became of an asset, where the caller might have read it
+        and its record is still there."""
+        row = find_deleted(connection, caller.tenant_id, self._kind, asset_id)
+        grants = self._around.access.permissions.of(caller)
+        if row is None or is_hidden_from(row, caller):
+            return
+        if grants.allow(self._kind.resource, Action.READ, row.scope_path):
+            raise NotFound(deletion_told(self._kind, row))
 
     def _require_sound_references(
         self, connection: Connection, caller: Caller, spec: Any, unit: Unit

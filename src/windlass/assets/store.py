@@ -45,6 +45,19 @@ def find_asset(
     return row
 
 
+def find_deleted(
+    connection: Connection, tenant_id: int, kind: Kind, asset_id: str
+) -> Row[Any] | None:
+    """The record of a deleted asset, as long as it is kept."""
+    query = select(asset).where(
+        asset.c.id == asset_id.lower(),
+        asset.c.tenant_id == tenant_id,
+        asset.c.kind == kind.name,
+        asset.c.deleted_at.is_not(None),
+    )
+    return connection.execute(query).one_or_none() if is_uuid(asset_id) else None
+
+
 def visible_assets(
     connection: Connection,
     asset_ids: Collection[str],

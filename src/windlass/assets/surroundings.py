@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from windlass.assets.access import AssetAccess
 from windlass.kit.clock import Clock
@@ -33,6 +33,9 @@ class Workloads(Protocol):
         self, connection: Connection, asset_ids: Collection[str]
     ) -> Mapping[str, Sequence[WorkloadUse]]:
         """The workloads that are not gone and use these assets, by asset; none where none does."""
+
+    def ever_used(self) -> Select[tuple[str]]:
+        """The ids of all assets that a workload on record uses or used, gone or not."""
 
     def objections(
         self, kind: str, spec: Mapping[str, Any], workload_type: str

@@ -15,7 +15,7 @@ def asset_view(row: Row[Any], spec: Mapping[str, Any], extras: Mapping[str, Any]
 
 def meta_view(row: Row[Any]) -> dict[str, Any]:
     """What all kinds tell alike. The row has its project's name."""
-    view = {
+    return {
         "id": row.id,
         "kind": row.kind,
         "name": row.name,
@@ -35,6 +35,3 @@ def meta_view(row: Row[Any]) -> dict[str, Any]:
         "updatedBy": row.updated_by,
         "updateCount": row.update_count,
     }
-    if row.deleted_at is not None:
-        view |= {"deletedAt": to_wire(row.deleted_at), "deletedBy": row.deleted_by}
-    return view

@@ -189,6 +189,12 @@ def up(
         float | None,
         typer.Option(metavar="DAYS", help="How long audit records are kept. [default: 90]"),
     ] = None,
+    asset_retention_days: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS", help="How long records of deleted assets are kept. [default: 90]"
+        ),
+    ] = None,
     join: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Share that data directory with its control plane."),
@@ -224,6 +230,7 @@ def up(
         "node_taints": node_taint,
         "simulate_nodes": simulate_node,
         "audit_retention_days": audit_retention_days,
+        "asset_retention_days": asset_retention_days,
         "join": join,
     }
     run(settings_of(given))

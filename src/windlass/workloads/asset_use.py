@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from windlass.assets.deletion import delete_if_unused
+from windlass.assets.deletion import OF_ITSELF, delete_if_unused
 from windlass.assets.store import note_use
 from windlass.assets.surroundings import WorkloadUse
 from windlass.kit.errors import FieldError
@@ -50,6 +50,10 @@ class WorkloadsByAsset:
             found.setdefault(row.asset_id, []).append(use)
         return found
 
+    def ever_used(self) -> Select[tuple[str]]:
+        """The ids of all assets that a workload on record uses or used, gone or not."""
+        return select(workload_asset.c.asset_id)
+
     def objections(
         self, kind: str, spec: Mapping[str, Any], workload_type: str
     ) -> Sequence[FieldError]:
@@ -83,5 +87,5 @@ def end_use(
     used = select(workload_asset.c.asset_id).where(workload_asset.c.workload_id == workload_id)
     ids = connection.execute(used).scalars().all()
     if ids:
-        deleted_by = f"system: deleted with its last workload, {name}"
+        deleted_by = f"{OF_ITSELF}deleted with its last workload, {name}"
         delete_if_unused(connection, by_asset, ids, deleted_by, now)

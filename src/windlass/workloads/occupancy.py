@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from windlass.assets.deletion import delete_assets_within
+from windlass.assets.deletion import OF_ITSELF, delete_assets_within
 from windlass.identity.roles import ResourceType
 from windlass.identity.tokens import Caller
 from windlass.kit.clock import Clock
@@ -18,7 +18,7 @@ from windlass.workloads.kind import Kinds
 from windlass.workloads.records import NewEvent
 from windlass.workloads.tables import pod, workload
 
-_WITH_ITS_UNIT = "system: deleted with the unit that it was in"
+_WITH_ITS_UNIT = f"{OF_ITSELF}deleted with the unit that it was in"
 
 
 class WorkloadOccupancy:
