@@ -11,6 +11,7 @@ import yaml
 from windlass.cli.asset_changes import Change, change_of
 from windlass.cli.asset_files import AssetFiles, BadDocument, Wanted
 from windlass.cli.configuration import BadOption
+from windlass.cli.data_volume_files import BadScope
 from windlass.cli.documents import read_documents
 from windlass.cli.output import print_json, print_table, warn
 from windlass.cli.target import client_of
@@ -35,7 +36,7 @@ def run_apply(data_dir: Path, files: Sequence[Path], *, dry_run: bool) -> int:
         for position, document in enumerate(documents, start=1):
             try:
                 _apply(client, known, document, dry_run=dry_run)
-            except (ApiError, BadDocument) as error:
+            except (ApiError, BadDocument, BadScope) as error:
                 warn(f"{_words(document, position)} was refused: {error}")
                 good = False
     return 0 if good else 1

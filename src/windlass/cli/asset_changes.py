@@ -16,7 +16,7 @@ _SECRETS: Mapping[str, str] = {
     "ngcApiKey": "ngc_api_key",
 }
 """Where each kind of credential has what the platform never shows."""
-_CHANGEABLE: Mapping[str, Sequence[str]] = {"pvc": ("path",)}
+_CHANGEABLE: Mapping[str, Sequence[str]] = {"pvc": ("path",), "data-volume": ("sharedScopes",)}
 """Of which kinds an update changes only these fields."""
 _ELSEWHERE = "existingSecretName"
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from windlass.cli import data_volume_files
+from windlass.cli.data_volume_files import LEVELS
 from windlass.client import Client, ClientError
 from windlass.client.assets import ASSET_PATHS
 
 TEMPLATE = "workload-template"
-_LEVELS = ("project", "department", "cluster")
 FIXED = ("workloadSupportedTypes", "autoDelete", "private")
 """What `meta` says beside name, description and place, and what no update changes."""
 _NOT_MADE_YET = "00000000-0000-0000-0000-000000000000"
@@ -32,7 +33,7 @@ class Place:
 
     def meta(self) -> dict[str, Any]:
         """What `meta` says of it."""
-        if self.scope not in _LEVELS:
+        if self.scope not in LEVELS:
             return {"scope": self.scope}
         own = self.ids[self.scope]
         return {
@@ -79,30 +80,35 @@ class AssetFiles:
         spec = document.get("spec")
         if kind == TEMPLATE and isinstance(spec, Mapping):
             spec = self._with_ids(spec, place)
+        if kind == data_volume_files.KIND and isinstance(spec, Mapping):
+            _require_bare(meta, place)
+            spec = data_volume_files.with_ids(spec, self._id_of)
         return Wanted(kind, meta["name"], place, {"meta": {**kept, **place.meta()}, "spec": spec})
 
     def find(self, kind: str, name: str, place: Place) -> dict[str, Any] | None:
         """The asset of that name in that unit itself; None where there is none."""
         own = {f"{level}_id": place.ids[level] for level in (place.scope,) if level in place.ids}
         found = self._client.assets(kind, name=name, scope=place.scope, **own)
-        return found[0] if found else None
+        return self._whole(found[0]) if found else None
 
-    def document(self, asset: Mapping[str, Any]) -> dict[str, Any]:
+    def document(self, asset: dict[str, Any]) -> dict[str, Any]:
         """An asset as a document that `read` reads."""
-        meta = asset["meta"]
+        meta, asset = asset["meta"], self._whole(asset)
         said = {key: meta[key] for key in ("name", "description", *FIXED) if meta.get(key)}
         level = meta["scope"]
         where = {"scope": level}
-        if level in _LEVELS:
+        if level in LEVELS:
             where[level] = self._name_of(level, str(meta[f"{level}Id"]))
         spec = shown_spec(asset, by="name")
+        if meta["kind"] == data_volume_files.KIND:
+            spec = data_volume_files.with_names(spec, self._name_of)
         return {"kind": meta["kind"], "meta": {**said, **where}, "spec": spec}
 
     def place(self, meta: Mapping[str, Any]) -> Place:
         """Where `meta` says that it is. Raises BadDocument."""
         named = {
             level: str(meta.get(level, meta.get(f"{level}Id")))
-            for level in _LEVELS
+            for level in LEVELS
             if meta.get(level, meta.get(f"{level}Id")) is not None
         }
         scope = meta.get("scope") or next(iter(named), None)
@@ -110,18 +116,28 @@ class AssetFiles:
             raise BadDocument(
                 "meta: say where: project, department or cluster, by name, or scope: tenant"
             )
-        if scope not in _LEVELS:
+        if scope not in LEVELS:
             return Place(str(scope))
         if scope not in named:
             raise BadDocument(f"meta.{scope}: is required where scope is {scope}")
         return Place(scope, self._ids(scope, named[scope]))
 
+    def _whole(self, asset: dict[str, Any]) -> dict[str, Any]:
+        """The asset with what its list leaves out."""
+        meta = asset["meta"]
+        if meta["kind"] != data_volume_files.KIND:
+            return asset
+        return self._client.asset(meta["kind"], meta["id"])
+
     def _ids(self, level: str, name_or_id: str) -> dict[str, str]:
+        return {level: self._id_of(level, name_or_id, "meta")}
+
+    def _id_of(self, level: str, name_or_id: str, where: str = "spec.sharedScopes") -> str:
         for unit in self._of(level):
             if name_or_id in (unit["name"], unit.get("id"), unit.get("uuid")):
-                return {level: str(unit.get("id") or unit["uuid"])}
+                return str(unit.get("id") or unit["uuid"])
         known = ", ".join(unit["name"] for unit in self._of(level)) or "none that you may see"
-        raise BadDocument(f"meta.{level}: there is no {level} {name_or_id!r}; there are {known}")
+        raise BadDocument(f"{where}.{level}: there is no {level} {name_or_id!r}; there are {known}")
 
     def _name_of(self, level: str, unit_id: str) -> str:
         for unit in self._of(level):
@@ -183,6 +199,14 @@ class AssetFiles:
             if is_usable and name_or_id in (meta["name"], meta["id"]):
                 return str(meta["id"])
         return name_or_id
+
+
+def _require_bare(meta: Mapping[str, Any], place: Place) -> None:
+    """Raises BadDocument for what a data volume does not have."""
+    if place.scope != "project":
+        raise BadDocument("meta.project: is required: a data volume is in the project of its claim")
+    if odd := [field for field in FIXED if meta.get(field)]:
+        raise BadDocument(f"meta.{odd[0]}: is nothing that a data volume has")
 
 
 def shown_spec(asset: Mapping[str, Any], *, by: str) -> Any:

@@ -5,6 +5,9 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from windlass.client.connection import Connection
+from windlass.client.data_volumes import KIND as DATA_VOLUME
+from windlass.client.data_volumes import PATH as DATA_VOLUMES
+from windlass.client.data_volumes import DataVolumes
 
 _CREDENTIALS = "/api/v1/asset/credentials"
 _DATA_SOURCES = "/api/v1/asset/datasource"
@@ -24,6 +27,7 @@ ASSET_PATHS: Mapping[str, str] = {
     "s3": f"{_DATA_SOURCES}/s3",
     "config-map": f"{_DATA_SOURCES}/config-map",
     "secret-volume": f"{_DATA_SOURCES}/secrets",
+    DATA_VOLUME: DATA_VOLUMES,
 }
 """Where each kind of asset is reached."""
 
@@ -43,7 +47,15 @@ class AssetOperations:
         department_id: str | None = None,
         cluster_id: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Those of a kind that the caller may read; of a unit, those that can be used there."""
+        """Those of a kind that the caller may read; of a unit, those that can be used there.
+
+        What data volumes are shared with is left out.
+        """
+        if kind == DATA_VOLUME:
+            if scope not in (None, "project"):
+                return []
+            made_in, usable_in = (None, project_id) if scope is None else (project_id, None)
+            return self._data_volumes.list(name, made_in, usable_in)
         asked = {
             "name": name,
             "scope": scope,
@@ -55,19 +67,34 @@ class AssetOperations:
         answer = self._connection.request("GET", ASSET_PATHS[kind], parameters=given)
         return cast(list[dict[str, Any]], answer["entries"])
 
+    def asset(self, kind: str, asset_id: str) -> dict[str, Any]:
+        """One asset. Raises NotFound."""
+        if kind == DATA_VOLUME:
+            return self._data_volumes.get(asset_id)
+        found = self._connection.request("GET", _place(kind, asset_id))
+        return cast(dict[str, Any], found)
+
     def create_asset(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new asset."""
+        if kind == DATA_VOLUME:
+            return self._data_volumes.create(body)
         made = self._connection.request("POST", ASSET_PATHS[kind], body=body)
         return cast(dict[str, Any], made)
 
     def update_asset(self, kind: str, asset_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the name, the description and the spec of an asset. Raises NotFound."""
+        if kind == DATA_VOLUME:
+            return self._data_volumes.update(asset_id, body)
         changed = self._connection.request("PUT", _place(kind, asset_id), body=body)
         return cast(dict[str, Any], changed)
 
     def delete_asset(self, kind: str, asset_id: str) -> None:
         """Remove an asset. Raises NotFound."""
         self._connection.request("DELETE", _place(kind, asset_id))
+
+    @property
+    def _data_volumes(self) -> DataVolumes:
+        return DataVolumes(self._connection)
 
 
 def _place(kind: str, asset_id: str) -> str:

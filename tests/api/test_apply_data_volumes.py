@@ -1,0 +1,138 @@
+"""Data volumes as files: `windlass apply`, `get` and `delete`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.assets import DATA_SOURCES, ENVIRONMENT, make, some_name, unit
+from tests.api.serving import Api
+from tests.api.test_apply import Typed, told, typed
+from tests.api.test_data_volumes import CLAIM, VOLUMES
+from windlass.cli import applying
+from windlass.cli.applying import NoSuchAsset
+
+__all__ = ["typed"]
+KIND = "data-volume"
+
+
+def document(api: Api, **spec: Any) -> dict[str, Any]:
+    claim = make(api, f"{DATA_SOURCES}/pvc", CLAIM)["meta"]["name"]
+    meta = {"name": some_name("v"), "project": "default"}
+    return {"kind": KIND, "meta": meta, "spec": {"originPvcName": claim, **spec}}
+
+
+def shown(api: Api, of: dict[str, Any]) -> list[dict[str, Any]]:
+    name = of["meta"]["name"]
+    found = api.get(VOLUMES, requestType="Originated", filterBy=f"name=={name}")["datavolumes"]
+    return [api.get(f"{VOLUMES}/{entry['id']}") for entry in found]
+
+
+def shared_with(api: Api, of: dict[str, Any]) -> set[tuple[str, str]]:
+    (volume,) = shown(api, of)
+    return {(each["scopeType"], each["scopeId"]) for each in volume["sharedScopes"]}
+
+
+def test_one_is_made_changed_and_removed(typed: Typed) -> None:
+    api = typed.api
+    project = unit(api, "projects")
+    name = api.get(f"/api/v1/org-unit/projects/{project}")["name"]
+    wanted = document(api, sharedScopes=[{"project": name}, {"department": "default"}])
+    assert typed.apply(wanted, dry_run=True) == (0, told(wanted, "would be created."), "")
+    assert shown(api, wanted) == []
+    assert typed.apply(wanted) == (0, told(wanted, "is created."), "")
+    both = {("project", project), ("department", api.context.tree.department_id)}
+    assert shared_with(api, wanted) == both
+    assert typed.apply(wanted) == (0, told(wanted, "is as it should be."), "")
+    exported = typed.exported(KIND, wanted["meta"]["name"])
+    assert exported["spec"] == {
+        **wanted["spec"],
+        "sharedScopes": [{"department": "default"}, {"project": name}],
+    }
+    assert typed.apply(exported) == (0, told(wanted, "is as it should be."), "")
+
+    wanted["spec"]["sharedScopes"] = [{"scopeType": "project", "scopeId": project}]
+    wanted["meta"]["description"] = "all weights"
+    assert "spec.sharedScopes: " in typed.apply(wanted, dry_run=True)[1]
+    assert shared_with(api, wanted) == both
+    assert typed.apply(wanted) == (0, told(wanted, "is changed."), "")
+    assert shared_with(api, wanted) == {("project", project)}
+    assert shown(api, wanted)[0]["description"] == "all weights"
+    del wanted["spec"]["sharedScopes"]
+    assert typed.apply(wanted) == (0, told(wanted, "is changed."), "")
+    assert shared_with(api, wanted) == set()
+    assert typed.apply(wanted) == (0, told(wanted, "is as it should be."), "")
+
+    names = [wanted["meta"]["name"]]
+    assert applying.run_delete(Path("any"), KIND, names, project="default") == 0
+    assert typed.printed()[0] == told(wanted, "is gone.")
+    with pytest.raises(NoSuchAsset):
+        applying.run_delete(Path("any"), KIND, names, project=None)
+
+
+def test_what_is_refused_leaves_nothing_half_done(typed: Typed) -> None:
+    api = typed.api
+    wanted = document(api, sharedScopes=[{"scopeType": "project", "scopeId": "4599999"}])
+    status, out, error = typed.apply(wanted)
+    assert (status, out) == (1, "")
+    assert "add[0].scopeId: there is no project" in error
+    assert shown(api, wanted) == []
+    shares, wanted["spec"]["sharedScopes"] = wanted["spec"]["sharedScopes"], []
+    wanted["meta"]["description"] = "first"
+    assert typed.apply(wanted)[0] == 0
+    changed = {**wanted, "spec": {**wanted["spec"], "sharedScopes": shares}}
+    changed["meta"] = {**wanted["meta"], "description": "second"}
+    assert typed.apply(changed)[0] == 1
+    assert shown(api, wanted)[0]["description"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"spec": {"sharedScopes": ["all"]}}, "spec.sharedScopes: 'all' is no scope"),
+        ({"spec": {"sharedScopes": {"project": "default"}}}, "spec.sharedScopes: must be a list"),
+        ({"spec": {"sharedScopes": [{"project": "x y"}]}}, "spec.sharedScopes.project: there is"),
+        ({"meta": {"scope": "tenant"}}, "meta.project: is required"),
+        ({"meta": {"private": True}}, "meta.private: is nothing that a data volume has"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    typed: Typed, change: dict[str, dict[str, Any]], problem: str
+) -> None:
+    meta = {"name": some_name("v"), "project": "default", **change.get("meta", {})}
+    if "scope" in meta:
+        del meta["project"]
+    spec = {"originPvcName": "any", **change.get("spec", {})}
+    status, out, error = typed.apply({"kind": KIND, "meta": meta, "spec": spec})
+    assert (status, out) == (1, "")
+    assert f"{KIND} {meta['name']} was refused: {problem}" in error
+
+
+def test_what_cannot_be_changed_is_said_before_anything_is_written(typed: Typed) -> None:
+    wanted = document(typed.api)
+    assert typed.apply(wanted)[0] == 0
+    other = {**wanted, "spec": {"originPvcName": "other"}}
+    for dry_run in (True, False):
+        status, _, error = typed.apply(other, dry_run=dry_run)
+        assert status == 1
+        assert "spec.originPvcName" in error
+        assert "cannot be changed of what is there" in error
+
+
+def test_a_template_names_one_by_its_name(typed: Typed) -> None:
+    api = typed.api
+    wanted = document(api)
+    runs = make(api, ENVIRONMENT, {"image": "host/canary"})["meta"]["name"]
+    source = {"kind": KIND, "name": wanted["meta"]["name"]}
+    template = {
+        "kind": "workload-template",
+        "meta": {"name": some_name(), "project": "default"},
+        "spec": {"assets": {"environment": runs, "datasources": [source]}},
+    }
+    rehearsed = typed.apply(wanted, template, dry_run=True)
+    assert rehearsed[0] == 0, rehearsed
+    status, _, error = typed.apply(wanted, template)
+    assert status == 0, error
+    exported = typed.exported("workload-template", template["meta"]["name"])
+    assert exported["spec"]["assets"]["datasources"] == [source]
+    assert typed.apply(exported) == (0, told(template, "is as it should be."), "")
