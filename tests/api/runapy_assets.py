@@ -192,7 +192,40 @@ def main(url: str, client_id: str, secret: str, project: str, name: str) -> dict
         "credentials": api("credentials").list_credentials_assets().status_code,
         "datasources": api("datasources").list_datasource_assets().status_code,
     }
+    seen["data-volume"] = dict(
+        volume_flow(client.datavolumes.datavolumes, api("pvc"), project, name)
+    )
     return seen
+
+
+def volume_flow(api: Any, claims: Any, project: str, name: str) -> Iterator[tuple[str, Any]]:
+    """Create, create again, show, list, count, share, change, delete, show."""
+    meta = {"name": f"{name}-claim", "scope": "project", "projectId": int(project)}
+    claim = claims.create_pvc_asset({"meta": meta, "spec": CLAIM}).data["meta"]
+    body = {"name": f"{name}-volume", "projectId": project, "originPvcName": claim["name"]}
+    created = api.create_datavolume(body)
+    volume_id, cluster_id = created.data["id"], created.data["clusterId"]
+    yield "created", [created.status_code, created.data]
+    yield "taken", status(lambda: api.create_datavolume(body))
+    yield "unavailable", status(lambda: api.datavolume_name_availability(body["name"], cluster_id))
+    yield "available", api.datavolume_name_availability(f"{name}-free", cluster_id).status_code
+    scope = {"scopeType": "cluster", "scopeId": cluster_id}
+    shared = api.patch_datavolume_shared_scopes(volume_id, {"add": [scope]})
+    yield "shared", [shared.status_code, [each["scopeId"] == cluster_id for each in shared.data]]
+    yield "scopes", api.get_datavolume_shared_scopes(volume_id).data == shared.data
+    yield "shown", api.get_datavolume(volume_id).data["sharedScopes"] == shared.data
+    asked = {"usable_in_project_id": project, "filter_by": [f"name=={body['name']}"]}
+    listed = api.get_datavolumes("UsableInProject", **asked, sort_by="name", limit=5).data
+    yield "listed", [entry["id"] for entry in listed["datavolumes"]] == [volume_id]
+    yield "counted", api.count_datavolumes("UsableInProject", **asked).data["count"]
+    changed = api.patch_datavolume(volume_id, {"description": "changed"})
+    yield "changed", [changed.status_code, changed.data["description"]]
+    if hasattr(claims, "get_pvc_history"):
+        history = claims.get_pvc_history(claim["id"], limit=1).data
+        yield "history", history["records"][0]["spec"]["event"]["reason"]
+    yield "deleted", api.delete_datavolume(volume_id).status_code
+    yield "gone", status(lambda: api.get_datavolume(volume_id))
+    yield "freed", claims.delete_pvc_asset_by_id(claim["id"]).status_code
 
 
 def flow(

@@ -185,18 +185,22 @@ def add_asset(api: Api, kind: AssetKind) -> str:
         claim = add_claim(api)
         body = {"projectId": api.context.tree.project_id, "originPvcName": claim, "name": name}
         return add(api, "datavolumes", body)
-    operation = api.document["paths"][kind.path]["post"]
-    example = operation["requestBody"]["content"]["application/json"]["example"]
     meta = {"name": f"random-{uuid.uuid4().hex[:12]}", "scope": "tenant"}
-    spec = dict(example["spec"])
+    answer = api.ask("POST", kind.path, json={"meta": meta, "spec": sound_spec(api, kind)})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["meta"]["id"])
+
+
+def sound_spec(api: Api, kind: AssetKind) -> dict[str, Any]:
+    """That of the example, with references to what is there."""
+    operation = api.document["paths"][kind.path]["post"]
+    spec = dict(operation["requestBody"]["content"]["application/json"]["example"]["spec"])
     if "credentialAssetId" in spec:
         secret = next(other for other in KINDS if other.name == "genericSecret")
         spec["credentialAssetId"] = add_asset(api, secret)
     if kind is WORKLOAD_TEMPLATE:
         spec["assets"] = {"environment": add_asset(api, ENVIRONMENT)}
-    answer = api.ask("POST", kind.path, json={"meta": meta, "spec": spec})
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["meta"]["id"])
+    return spec
 
 
 def add_claim(api: Api) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ def test_every_operation_runs(
     project, name = api.context.tree.project_id, some_name("r")
     seen = json.loads(run_with_runapy(str(PROGRAM), *words, project, name).stdout)
     assert seen.pop("together") == {"credentials": 200, "datasources": 200}
+    check_data_volume(seen.pop("data-volume"))
     version = request.node.callspec.params["run_with_runapy"]
     assert set(seen) - SINCE_2_24 == KINDS
     assert set(seen) >= SINCE_2_24 or version < "1.224"
@@ -39,3 +41,24 @@ def test_every_operation_runs(
         assert told["deleted"] == (204 if kind in NO_CONTENT else 202), kind
         assert told["gone"] == 404, kind
         assert told.get("freed", 204) == 204
+
+
+def check_data_volume(told: dict[str, Any]) -> None:
+    status, created = told.pop("created")
+    assert (status, created["sharedScopes"]) == (201, [])
+    # 1.222.0 does not have it.
+    assert told.pop("history", "DataVolumeCreated") == "DataVolumeCreated"
+    assert told == {
+        "taken": 409,
+        "unavailable": 409,
+        "available": 204,
+        "shared": [200, [True]],
+        "scopes": True,
+        "shown": True,
+        "listed": True,
+        "counted": 1,
+        "changed": [200, "changed"],
+        "deleted": 204,
+        "gone": 404,
+        "freed": 202,
+    }

@@ -80,6 +80,26 @@ def leaf_schemas(document: str, schema: str) -> dict[str, Schema]:
     return dict(_leaves(facts, {"$ref": f"#/components/schemas/{schema}"}, ""))
 
 
+def body_fields(document: str, operation: str) -> list[str]:
+    """The single values within the body of an operation, by path."""
+    facts = _load(document)
+    body = _resolve(facts, _operation(facts, operation)["requestBody"])
+    schema = body["content"]["application/json"]["schema"]
+    return [path for path, _ in _leaves(facts, schema, "")]
+
+
+def query_parameters(document: str, operation: str) -> dict[str, Schema]:
+    """The parameters of an operation's query, by name."""
+    facts = _load(document)
+    given = _operation(facts, operation).get("parameters", ())
+    resolved = [_resolve(facts, parameter) for parameter in given]
+    return {
+        parameter["name"]: parameter["schema"]
+        for parameter in resolved
+        if parameter["in"] == "query"
+    }
+
+
 def published_operations(document: str) -> list[str]:
     """Every operation whose answers the document tells, as method and path."""
     return [
