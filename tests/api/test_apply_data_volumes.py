@@ -124,7 +124,7 @@ def test_a_template_names_one_by_its_name(typed: Typed) -> None:
     wanted = document(api)
     runs = make(api, ENVIRONMENT, {"image": "host/canary"})["meta"]["name"]
     source = {"kind": KIND, "name": wanted["meta"]["name"]}
-    template = {
+    template: dict[str, Any] = {
         "kind": "workload-template",
         "meta": {"name": some_name(), "project": "default"},
         "spec": {"assets": {"environment": runs, "datasources": [source]}},

@@ -195,7 +195,7 @@ CHECKS: dict[str, Callable[[Shelf], None]] = {
 }
 
 
-# One piece of code reads and answers them all: on PostgreSQL one list and one of a family are enough.
+# One piece of code reads and answers them all: on PostgreSQL a list and one of a family will do.
 ON_BOTH = ("/api/v1/asset/datasource", "/api/v1/asset/environment")
 PLACES = [("sqlite", path) for path in LISTS] + [("postgresql", path) for path in ON_BOTH]
 
