@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.api.assets import DATA_SOURCES, ENVIRONMENT, make, some_name, unit
 from tests.api.serving import Api
@@ -14,6 +15,7 @@ from windlass.cli.applying import NoSuchAsset
 
 __all__ = ["typed"]
 KIND = "data-volume"
+ROOT = Path(__file__).parent.parent.parent
 
 
 def document(api: Api, **spec: Any) -> dict[str, Any]:
@@ -31,6 +33,20 @@ def shown(api: Api, of: dict[str, Any]) -> list[dict[str, Any]]:
 def shared_with(api: Api, of: dict[str, Any]) -> set[tuple[str, str]]:
     (volume,) = shown(api, of)
     return {(each["scopeType"], each["scopeId"]) for each in volume["sharedScopes"]}
+
+
+def test_what_the_page_tells_is_applied(typed: Typed) -> None:
+    page = (ROOT / "docs" / "data-volumes.md").read_text()
+    told_there = page.partition("<<'END'\n")[2].partition("\nEND\n")[0]
+    # The first tree has its own names.
+    for there, here in (("vision", "default"), ("research", "default")):
+        told_there = told_there.replace(there, here)
+    claim, volume = yaml.safe_load_all(told_there.replace("weights", some_name("w")))
+    status, out, error = typed.apply(claim, volume)
+    assert (status, error) == (0, "")
+    assert out == told(claim, "is created.") + told(volume, "is created.")
+    department = ("department", typed.api.context.tree.department_id)
+    assert shared_with(typed.api, volume) == {department}
 
 
 def test_one_is_made_changed_and_removed(typed: Typed) -> None:

@@ -82,10 +82,8 @@ def leaf_schemas(document: str, schema: str) -> dict[str, Schema]:
 
 def body_fields(document: str, operation: str) -> list[str]:
     """The single values within the body of an operation, by path."""
-    facts = _load(document)
-    body = _resolve(facts, _operation(facts, operation)["requestBody"])
-    schema = body["content"]["application/json"]["schema"]
-    return [path for path, _ in _leaves(facts, schema, "")]
+    schema = operation_body(document, operation) or {}
+    return [path for path, _ in _leaves(_load(document), schema, "")]
 
 
 def query_parameters(document: str, operation: str) -> dict[str, Schema]:

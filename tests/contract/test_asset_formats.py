@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.published_api import ASSETS, COMPUTE, TEMPLATES, operation_body, resolved
 from windlass.assets.kind import Kind
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import SERVED_ALIKE
 from windlass.assets.reading import read_asset
 from windlass.assets.schemas import creation_model
 from windlass.kit.errors import BadRequest
@@ -60,7 +60,7 @@ def beyond(document: str, schema: Mapping[str, Any], steps: Steps) -> Iterator[t
 
 def cases() -> Iterator[tuple[Kind, Steps, Any]]:
     for document in (COMPUTE, TEMPLATES, ASSETS):
-        for kind in KINDS:
+        for kind in SERVED_ALIKE:
             schema = operation_body(document, f"POST {kind.path}")
             if schema is not None:
                 yield from ((kind, *case) for case in beyond(document, schema, ()))
