@@ -96,7 +96,7 @@ class AssetAccess:
         """The condition that an asset is of that kind and in a unit where the caller may read it,
         and not only shared with one."""
         scopes = self.permissions.scopes(caller, kind.resource, Action.READ)
-        return and_(asset.c.kind == kind.name, within(scopes.paths, _COLUMNS), seen_by(caller))
+        return and_(asset.c.kind == kind.name, within(scopes.paths, _COLUMNS), seen_by(caller.id))
 
 
 def seen_by(caller_id: str | BindParameter[str]) -> ColumnElement[bool]:
