@@ -93,13 +93,18 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """A running pod to stop. Where it `moves`, the plan also places it elsewhere."""
+    """A running pod to stop. Where it `moves`, the plan also places it elsewhere.
+
+    Whom it had to make room for may have lost that room again within the plan: `passed_on_to` is
+    then who has it in the end.
+    """
 
     pod_id: str
     workload_id: str
     cause: Cause
     moves: bool
     message: str
+    passed_on_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

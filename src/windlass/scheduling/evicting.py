@@ -8,10 +8,14 @@ from windlass.scheduling.quantities import Resource, describe, describe_bound
 GPU = SHARED_RESOURCES.index(Resource.GPU)
 
 
-def eviction_of(workload: Workload, pod_id: str, cause: Cause, *, moves: bool) -> Eviction:
+def eviction_of(
+    workload: Workload, pod_id: str, cause: Cause, *, moves: bool, passed_on_to: str | None = None
+) -> Eviction:
     """The eviction as users are told it."""
     message = _message(workload, pod_id, cause, moves=moves)
-    return Eviction(pod_id, workload.id, cause, moves, message)
+    if passed_on_to is not None:
+        message += f" By the same rules that room went on to workload {passed_on_to}."
+    return Eviction(pod_id, workload.id, cause, moves, message, passed_on_to)
 
 
 def _message(workload: Workload, pod_id: str, cause: Cause, *, moves: bool) -> str:

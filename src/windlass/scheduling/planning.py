@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from windlass.kit.garbage import collector_paused
 from windlass.scheduling.cycle import open_session, run_to_rest
-from windlass.scheduling.decisions import Eviction, PendingReason, PendingWorkload, Plan
+from windlass.scheduling.decisions import Cause, Eviction, PendingReason, PendingWorkload, Plan
 from windlass.scheduling.evicting import eviction_of
 from windlass.scheduling.jobs import Job
 from windlass.scheduling.model import Placement, Pod, Snapshot, Workload
@@ -147,10 +147,19 @@ class _Pools:
             for session in self._sessions.values()
             for pod, cause in session.causes.items()
         }
+        by_id = {workload.id: workload for workload in self._workloads}
         for workload in self._workloads:
             for pod in workload.pods:
                 if pod.id in before and after.get(pod.id) != before[pod.id]:
-                    yield eviction_of(workload, pod.id, causes[pod.id], moves=pod.id in after)
+                    cause = causes[pod.id]
+                    last = _last_beneficiary(cause, causes, by_id, after)
+                    yield eviction_of(
+                        workload,
+                        pod.id,
+                        cause,
+                        moves=pod.id in after,
+                        passed_on_to=None if last == cause.beneficiary else last,
+                    )
 
     def _pending(self, after: Mapping[str, Placement]) -> Iterable[PendingWorkload]:
         explainers = {pool: Explainer(session, pool) for pool, session in self._sessions.items()}
@@ -166,6 +175,24 @@ class _Pools:
         session = self._sessions[pool]
         job = session.jobs.get(workload.id) or session.new_job(workload)
         return explainer.no_queue(workload.queue) if job is None else explainer.reason(job)
+
+
+def _last_beneficiary(
+    cause: Cause,
+    causes: Mapping[str, Cause],
+    workloads: Mapping[str, Workload],
+    after: Mapping[str, Placement],
+) -> str | None:
+    """Who has the room in the end: each who lost it again lost it to the next."""
+    passed = set()
+    while cause.beneficiary is not None and cause.beneficiary not in passed:
+        pods = [pod.id for pod in workloads[cause.beneficiary].pods]
+        following = [causes[pod] for pod in pods if pod in causes]
+        if not following or any(pod in after for pod in pods):
+            break
+        passed.add(cause.beneficiary)
+        cause = following[0]
+    return cause.beneficiary
 
 
 def _placements(workloads: Iterable[Workload]) -> Iterable[tuple[str, Placement]]:

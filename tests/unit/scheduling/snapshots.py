@@ -239,6 +239,17 @@ def without_need(snapshot: Snapshot, decided: Plan) -> list[str]:
     return found
 
 
+def for_nobody(snapshot: Snapshot, decided: Plan) -> list[str]:
+    """Evicted pods whose room nobody has in the end for whom they were evicted."""
+    places = places_after(snapshot, decided)
+    running = {made.id for made in snapshot.workloads if any(pod.id in places for pod in made.pods)}
+    return [
+        eviction.pod_id
+        for eviction in decided.evictions
+        if (eviction.passed_on_to or eviction.cause.beneficiary) not in running
+    ]
+
+
 def is_sound(snapshot: Snapshot, places: Mapping[str, Placement]) -> bool:
     """Whether nothing is oversubscribed, and limits and quotas hold at every level."""
     return not oversubscribed(snapshot, places) and not over_bounds(snapshot, places)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.scheduling.constrained import constrained, misplaced, over_bounds_by_pool
 from tests.unit.scheduling.snapshots import (
     below_minimum,
+    for_nobody,
     oversubscribed,
     places_after,
     shuffled,
@@ -29,6 +30,7 @@ def check_soundness(snapshot: Snapshot) -> None:
     assert oversubscribed(snapshot, places) == []
     assert list(over_bounds_by_pool(snapshot, places)) == []
     assert below_minimum(snapshot, places) == []
+    assert for_nobody(snapshot, decided) == []
 
 
 @EXAMPLES

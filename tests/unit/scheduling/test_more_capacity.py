@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.scheduling.building import evicted, node, queue, running, workload
-from tests.unit.scheduling.snapshots import Maker, busy
+from tests.unit.scheduling.snapshots import Maker, busy, places_before
 from windlass.scheduling import (
     WHOLE_DEVICE,
     Action,
@@ -122,6 +122,21 @@ def test_who_is_taken_away_makes_room_for_one_that_could_not_run_before(
     after = with_nodes(before, new)
     runs_before, runs_after = served(before, plan(before)), served(after, plan(after))
     assert runs_before <= runs_after or runs_after - runs_before
+
+
+@EXAMPLES
+@given(busy(), NEW_NODES)
+def test_every_pod_that_is_evicted_or_moved_makes_room_for_one_that_waited(
+    snapshot: Snapshot, new: tuple[Node, ...]
+) -> None:
+    before = settled(snapshot)
+    decided = plan(with_nodes(before, new))
+    started = set(decided.placements) - set(places_before(before))
+    by_id = {made.id: made for made in before.workloads}
+    for eviction in decided.evictions:
+        claimant = eviction.passed_on_to or eviction.cause.beneficiary
+        assert claimant is not None
+        assert started & {pod.id for pod in by_id[claimant].pods}, eviction
 
 
 @EXAMPLES
