@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -70,12 +71,21 @@ def published_problems(method: str, path: str, status: int, body: Any) -> Iterat
     if "dryRun=true" in path and status == 200:
         return  # Ours.
     place = path.partition("?")[0]
-    for document in DOCUMENTS:
-        for operation in published_operations(document):
-            verb, _, template = operation.partition(" ")
-            if verb == method and _fits(template, place):
-                found = answer_problems(document, operation, status, body)
-                yield from (problem for problem in found if not _is_ours(problem, path))
+    for document, operation in _candidates(method, place.count("/")):
+        if _fits(operation.partition(" ")[2], place):
+            found = answer_problems(document, operation, status, body)
+            yield from (problem for problem in found if not _is_ours(problem, path))
+
+
+@cache
+def _candidates(method: str, depth: int) -> list[tuple[str, str]]:
+    """The documents and operations of a method at paths with so many parts."""
+    return [
+        (document, operation)
+        for document in DOCUMENTS
+        for operation in published_operations(document)
+        if operation.startswith(f"{method} ") and operation.count("/") == depth
+    ]
 
 
 def _is_oauth(path: str, status: int) -> bool:

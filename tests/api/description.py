@@ -29,6 +29,7 @@ class Description:
         ]
         self._validators: dict[str, Draft202012Validator] = {}
         self._found: dict[tuple[str, bytes], list[str]] = {}
+        self._texts: dict[int, tuple[Mapping[str, Any], str]] = {}
 
     def operation_of(self, method: str, path: str) -> str | None:
         """The operation that a request is for, as method and path; None where there is none."""
@@ -73,7 +74,7 @@ class Description:
 
     def _schema_problems(self, schema: Mapping[str, Any], body: bytes) -> list[str]:
         # Thousands of requests have the same few answers.
-        key = (json.dumps(schema), body)
+        key = (self._text(schema), body)
         if key not in self._found:
             self._found[key] = list(self._new_problems(schema, body))
         return self._found[key]
@@ -88,8 +89,15 @@ class Description:
             place = "".join(f"[{step!r}]" for step in error.instance_path)
             yield f"{place or 'body'}: {error.message[:300]}"
 
+    def _text(self, schema: Mapping[str, Any]) -> str:
+        """The schema as JSON, which takes longer to make than to look up in what was found."""
+        if id(schema) not in self._texts:
+            # The schema is kept, too, so that no other gets its id.
+            self._texts[id(schema)] = (schema, json.dumps(schema))
+        return self._texts[id(schema)][1]
+
     def _validator(self, schema: Mapping[str, Any]) -> Draft202012Validator:
-        key = json.dumps(schema)
+        key = self._text(schema)
         if key not in self._validators:
             components = {"schemas": self._schemas}
             complete = {**_closed(schema), "components": components}

@@ -98,14 +98,15 @@ def query_parameters(document: str, operation: str) -> dict[str, Schema]:
     }
 
 
-def published_operations(document: str) -> list[str]:
+@cache
+def published_operations(document: str) -> tuple[str, ...]:
     """Every operation whose answers the document tells, as method and path."""
-    return [
+    return tuple(
         f"{method.upper()} {path}"
         for path, methods in _load(document)["paths"].items()
         for method, operation in methods.items()
         if method != "parameters" and operation["responses"]
-    ]
+    )
 
 
 # Of the two schemas that `_converted` makes of one that is nullable.
