@@ -47,3 +47,5 @@ def _record_database(request: pytest.FixtureRequest) -> None:
     if "api" in request.fixturenames:
         database = request.node.callspec.params["api"]
         request.node.user_properties.append((DATABASE_PROPERTY, database))
+    elif "api_on_sqlite" in request.fixturenames:
+        request.node.user_properties.append((DATABASE_PROPERTY, "sqlite"))

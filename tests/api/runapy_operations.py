@@ -1,7 +1,8 @@
 """Operations by the vendor's client, each by the client's own method, as a program.
 
     runapy_operations.py list                         what its methods ask for
-    runapy_operations.py run URL CLIENT SECRET FILE   calls those that the file tells
+    runapy_operations.py run URL CLIENT SECRET FILE   calls those that the file tells, in groups
+                                                      that each sign in
 
 It is run where `import runai` gives the vendor's client. A method is named by its class and itself;
 the ids of a path stand in the order of the path.
@@ -96,10 +97,12 @@ def main() -> Any:
     if sys.argv[1] == "list":
         return {method: recorded(method)[0] for method in methods()}
     url, client_id, secret, requests = sys.argv[2:]
-    configuration = Configuration(client_id=client_id, client_secret=secret, runai_base_url=url)
-    client = ApiClient(configuration)
-    asked = json.loads(Path(requests).read_text())
-    return {request["method"]: answered(client, request) for request in asked}
+    seen = {}
+    for group in json.loads(Path(requests).read_text()):
+        configuration = Configuration(client_id=client_id, client_secret=secret, runai_base_url=url)
+        client = ApiClient(configuration)
+        seen |= {request["method"]: answered(client, request) for request in group}
+    return seen
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ NEVER_SOUND = {
     "10 MB of brackets": b"[" * (10 * MEGABYTE),
     "1,000 deep": b'{"a":' * 1000 + b"1" + b"}" * 1000,
     "1,000 lists deep": b"[" * 1000 + b"]" * 1000,
-    "a list of lists": b"[" + b"[]," * 100_000 + b"[]]",
+    "a list of lists": b"[" + b"[]," * 20_000 + b"[]]",
     "100,000 empty items": b'{"spec":{"labels":[' + b"{}," * 99_999 + b'{}]},"resources":[{}]}',
     "key twice": b'{"name": "a", "name": "b"}',
     "key twice in a list": b'[{"gpu": null, "gpu": null}]',
@@ -128,7 +128,7 @@ def test_no_value_in_any_place_fails(world: World) -> None:
     tried = 0
     for operation in bodies_of_own_shapes(world):
         sound = world.body(operation)
-        for place in places(sound):
+        for place in places_of_own_shapes(operation, sound):
             for value in (*FRAGMENTS, *NUMBERS, *OTHERS):
                 body = replaced(sound, place, value)
                 answer = send(world, operation, json.dumps(body).encode())
@@ -149,6 +149,13 @@ def places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
     members = dict(enumerate(value)) if isinstance(value, list) else value
     for key, member in members.items() if isinstance(members, dict) else ():
         yield from places(member, (*place, key))
+
+
+def places_of_own_shapes(operation: str, sound: Any) -> Iterator[tuple[str | int, ...]]:
+    """What stands beside the spec of an asset is read alike for every kind: of the first alone."""
+    for place in places(sound):
+        if place[0] != "meta" or "/api/v1/asset/" not in operation or "/compute" in operation:
+            yield place
 
 
 def replaced(body: Any, place: tuple[str | int, ...], value: object) -> Any:

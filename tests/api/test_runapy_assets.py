@@ -1,4 +1,8 @@
-"""The vendor's client on assets of every kind."""
+"""The vendor's client on assets of every kind.
+
+One store is enough: what the client reads depends on the answers alone, which every other
+test sees on both.
+"""
 
 import json
 from pathlib import Path
@@ -20,8 +24,9 @@ KINDS = {
 
 
 def test_every_operation_runs(
-    api: Api, run_with_runapy: RunWithRunapy, request: pytest.FixtureRequest
+    api_on_sqlite: Api, run_with_runapy: RunWithRunapy, request: pytest.FixtureRequest
 ) -> None:
+    api = api_on_sqlite
     known = api.context.foundation.administrator
     words = (api.context.api_url, str(known["client_id"]), str(known["client_secret"]))
     project, name = api.context.tree.project_id, some_name("r")

@@ -1,4 +1,8 @@
-"""The vendor's client on templates."""
+"""The vendor's client on templates.
+
+One store is enough: what the client reads depends on the answers alone, which every other
+test sees on both.
+"""
 
 import json
 from pathlib import Path
@@ -10,7 +14,8 @@ from tests.conftest import RunWithRunapy
 PROGRAM = Path(__file__).parent / "runapy_templates.py"
 
 
-def test_every_operation_runs(api: Api, run_with_runapy: RunWithRunapy) -> None:
+def test_every_operation_runs(api_on_sqlite: Api, run_with_runapy: RunWithRunapy) -> None:
+    api = api_on_sqlite
     known = api.context.foundation.administrator
     name, project = some_name(), api.context.tree.project_id
     words = (api.context.api_url, str(known["client_id"]), str(known["client_secret"]))
