@@ -97,7 +97,7 @@ def main() -> Any:
     if sys.argv[1] == "list":
         return {method: recorded(method)[0] for method in methods()}
     url, client_id, secret, requests = sys.argv[2:]
-    seen = {}
+    seen: dict[str, tuple[int, str]] = {}
     for group in json.loads(Path(requests).read_text()):
         configuration = Configuration(client_id=client_id, client_secret=secret, runai_base_url=url)
         client = ApiClient(configuration)
