@@ -26,6 +26,28 @@ RUNAPY_VERSIONS = ("1.222.0", "1.224.0")
 RunWithRunapy = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+LONGEST_FIRST = (
+    # tests/api
+    "test_permission_table.py",
+    "test_random_requests.py",
+    "test_hostile_bodies.py",
+    "test_reaching_across.py",
+    "test_runapy_operations.py",
+    # tests/end_to_end
+    "test_restarts.py",
+    "test_container_guarantees.py",
+    "test_images.py",
+    "test_container_fields.py",
+    "test_autoscaling.py",
+    "test_scale_to_zero.py",
+    "test_bad_luck.py",
+    "test_tls.py",
+    "test_demo.py",
+)
+"""Files that take longest. A file is for one process alone: none of these should begin when the
+others are about to end."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--results", type=Path, metavar="FILE", help="write outcomes there as JSON")
 
@@ -37,6 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["WINDLASS_CONTAINER_ENGINE"] = "none"
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(ResultsCollector(config.getoption("--results")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
 @pytest.fixture(scope="session")

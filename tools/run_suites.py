@@ -103,6 +103,8 @@ def run_tests(suite: TestSuite, long: bool) -> tuple[bool, SuiteResults]:
         command += ["-m", "long" if long else "not long"]
         if not long and suite.processes != "1":
             command += ["-n", suite.processes, "--maxprocesses", "4", "--dist", "loadfile"]
+            # Else files with many tests would go first; tests/conftest.py says which take long.
+            command += ["--no-loadscope-reorder"]
         status = run_program(command)
         results = SuiteResults.read(path) if path.exists() else SuiteResults()
     return status == 0 or (long and status == 5), results
