@@ -93,13 +93,13 @@ class Api:
         # Of a batch, nothing need have succeeded.
         assert succeeded or path.endswith("/batch"), told
         for row in succeeded:
-            assert (row.action, row.http_method) == (done.action, method), (told, row)
-            assert row.http_status_code == answer.status_code, (told, row)
+            assert (row.http_method, row.http_status_code) == (method, answer.status_code), told
             assert row.source_address == "127.0.0.1", (told, row)
             assert row.url.endswith(answer.request.url.path), (told, row)
             assert row.subject, (told, row)
             assert row.entity_id or row.entity_name, (told, row)
-        assert not succeeded or done.entity_type in {row.entity_type for row in succeeded}, told
+        deeds = {(row.action, row.entity_type) for row in succeeded}
+        assert not succeeded or (done.action, done.entity_type) in deeds, (told, deeds)
 
     def headers_of(self, name: str, kind: CallerType = "user", *groups: str) -> dict[str, str]:
         """What a request carries that somebody makes who has signed in."""

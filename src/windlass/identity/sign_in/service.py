@@ -148,6 +148,7 @@ class SignIn:
             raise WrongCredentials from None
         except NotWelcome as error:
             raise not_let_in(error) from None
+        made_by(person.email, "user", provider.tenant_id)
 
         def find(connection: Connection) -> Account:
             try:
