@@ -66,11 +66,12 @@ def test_every_operation_refuses_a_caller_without_a_token(api: Api) -> None:
         assert refused.status_code == 401, (method, path)
 
 
-def test_every_operation_refuses_what_is_no_token_of_ours(api: Api) -> None:
-    bad = bad_credentials(api)
-    for method, path in closed_operations(api):
+def test_every_operation_refuses_what_is_no_token_of_ours(api_on_sqlite: Api) -> None:
+    """On one store: nothing but keys is read from it before a token is known to be ours."""
+    bad = bad_credentials(api_on_sqlite)
+    for method, path in closed_operations(api_on_sqlite):
         for value in bad:
-            refused = api.ask(method, address(path), headers={"Authorization": value})
+            refused = api_on_sqlite.ask(method, address(path), headers={"Authorization": value})
             assert refused.status_code == 401, (method, path, value)
 
 
