@@ -8,7 +8,8 @@ long. So most requests do not pay for filters they do not need. A listener of it
 does the same, without having to find it.
 
 Where each request needs a slot, those whose end is in sight ask for it where they came in, wait for
-it there, and then go straight, too. One whose replica lets no connection in takes a turn through
+it there, and then go straight, too: if their host is the workload's, so that their route is known
+before their filters are chosen. One whose replica lets no connection in takes a turn through
 the listener `again`, which sends it through an inner listener until a replica takes it.
 """
 
@@ -71,17 +72,12 @@ _DISCOVERED: dict[str, Any] = {
     "initial_fetch_timeout": "0s",
 }
 
-_NOTHING_PROCESSED = {
-    "request_header_mode": "SKIP",
+SLOT_PROCESSING = {
+    "request_header_mode": "SEND",
     "response_header_mode": "SKIP",
     "request_body_mode": "NONE",
     "response_body_mode": "NONE",
     "request_trailer_mode": "SKIP",
-    "response_trailer_mode": "SKIP",
-}
-SLOT_PROCESSING = {
-    **_NOTHING_PROCESSED,
-    "request_header_mode": "SEND",
     "response_trailer_mode": "SEND",
 }
 """What the gate is told of a request that needs a slot. The stream lives until its answer ended,
@@ -369,8 +365,8 @@ def _slot() -> dict[str, Any]:
 
 
 def _straight_slot() -> dict[str, Any]:
-    """Asks for a slot where a route wants one, which it does by processing what this does not."""
-    return _asking_for_slot(STRAIGHT_SLOT_FILTER, _NOTHING_PROCESSED)
+    """Asks for a slot where a route wants one."""
+    return {**_asking_for_slot(STRAIGHT_SLOT_FILTER, SLOT_PROCESSING), "disabled": True}
 
 
 def _asking_for_slot(name: str, processing: dict[str, Any]) -> dict[str, Any]:
@@ -403,6 +399,7 @@ def _arrival() -> dict[str, Any]:
     return {
         "name": ARRIVAL_FILTER,
         "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutation"},
+        "disabled": True,
     }
 
 

@@ -22,8 +22,6 @@ CALLER_FILTERS = (TOKEN_FILTER, REVOKED_FILTER, CALLERS_FILTER)
 HOLD_FILTER = "windlass.hold"
 ARRIVAL_FILTER = "windlass.arrival"
 STRAIGHT_SLOT_FILTER = "windlass.straight_slot"
-STRAIGHT_FILTERS = (ARRIVAL_FILTER, STRAIGHT_SLOT_FILTER)
-"""What a request passes that may go to a limited workload without an inner listener."""
 SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"
 SLOTS_CLUSTER = "gate-slots"

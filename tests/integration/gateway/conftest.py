@@ -11,6 +11,8 @@ from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import RunningGateway
 
 _numbers = itertools.count(1)
+BOTH = ("host", "host", "path")
+"""Who has a limit is asked for otherwise by one than by the other."""
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +33,16 @@ def own_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
 
 @pytest.fixture(scope="session")
 def wide_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """As `gateway`, with an Envoy of four workers."""
-    running = RunningGateway(tmp_path_factory.mktemp("wide"), workers=4).start()
+    """As `gateway`, with an Envoy of four workers, and asked by host as by path."""
+    running = RunningGateway(tmp_path_factory.mktemp("wide"), workers=4, finds=BOTH).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_wide_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """As `wide_gateway`, for a test that kills its processes or replaces all routes."""
+    running = RunningGateway(tmp_path, workers=4, finds=BOTH).start()
     yield running
     running.stop()
 

@@ -2,13 +2,15 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +69,16 @@ class RunningGateway:
     """A gate and an Envoy in a directory of their own."""
 
     def __init__(
-        self, directory: Path, workers: int = 2, certificate: Certificate | None = None
+        self,
+        directory: Path,
+        workers: int = 2,
+        certificate: Certificate | None = None,
+        *,
+        finds: Sequence[str] = ("path",),
     ) -> None:
-        """Envoy has so many worker threads; with a certificate it speaks TLS."""
+        """Envoy has so many worker threads; with a certificate it speaks TLS. Requests to a path
+        `/team/NAME/…` find the workload by that or by its host, in turn as `finds` says."""
+        self._finds = itertools.cycle(finds)
         self.directory = directory
         self.certificate = certificate
         self._workers = workers
@@ -138,6 +147,13 @@ class RunningGateway:
         count: int = self.client.status()["held"].get(f"id-{name}", 0)
         return count
 
+    def target(self, path: str) -> tuple[str, str]:
+        """The path and host by which to find what is at a path."""
+        found = re.fullmatch("/team/([^/?]+)(/.*)", path)
+        if found is not None and next(self._finds) == "host":
+            return found[2], f"{found[1]}-runai-team.{DOMAIN}"
+        return path, f"127.0.0.1:{self.port}"
+
     def request(
         self,
         path: str,
@@ -148,13 +164,14 @@ class RunningGateway:
         seconds: float = 20.0,
         port: int | None = None,
     ) -> Answer:
-        """One request on a connection of its own; `path` goes out as it is.
+        """One request on a connection of its own; `path` goes out as it is, or as `target` says.
 
         It goes to the outer gateway unless another port is given.
         """
+        target, found_by = (path, host) if host else self.target(path)
         with self.connection(seconds, port) as connection:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-            connection.putheader("Host", host or f"127.0.0.1:{self.port}")
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", found_by)
             for key, value in (headers or {}).items():
                 connection.putheader(key, value)
             if isinstance(body, bytes):

@@ -1,6 +1,7 @@
 """Each replica of a limited workload has so many requests at once and never more, as it sees it
 itself, whichever of Envoy's four workers they come by."""
 
+import re
 import socket
 import threading
 import time
@@ -13,12 +14,14 @@ import pytest
 from tests.integration.gateway.issuer import SIGNED_IN, Issuer, bearer, trust_in
 from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import (
+    DOMAIN,
     EPOCH,
     Answer,
     RunningGateway,
     eventually,
     route,
 )
+from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import Endpoint
 
 
@@ -376,18 +379,19 @@ def test_headers_of_any_size_pass_and_reasons_of_any_length_arrive(
 
 @pytest.mark.parametrize("body", [None, b"small", b"large" * 10_000, [b"chunked"]])
 def test_who_may_call_is_not_asked_for_a_token_again_where_its_replica_is_dead(
-    own_gateway: RunningGateway,
+    own_wide_gateway: RunningGateway,
     threads: ThreadPoolExecutor,
     start_replica: StartReplica,
     body: bytes | list[bytes] | None,
 ) -> None:
-    issuer, alive, dead = Issuer("key-1"), start_replica("alive"), start_replica("dead")
+    gateway, issuer = own_wide_gateway, Issuer("key-1")
+    alive, dead = start_replica("alive"), start_replica("dead")
     dead.stop()
     closed = route("closed", dead.endpoint, alive.endpoint, callers=SIGNED_IN, concurrency_limit=1)
-    own_gateway.client.replace_all([closed], trust_in(issuer), EPOCH)
+    gateway.client.replace_all([closed], trust_in(issuer), EPOCH)
     token, method = bearer(issuer.token()), "GET" if body is None else "POST"
     asked = [
-        threads.submit(own_gateway.request, "/team/closed/echo?q", method, headers=token, body=body)
+        threads.submit(gateway.request, "/team/closed/echo?q", method, headers=token, body=body)
         for _ in range(10)
     ]
     answers = [each.result() for each in asked]
@@ -400,24 +404,26 @@ def test_who_may_call_is_not_asked_for_a_token_again_where_its_replica_is_dead(
 
 @pytest.mark.parametrize("limit", [0, 1])
 def test_nobody_passes_for_one_who_may_call_by_what_a_client_says(
-    gateway: RunningGateway, replica: Replica, name: str, limit: int
+    wide_gateway: RunningGateway, replica: Replica, name: str, limit: int
 ) -> None:
+    gateway = wide_gateway
     closed = route(name, replica.endpoint, callers=SIGNED_IN, concurrency_limit=limit)
     gateway.client.put(closed, EPOCH)
     forged = {"x-windlass-unreached": "yes", "x-windlass-inner": "yes"}
     for port in (gateway.port, gateway.internal_port):
         for body in (None, b"small", b"large" * 10_000, [b"chunked"]):
             method = "GET" if body is None else "POST"
-            path = f"/team/{name}/echo"
-            answer = gateway.request(path, method, headers=forged, body=body, port=port)
-            assert answer.status == 401
+            for _ in range(3):
+                path = f"/team/{name}/echo"
+                answer = gateway.request(path, method, headers=forged, body=body, port=port)
+                assert answer.status == 401
     assert not replica.seen
 
 
 def test_what_is_internal_is_reached_from_inside_though_a_replica_is_dead(
-    gateway: RunningGateway, start_replica: StartReplica, name: str
+    wide_gateway: RunningGateway, start_replica: StartReplica, name: str
 ) -> None:
-    alive, dead = start_replica("alive"), start_replica("dead")
+    gateway, alive, dead = wide_gateway, start_replica("alive"), start_replica("dead")
     dead.stop()
     hidden = route(name, dead.endpoint, alive.endpoint, internal_only=True, concurrency_limit=1)
     gateway.client.put(hidden, EPOCH)
@@ -425,3 +431,25 @@ def test_what_is_internal_is_reached_from_inside_though_a_replica_is_dead(
         path = f"/team/{name}/echo"
         assert gateway.request(path, port=gateway.internal_port).status == 200
         assert gateway.request(path).status == 404
+
+
+def _through_inner(gateway: RunningGateway) -> int:
+    """How many requests have passed an inner listener, as Envoy counts them."""
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.connect(str(GatewayFiles(gateway.directory).admin_socket))
+        admin.sendall(b"GET /clusters HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        told = b"".join(iter(lambda: admin.recv(65536), b"")).decode()
+    return sum(map(int, re.findall(r"(?m)^(?:inner-|again).*::rq_total::(\d+)", told)))
+
+
+@pytest.mark.parametrize(("body", "turns"), [(None, 0), (b"large" * 10_000, 0), ([b"chunked"], 1)])
+def test_who_asks_by_host_and_says_how_much_goes_straight_to_the_replica(
+    own_gateway: RunningGateway, replica: Replica, body: bytes | list[bytes] | None, turns: int
+) -> None:
+    own_gateway.client.put(route("one", replica.endpoint, concurrency_limit=1), EPOCH)
+    method, host = "GET" if body is None else "POST", f"one-runai-team.{DOMAIN}"
+    for _ in range(5):
+        assert own_gateway.request("/echo", method, host, body=body).status == 200
+    assert _through_inner(own_gateway) == 5 * turns
+    assert own_gateway.request("/team/one/echo", method, body=body).status == 200
+    assert _through_inner(own_gateway) == 5 * turns + 1

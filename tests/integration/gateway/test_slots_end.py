@@ -155,8 +155,9 @@ def unruly() -> Iterator[UnrulyReplica]:
 
 def _ask(gateway: RunningGateway, name: str, way: str) -> socket.socket:
     method, headers = WAYS[way]
+    path, host = gateway.target(f"/team/{name}/{way}")
     asking = gateway.raw(seconds=30)
-    asking.sendall(f"{method} /team/{name}/{way} HTTP/1.1\r\nHost: a\r\n".encode() + headers)
+    asking.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n".encode() + headers)
     asking.sendall(b"\r\n" + (b"x" * 200_000 if headers == LARGE else b""))
     if headers == UPGRADE:
         asking.sendall(b"hello")

@@ -5,10 +5,8 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
@@ -18,14 +16,6 @@ from tests.integration.gateway.running import EPOCH, RunningGateway, eventually,
 from windlass.gateway.client import GateClient
 
 WAITING = 40
-
-
-@pytest.fixture
-def own_wide_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
-    """With an Envoy of four workers, for a test that kills its processes."""
-    running = RunningGateway(tmp_path, workers=4).start()
-    yield running
-    running.stop()
 
 
 def _is_busy(replica: Replica) -> bool:

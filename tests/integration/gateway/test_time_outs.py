@@ -75,7 +75,8 @@ def test_hold_and_replica_together_do_not_exceed_it(
     with ThreadPoolExecutor(1) as threads:
         elapsed = Elapsed()
         method = "GET" if body is None else "POST"
-        held = threads.submit(gateway.request, f"/team/{name}/wait", method, body=body)
+        host = f"{name}-runai-team.{DOMAIN}"
+        held = threads.submit(gateway.request, "/wait", method, host, body=body)
         eventually(lambda: gateway.held(name) == 1 and elapsed() > LIMIT)
         gateway.client.put(wanted(replica.endpoint), EPOCH)
         assert held.result().status == 504
@@ -91,7 +92,8 @@ def test_a_stream_may_last_longer(
     wanted = route(name, replica.endpoint, request_timeout_seconds=LIMIT, concurrency_limit=at_once)
     gateway.client.put(wanted, EPOCH)
     elapsed = Elapsed()
-    answer = gateway.request(f"/team/{name}/stream?pieces=12&pause=0.1", method="POST", body=body)
+    host = f"{name}-runai-team.{DOMAIN}"
+    answer = gateway.request("/stream?pieces=12&pause=0.1", "POST", host, body=body)
     assert elapsed() > 2 * LIMIT
     assert (answer.status, answer.body) == (200, PIECE * 12)
 
@@ -121,8 +123,8 @@ def test_a_stream_that_falls_silent_ends(
     assert not received.endswith(b"0\r\n\r\n")
 
 
-def _drip(path: str, headers: str, chunk: bytes) -> Iterator[bytes]:
-    yield f"POST {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n".encode()
+def _drip(host: str, headers: str, chunk: bytes) -> Iterator[bytes]:
+    yield f"POST /swallow HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n\r\n".encode()
     yield from itertools.repeat(chunk)
 
 
@@ -148,7 +150,7 @@ def test_an_endless_upload_is_504(
     with gateway.raw() as connection:
         connection.settimeout(0.05)
         received = b""
-        for piece in _drip(f"/team/{name}/swallow", headers, chunk):
+        for piece in _drip(f"{name}-runai-team.{DOMAIN}", headers, chunk):
             connection.sendall(piece)
             try:
                 received = connection.recv(65536)

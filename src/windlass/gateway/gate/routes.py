@@ -41,7 +41,6 @@ from windlass.gateway.names import (
     SERVED,
     SLOT,
     SLOT_FILTER,
-    STRAIGHT_FILTERS,
     STRAIGHT_SLOT_FILTER,
     UNREACHED_HEADER,
     WORKLOAD,
@@ -99,9 +98,8 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
     built = route_pb2.RouteConfiguration(name=way.name)
     host = built.virtual_hosts.add(name=way.name, domains=["*"])
     # A request that found its route by host needs no look at its path, nor at who calls where
-    # everybody may, nor for a slot where there is no limit.
+    # everybody may.
     unneeded = [ROUTE_KEY_FILTER, *(CALLER_FILTERS if is_public(way) else ())]
-    unneeded += () if is_limited(route, way) else STRAIGHT_FILTERS
     for filter_name in unneeded:
         off = route_components_pb2.FilterConfig(disabled=True)
         host.typed_per_filter_config[filter_name].CopyFrom(packed(off))
@@ -193,8 +191,9 @@ def _add_at_inner(
 
 
 def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, way: Way) -> None:
-    """For requests whose end is in sight: they ask for a slot where they came in, and wait there.
-    Only one whose replica lets it not in takes a turn through an inner listener."""
+    """For requests whose end is in sight, and whose route was known at once: they ask for a slot
+    where they came in, and wait there. Only one whose replica lets it not in takes a turn through
+    an inner listener."""
     with_slot = _add_route(host, [])
     _lead_to_slot(with_slot, route, way)
     with_slot.metadata.filter_metadata[ROUTE_KEY_FILTER].update(
@@ -210,7 +209,8 @@ def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, 
     processing = [(condition, SLOT_PROCESSING) for condition in _complete_soon()]
     processing.append(([_matches("content-length", LARGE_BODY)], UPLOAD_PROCESSING))
     for condition, mode in processing:
-        # This is where it goes without a slot, when the gate went while it was asked for one.
+        # This is where it goes without a slot: when the gate went while it was asked for one, or
+        # when it found its route by its path, too late for filters that most requests do without.
         asking = _add_route(host, condition)
         _lead_to_inner(asking, route, way)
         asking.request_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
