@@ -47,8 +47,8 @@ from windlass.workloads.access import WorkloadAccess
 from windlass.workloads.asset_use import WorkloadsByAsset
 from windlass.workloads.inferences import routes as inference_routes
 from windlass.workloads.inferences.asset_objections import inference_objections
+from windlass.workloads.inferences.creation import TYPE as INFERENCE
 from windlass.workloads.inferences.desired import DEFAULT_CATEGORY
-from windlass.workloads.inferences.service import TYPE as INFERENCE
 from windlass.workloads.inferences.service import Inferences
 from windlass.workloads.live import LiveTraffic
 from windlass.workloads.occupancy import WorkloadOccupancy

@@ -18,8 +18,8 @@ from windlass.kit.database import Database
 from windlass.org.first_tree import FirstTree
 from windlass.settings import Address, Settings
 from windlass.workloads.addresses import Places
+from windlass.workloads.inferences.creation import TYPE as INFERENCE
 from windlass.workloads.inferences.desired import desired_of_stored
-from windlass.workloads.inferences.service import TYPE as INFERENCE
 from windlass.workloads.kind import Kinds
 from windlass.workloads.scaling import AutoscalerTimes
 

@@ -1,42 +1,38 @@
 """Use cases of inferences: create, show, delete."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
 
 from windlass.audit.origin import concerns
-from windlass.audit.trail import Action as Deed
-from windlass.audit.trail import Entity, record
-from windlass.control.changes import record_change
 from windlass.engines.engine import Refusal, ReplicaTemplate
 from windlass.identity.roles import Action, ResourceType
 from windlass.identity.tokens import Caller
 from windlass.kit.clock import Clock
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, Conflict, FieldError, NotFound, invalid_fields
-from windlass.kit.ids import is_uuid, new_id
+from windlass.kit.ids import is_uuid
 from windlass.kit.strict_json import read_json_object
 from windlass.kit.timestamps import optional_to_wire, to_wire
 from windlass.org.tree import (
     ProjectRecord,
     find_project,
     node_pool_names,
-    require_open_project,
 )
 from windlass.spec.combination import Layer, combine
 from windlass.spec.placement import node_pool_errors
-from windlass.workloads import claims, store
+from windlass.workloads import claims
 from windlass.workloads.access import unknown
 from windlass.workloads.addresses import Named, claimed_addresses
-from windlass.workloads.asset_layers import AssetChanged, UsedAsset, hold_assets
-from windlass.workloads.asset_use import record_use
+from windlass.workloads.asset_layers import AssetChanged, UsedAsset
 from windlass.workloads.deletion import request_deletion
 from windlass.workloads.inferences.composition import Composition, compose, unit_of
+from windlass.workloads.inferences.creation import TYPE, new_inference
 from windlass.workloads.inferences.defaults import DEFAULT, defaults_of
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
@@ -48,15 +44,12 @@ from windlass.workloads.inferences.schemas import (
     InferenceSpec,
 )
 from windlass.workloads.inferences.token_user import with_token_user
-from windlass.workloads.phases import DesiredPhase, Phase
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.records import NewEvent
 from windlass.workloads.secrets import find_secrets
-from windlass.workloads.surroundings import WORKLOAD
-from windlass.workloads.tables import revision, workload
+from windlass.workloads.tables import workload
 from windlass.workloads.template_layers import UnknownTemplate
 
-TYPE = "Inference"
 _ATTEMPTS = 5
 
 
@@ -231,15 +224,15 @@ class Inferences:
             claims.require_unreserved(asked, self.domain)
             given, told = self._with_node_ports(body, desired)
             addresses = claimed_addresses(Named(name, owner.name), told, self.domain)
-            rows = _rows(given, name, owner, told, addresses, caller, self.clock.now())
+            new = new_inference(given, name, owner, told, addresses, caller, self.clock.now())
             try:
-                self.database.write(partial(rows.insert, event, sound.used, caller))
+                self.database.write(partial(new.insert, event, sound.used, caller))
             except IntegrityError:
                 claims.require_unclaimed(self.database, asked)
                 if not is_prefix:
                     self._require_free(owner, name)
                 continue
-            return str(rows.workload["id"])
+            return str(new.workload["id"])
         raise Conflict(f"No free name that begins with {body.name!r} was found. Try again.")
 
     def _with_node_ports(
@@ -278,97 +271,6 @@ class _Sound:
     """The assets that it is made from or reads."""
     owner: ProjectRecord
     desired: DesiredInference
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    workload: dict[str, Any]
-    revision: dict[str, Any]
-    addresses: Collection[str]
-    owner: ProjectRecord
-
-    def insert(
-        self,
-        event: NewEvent,
-        used: Sequence[UsedAsset],
-        caller: Caller,
-        connection: Connection,
-    ) -> None:
-        workload_id = str(self.workload["id"])
-        require_open_project(connection, int(self.owner.id))
-        hold_assets(connection, used, unit_of(self.owner), caller)
-        connection.execute(insert(workload).values(**self.workload))
-        connection.execute(insert(revision).values(**self.revision))
-        record_use(
-            connection,
-            workload_id,
-            TYPE,
-            int(self.owner.id),
-            {item.id for item in used},
-            self.workload["created_at"],
-        )
-        claims.claim(connection, workload_id, self.addresses)
-        store.add_events(connection, workload_id, [event], self.workload["created_at"])
-        record(connection, Deed.CREATE, _entity(workload_id, self.workload["name"], self.owner))
-        record_change(connection, WORKLOAD, workload_id)
-
-
-def _rows(
-    body: InferenceCreationRequest,
-    name: str,
-    owner: ProjectRecord,
-    desired: DesiredInference,
-    addresses: Collection[str],
-    caller: Caller,
-    now: float,
-) -> _Rows:
-    workload_id, revision_id = new_id(), new_id()
-    spec = (body.spec or InferenceSpec()).submitted()
-    return _Rows(
-        {
-            "id": workload_id,
-            "type": TYPE,
-            "name": name,
-            "requested_name": body.name,
-            "tenant_id": owner.tenant_id,
-            "cluster_id": owner.cluster_id,
-            "department_id": int(owner.department_id),
-            "project_id": int(owner.id),
-            "created_by": caller.name,
-            "created_at": now,
-            "updated_at": now,
-            "spec": spec,
-            "revision_id": revision_id,
-            "category": desired.category,
-            "priority_class": desired.priority_class,
-            "priority": desired.priority,
-            "preemptible": desired.preemptible,
-            "image": desired.template.image,
-            "desired_phase": DesiredPhase.RUNNING.value,
-            "phase": Phase.CREATING.value,
-            "phase_message": "",
-            "phase_updated_at": now,
-            "running_pods": 0,
-            "wanted_replicas": desired.scaling.initial,
-            "is_autoscaled": not desired.scaling.is_fixed,
-        },
-        {
-            "id": revision_id,
-            "workload_id": workload_id,
-            "number": 1,
-            "spec": spec,
-            "replicas": desired.scaling.initial,
-            "created_at": now,
-        },
-        addresses,
-        owner,
-    )
-
-
-def _entity(workload_id: str, name: str, owner: ProjectRecord) -> Entity:
-    return Entity(
-        ResourceType.INFERENCES.value, workload_id, name, owner.path, {"project": owner.name}
-    )
 
 
 def _response(row: Row[Any]) -> dict[str, Any]:
