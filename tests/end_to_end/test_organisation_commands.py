@@ -47,6 +47,13 @@ def test_a_department_and_its_project_from_beginning_to_end(
     assert listed(type_, "departments")["typed lab"]["resources"][0]["priority"] == "high"
     told = type_("projects", "edit", "typed", "--gpus", "4", check=False)
     assert "more than its 3 GPUs" in told
+    type_("departments", "edit", "typed lab", "--gpus", "4", "--description", "grown")
+    above = listed(type_, "departments")["typed lab"]
+    assert (above["resources"][0]["gpu"]["deserved"], above["description"]) == (4, "grown")
+    assert above["resources"][0]["priority"] == "high"
+    type_("projects", "edit", "typed", "--gpus", "4", "--gpu-limit", "-1")
+    told = type_("departments", "edit", "typed lab", "--gpus", "3", check=False)
+    assert "4 GPUs" in told
 
     table = type_("projects", "list", "--department", "typed lab")
     assert table.split()[:2] == ["NAME", "DEPARTMENT"]
