@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from tests.api.assets import COMPUTE, ENVIRONMENT, TEMPLATE, make, place, place_of, some_name
+from tests.api.launching import RUNS, body
 from tests.api.serving import Api
-from tests.api.test_launch import RUNS, body
 from tests.api.test_templates import of
 from windlass.assets import service as assets
 from windlass.assets.deletion import delete_asset
 from windlass.assets.tables import asset, asset_reference
 from windlass.workloads.asset_use import record_use
-from windlass.workloads.inferences import service as inferences
+from windlass.workloads.inferences import creation as inferences
 from windlass.workloads.tables import workload_asset
 
 ROUNDS = 6
