@@ -161,7 +161,11 @@ def test_no_list_shows_what_is_next_door_however_it_is_asked(
         if method != "GET" or template == "/api/v1/workloads/live":
             continue
         described = world.document["paths"][template]["get"].get("parameters", [])
-        for query in queries([item["name"] for item in described if item["in"] == "query"], wanted):
+        parameters = [item["name"] for item in described if item["in"] == "query"]
+        # All kinds of assets are narrowed by the same code: the first is asked in every way.
+        if template in {kind.path for kind in KINDS[1:]}:
+            parameters = []
+        for query in queries(parameters, wanted):
             answer = world.api.ask(method, f"{template}?{query}", neighbour, None)
             asked += 1
             assert answer.status in (200, 400), (operation, query, answer)
