@@ -20,6 +20,12 @@ _DEVICE_WAITS = re.compile("error: '(authorization_pending|expired_token|slow_do
 _REASON = re.compile(r"(\w+\[\d+\]\.)*(pendingSchedulingMessages\[\d+\]\.)?phaseReason: ")
 
 
+def refusal(answer: httpx.Response, status: int = 400) -> str:
+    """What a request was refused with, whose status is this one."""
+    assert answer.status_code == status, answer.text
+    return str(answer.json()["message"])
+
+
 def check_answer(
     method: str, path: str, answer: httpx.Response, description: Description | None = None
 ) -> None:

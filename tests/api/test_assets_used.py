@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from tests.api.answers import refusal
 from tests.api.assets import COMPUTE, ask_for, make, place_of, some_name, unit
 from tests.api.serving import NOBODY, SPEC, Api
-from tests.api.test_compute_assets import EVERYTHING, refusal
+from tests.api.test_compute_assets import EVERYTHING
 
 
 def test_a_workload_gets_exactly_what_its_compute_resource_says(api: Api) -> None:
@@ -12,12 +13,6 @@ def test_a_workload_gets_exactly_what_its_compute_resource_says(api: Api) -> Non
     made = make(api, COMPUTE, spec, "cluster")
     created = api.create(some_name("w"), assets={"compute": made["meta"]["id"]})
     assert created["spec"]["compute"] == spec
-    shown = (
-        api.get(f"/api/v1/workloads/{created['workloadId']}")["requestedResources"]
-        if False
-        else None
-    )
-    del shown
     used = api.get(place_of(made, COMPUTE), usageInfo="true")["usedBy"]
     own = {"id": created["workloadId"], "name": created["name"], "status": "Creating"}
     assert used["inferences"] == [own]

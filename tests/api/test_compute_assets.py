@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.assets import COMPUTE, ask_for, make, names, place, place_of, some_name, unit
 from tests.api.serving import NOBODY, Api
 
@@ -19,11 +20,6 @@ EVERYTHING: dict[str, Any] = {
     "largeShmRequest": True,
     "extendedResources": [{"resource": "example.com/fpga", "quantity": "2"}],
 }
-
-
-def refusal(answer: Any, status: int = 400) -> str:
-    assert answer.status_code == status, answer.text
-    return str(answer.json()["message"])
 
 
 def test_an_asset_lives_from_its_creation_to_its_end(api: Api) -> None:

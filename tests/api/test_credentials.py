@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.api.answers import refusal
 from tests.api.assets import CREDENTIALS, DATA_SOURCES, ask_for, make, place_of, some_name
 from tests.api.serving import Api
 from windlass.assets.tables import asset
@@ -27,11 +28,6 @@ SHOWN: dict[str, dict[str, Any]] = {
     "ngc-api-key": {},
 }
 EVERY = pytest.mark.parametrize("kind", list(SPECS))
-
-
-def refusal(answer: Any, status: int = 400) -> str:
-    assert answer.status_code == status, answer.text
-    return str(answer.json()["message"])
 
 
 @EVERY

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.assets import ENVIRONMENT, ask_for, make, place_of, some_name
 from tests.api.serving import NOBODY, Api
 
@@ -62,11 +63,6 @@ EVERYTHING: dict[str, Any] = {
         },
     ],
 }
-
-
-def refusal(answer: Any, status: int = 400) -> str:
-    assert answer.status_code == status, answer.text
-    return str(answer.json()["message"])
 
 
 def test_an_environment_keeps_every_field(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.api.answers import refusal
 from tests.api.assets import (
     COMPUTE,
     CREDENTIALS,
@@ -13,7 +14,7 @@ from tests.api.assets import (
 )
 from tests.api.launching import SAID, SIZE, body, launch, template
 from tests.api.serving import INFERENCES, Api
-from tests.api.test_templates import of, refusal
+from tests.api.test_templates import of
 from windlass.workloads.inferences.desired import desired_of_stored
 
 

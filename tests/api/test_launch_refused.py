@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.assets import (
     COMPUTE,
     DATA_SOURCES,
@@ -16,7 +17,7 @@ from tests.api.assets import (
 )
 from tests.api.launching import RUNS, body, launch, template
 from tests.api.serving import INFERENCES, NOBODY, SPEC, Api
-from tests.api.test_templates import of, refusal
+from tests.api.test_templates import of
 from windlass.assets.kinds import KINDS
 
 

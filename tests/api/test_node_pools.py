@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.serving import NOBODY, Api
 
 POOLS = "/api/v1/node-pools"
@@ -36,11 +37,6 @@ def far(api: Api) -> Iterator[dict[str, Any]]:
 
 def names(nodes: list[dict[str, Any]]) -> list[str]:
     return [node["name"] for node in nodes]
-
-
-def refusal(answer: Any, status: int = 400) -> str:
-    assert answer.status_code == status, answer.text
-    return str(answer.json()["message"])
 
 
 def test_nodes_are_in_the_default_pool_unless_they_have_the_label_of_another(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.assets import CREDENTIALS, DATA_SOURCES, make, place_of, some_name, unit
 from tests.api.serving import SPEC, Api
 
@@ -15,11 +16,6 @@ PAIRS = {"keyValuePairs": [{"key": "token", "value": "s3cr3t"}]}
 def submit(api: Api, **source: Any) -> Any:
     spec = {**SPEC, "environmentVariables": [{"name": "READ", **source}]}
     return api.post(api.creation(some_name("w"), spec))
-
-
-def refusal(answer: Any) -> str:
-    assert answer.status_code == 400, answer.text
-    return str(answer.json()["message"])
 
 
 def secret(name: str, key: str = "token") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.assets import (
     COMPUTE,
     ENVIRONMENT,
@@ -77,11 +78,6 @@ EVERY_PARAMETER: dict[str, Any] = {
         "clusterLocalAccessOnly": True,
     },
 }
-
-
-def refusal(answer: Any, status: int = 400) -> str:
-    assert answer.status_code == status, answer.text
-    return str(answer.json()["message"])
 
 
 def environment(api: Api, spec: object = None, scope: str = "project", **meta: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.serving import NOBODY, Api
 
 DEPARTMENTS = "/api/v1/org-unit/departments"
@@ -34,11 +35,6 @@ def make(api: Api, path: str, **changes: Any) -> dict[str, Any]:
 def gpus(deserved: float | None = None, **changes: Any) -> list[dict[str, Any]]:
     given = {} if deserved is None else {"deserved": deserved}
     return [{"gpu": {**given, **changes}}]
-
-
-def refusal(answer: Any) -> str:
-    assert answer.status_code == 400, answer.text
-    return str(answer.json()["message"])
 
 
 @BOTH

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from tests.api.answers import refusal
 from tests.api.assets import ENVIRONMENT, TEMPLATE, make, some_name
 from tests.api.serving import Api
 from tests.api.test_environments import SERVED
-from tests.api.test_templates import of, refusal
+from tests.api.test_templates import of
 
 OPEN = {"uidGidSource": "custom", "overrideUidGidInWorkspace": True}
 FROM_IMAGE = "takes user and groups from its image (uidGidSource)"
