@@ -51,9 +51,8 @@ class AssetAccess:
         missing = unknown(kind, asked_for)
         if is_hidden_from(row, caller):
             raise missing
-        grants = self.permissions.of(caller)
         if action is Action.READ and any(
-            grants.allow(kind.resource, action, path) for path in shared_with
+            self.permissions.of(caller).allow(kind.resource, action, path) for path in shared_with
         ):
             return
         ships = row.scope == ScopeType.SYSTEM

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from windlass.assets.access import is_hidden_from
 from windlass.assets.deletion import delete_asset, deletion_told
 from windlass.assets.history import add_asset_event, asset_events, event_view
 from windlass.assets.kind import Kind, WhileUsed
@@ -252,10 +251,7 @@ class Assets:
         """Raises NotFound that says what became of an asset, where the caller might have read it
         and its record is still there."""
         row = find_deleted(connection, caller.tenant_id, self._kind, asset_id)
-        grants = self._around.access.permissions.of(caller)
-        if row is None or is_hidden_from(row, caller):
-            return
-        if grants.allow(self._kind.resource, Action.READ, row.scope_path):
+        if row is not None and self._around.access.sees(caller, self._kind, row):
             raise NotFound(deletion_told(self._kind, row))
 
     def _require_sound_references(

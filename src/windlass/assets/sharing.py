@@ -45,6 +45,8 @@ def names_of_units(
     names: dict[tuple[ScopeType, str], str] = {}
     for level, table in _NAMES.items():
         wanted = sorted({unit_id for other, unit_id in units if other is level})
+        if not wanted:
+            continue
         ids = wanted if level is ScopeType.CLUSTER else [int(unit_id) for unit_id in wanted]
         rows = connection.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids)))
         names |= {(level, str(row.id)): row.name for row in rows}

@@ -62,7 +62,7 @@ class DataVolumes:
         """One, with the units it is shared with. Raises NotFound, Forbidden."""
         with self._around.database.read() as connection:
             row = self._assets.found(connection, caller, Action.READ, volume_id)
-            return self._whole(connection, caller, row.id)
+            return self._whole(connection, caller, row.id, row.scope_path)
 
     def create(self, caller: Caller, body: DataVolumeCreation) -> dict[str, Any]:
         """A new one. Raises BadRequest, Forbidden, or Conflict where the name is taken."""
@@ -90,7 +90,7 @@ class DataVolumes:
             told = f"The data volume {body.name} was made from it by {caller.name}."
             now = self._around.clock.now()
             add_asset_event(connection, origin.id, "DataVolumeCreated", told, now)
-            return self._whole(connection, caller, created_id)
+            return self._whole(connection, caller, created_id, scope_path(unit))
 
         return self._around.database.write(work)
 
@@ -147,8 +147,10 @@ class DataVolumes:
             return [false()]
         return [*found, asset.c.kind == DATA_VOLUME.name, usable_in(units_above(unit))]
 
-    def _whole(self, connection: Connection, caller: Caller, volume_id: str) -> dict[str, Any]:
-        shown = self._scopes.views(connection, caller, volume_id)
+    def _whole(
+        self, connection: Connection, caller: Caller, volume_id: str, path: str
+    ) -> dict[str, Any]:
+        shown = self._scopes.views(connection, caller, volume_id, path)
         return {**_one(connection, volume_id), "sharedScopes": shown}
 
 

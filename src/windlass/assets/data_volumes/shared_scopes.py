@@ -17,7 +17,6 @@ from windlass.assets.sharing import (
     remove_shares,
     shares_of,
 )
-from windlass.assets.store import find_asset
 from windlass.assets.surroundings import Surroundings
 from windlass.assets.usage import Users, users_of
 from windlass.identity.permissions import covers
@@ -43,7 +42,7 @@ class SharedScopes:
         """
         with self._around.database.read() as connection:
             row = self._assets.found(connection, caller, Action.READ, volume_id)
-            return self.views(connection, caller, row.id)
+            return self.views(connection, caller, row.id, row.scope_path)
 
     def change(
         self, caller: Caller, volume_id: str, body: SharedScopesPatch
@@ -64,7 +63,7 @@ class SharedScopes:
             if both := [path for path in added if path in removed]:
                 _, where = removed[both[0]]
                 raise invalid_fields([FieldError(where, "is added and removed at once")])
-            before = {share.scope_path for share in shares_of(connection, row.id)}
+            before = _paths(connection, row)
             after = (before | set(added)) - set(removed)
             self._require_usable_where_used(connection, caller, row, after)
             now = self._around.clock.now()
@@ -73,17 +72,17 @@ class SharedScopes:
                     add_share(connection, row.id, added[path][0], caller.name, now)
             remove_shares(connection, row.id, sorted(before - after))
             self._assets.change(connection, caller, row, {})
-            return self.views(connection, caller, row.id)
+            return self.views(connection, caller, row.id, row.scope_path)
 
         return self._around.database.write(work)
 
     def views(
-        self, connection: Connection, caller: Caller, volume_id: str
+        self, connection: Connection, caller: Caller, volume_id: str, path: str
     ) -> Sequence[dict[str, Any]]:
-        """The same on the wire, within a transaction. Whoever may share it is shown all."""
-        row = find_asset(connection, caller.tenant_id, DATA_VOLUME, volume_id)
+        """The same on the wire, within a transaction; `path` is that of the volume's own unit.
+        Whoever may share it is shown all."""
         grants = self._around.access.permissions.of(caller)
-        manages = grants.allow(DATA_VOLUME.resource, Action.UPDATE, row.scope_path)
+        manages = grants.allow(DATA_VOLUME.resource, Action.UPDATE, path)
         shown = [
             share
             for share in shares_of(connection, volume_id)
