@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, Row, insert, select, update
 
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import KINDS_BY_NAME
 from windlass.assets.schemas import AssetCreation, creation_model
 from windlass.assets.store import next_update_count
 from windlass.assets.tables import asset
@@ -49,9 +49,8 @@ def shipped_assets() -> Iterator[Shipped]:
     facts = yaml.load(
         source.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     )
-    kinds = {kind.name: kind for kind in KINDS}
     for name, entries in facts.items():
-        model = creation_model(kinds[name])
+        model = creation_model(KINDS_BY_NAME[name])
         for entry in entries:
             yield Shipped(name, model.model_validate(_body(entry)))
 

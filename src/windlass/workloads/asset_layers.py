@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from windlass.assets.compliance import supports
-from windlass.assets.kinds import KINDS
+from windlass.assets.kinds import KINDS_BY_NAME
 from windlass.assets.store import hold_versions, last_name, visible_assets
 from windlass.identity.tokens import Caller
 from windlass.kit.errors import FieldError, invalid_fields
@@ -18,7 +18,6 @@ from windlass.spec.scalars import NonEmpty, Uuid
 
 ASSET = "asset"
 """The origin of what comes from one."""
-_KINDS = {kind.name: kind for kind in KINDS}
 
 
 class DataSourceId(SpecModel):
@@ -123,7 +122,7 @@ def hold_assets(
 
 
 def _part(row: Row[Any]) -> dict[str, Any]:
-    in_workload = _KINDS[row.kind].in_workload
+    in_workload = KINDS_BY_NAME[row.kind].in_workload
     assert in_workload is not None
     return in_workload(row.spec)
 
@@ -131,7 +130,7 @@ def _part(row: Row[Any]) -> dict[str, Any]:
 def _problem(
     connection: Connection, item: WantedAsset, row: Row[Any] | None, workload_type: str
 ) -> str | None:
-    kind = _KINDS[item.kind]
+    kind = KINDS_BY_NAME[item.kind]
     of_template = "" if item.template is None else f"the template {item.template!r} needs "
     if row is None or row.kind != item.kind:
         if item.template is not None:

@@ -17,6 +17,7 @@ SERVED_ALIKE: tuple[Kind, ...] = (
 )
 """Those with the same five operations on `meta` and `spec`."""
 KINDS: tuple[Kind, ...] = (*SERVED_ALIKE, DATA_VOLUME)
+KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
 
 FAMILIES: dict[str, tuple[Kind, ...]] = {
     path: tuple(kind for kind in KINDS if kind.family == path)
@@ -30,6 +31,7 @@ __all__ = [
     "ENVIRONMENT",
     "FAMILIES",
     "KINDS",
+    "KINDS_BY_NAME",
     "SERVED_ALIKE",
     "WORKLOAD_TEMPLATE",
 ]
