@@ -34,24 +34,17 @@ class ReplicaStarter:
         return all(self._start(record, pod, image) for pod in pods)
 
     def _start(self, record: WorkloadRecord, pod: Pod, image: ImageStatus | None) -> bool:
+        desired = self._around.kinds.desired(record.type, record.revision_id, record.spec)
         try:
-            template = self._around.secrets.filled(
-                record.id,
-                self._around.kinds.desired(record.type, record.revision_id, record.spec).template,
+            spec = ReplicaSpec(
+                replica_id=pod.id,
+                owner=record.project_id,
+                template=self._around.secrets.filled(record.id, desired.template),
+                platform_environment=_platform_environment(record, pod),
+                devices=pod.devices,
+                host_name=f"{record.name}-{pod.ordinal}"[:_LONGEST_HOST_NAME],
+                image=record.image or (image.pinned if image is not None else None),
             )
-        except ReplicaCannotStart as error:
-            self._record_failed_start(record, pod, error)
-            return False
-        spec = ReplicaSpec(
-            replica_id=pod.id,
-            owner=record.project_id,
-            template=template,
-            platform_environment=_platform_environment(record, pod),
-            devices=pod.devices,
-            host_name=f"{record.name}-{pod.ordinal}"[:_LONGEST_HOST_NAME],
-            image=record.image or (image.pinned if image is not None else None),
-        )
-        try:
             self._around.engine.start(spec, self._around.tenure.epoch)
         except ReplicaCannotStart as error:
             self._record_failed_start(record, pod, error)
