@@ -8,6 +8,8 @@ from tests.api.serving import Api, make_quick, serving
 from tests.conftest import store_in
 from tools.suite_results import DATABASE_PROPERTY
 
+_SERVED = pytest.StashKey[list[Api]]()
+
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def api(request: pytest.FixtureRequest) -> Api:
@@ -39,7 +41,18 @@ def api_on(
     with pytest.MonkeyPatch.context() as patched, store_in(root, kind, request) as url:
         make_quick(patched)
         with serving(root / "data", url) as served:
+            request.session.stash.setdefault(_SERVED, []).append(served)
             yield served
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_the_tree_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A cluster or node pool left behind breaks whichever file comes next in this process."""
+    yield
+    for served in request.session.stash.get(_SERVED, []):
+        clusters = [cluster["name"] for cluster in served.get("/api/v1/clusters")]
+        pools = [pool["name"] for pool in served.get("/api/v1/node-pools")["nodepools"]]
+        assert (clusters, pools) == (["default"], ["default"]), "left behind by this file"
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Data volumes over HTTP: made from volume claims, shared with scopes, used where they are."""
 
 import random
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -204,12 +205,21 @@ def test_it_can_be_used_where_it_is_shared_and_below(api: Api) -> None:
     assert made["id"] not in usable(api, beside)
 
 
-def test_what_cannot_be_shared_is_refused_whole(api: Api) -> None:
+@pytest.fixture
+def other_cluster(api: Api) -> Iterator[str]:
+    """The id of a cluster beside the platform's own."""
+    made = api.ask("POST", "/api/v1/clusters", json={"name": some_name("c"), "domain": "d.org"})
+    assert made.status_code == 201, made.text
+    cluster_id = made.json()["uuid"]
+    yield cluster_id
+    removed = api.ask("DELETE", f"/api/v1/clusters/{cluster_id}", params={"force": "true"})
+    assert removed.status_code == 204, removed.text
+
+
+def test_what_cannot_be_shared_is_refused_whole(api: Api, other_cluster: str) -> None:
     made = volume(api)
-    other = api.ask("POST", "/api/v1/clusters", json={"name": some_name("c"), "domain": "d.org"})
-    assert other.status_code == 201, other.text
     good = scope("department", api.context.tree.department_id)
-    elsewhere = scope("cluster", other.json()["uuid"])
+    elsewhere = scope("cluster", other_cluster)
     for change, problem in (
         ({"add": [good, elsewhere]}, "add[1].scopeId: is in another cluster"),
         ({"add": [good, scope("project", "4599999")]}, "add[1].scopeId: there is no project"),
