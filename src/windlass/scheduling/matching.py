@@ -22,9 +22,14 @@ def lets_in(node: Node, workload: Workload) -> bool:
     """Whether the node has the labels asked for, and the taints that would keep the workload off
     are tolerated."""
     return has_labels(node.labels, workload) and not any(
-        taint.effect is not TaintEffect.PREFER_NO_SCHEDULE and not is_tolerated(taint, workload)
-        for taint in node.taints
+        keeps_off(taint, workload) for taint in node.taints
     )
+
+
+def keeps_off(taint: Taint, workload: Workload) -> bool:
+    """Whether the taint keeps the workload off its node."""
+    avoided_only = taint.effect is TaintEffect.PREFER_NO_SCHEDULE
+    return not avoided_only and not is_tolerated(taint, workload)
 
 
 def is_avoided(node: Node, workload: Workload) -> bool:

@@ -1,6 +1,7 @@
 """What would make a waiting workload run."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from windlass.scheduling import (
     PodAffinity,
     Request,
     Snapshot,
+    Taint,
     plan,
     remedies,
 )
@@ -150,6 +152,26 @@ def test_fewer_constraints_on_nodes_and_on_being_together() -> None:
     )
     found = offered(Snapshot(nodes, (elsewhere,)))
     assert found[("fewer-constraints",)] == "It would run now on nodes with other labels."
+
+
+def test_a_toleration_for_the_taints_in_the_way_and_no_others() -> None:
+    nodes = (
+        node("a", gpus=1, taints=(Taint("dedicated", "tests"),)),
+        node("b", gpus=2, taints=(Taint("dedicated", "research"), Taint("old"))),
+        node("c", gpus=4, taints=(Taint("dedicated", "research"),)),
+    )
+    wants = workload("wants", Request(devices=4))
+    found = offered(Snapshot(nodes, (wants,)))
+    assert found[("toleration",)] == (
+        "It would run now with a toleration for this taint: dedicated=research:NoSchedule."
+    )
+    both = workload("wants", Request(devices=2), node_labels={"kubernetes.io/hostname": "b"})
+    labelled = replace(nodes[1], labels={"kubernetes.io/hostname": "b"})
+    found = offered(Snapshot((nodes[0], labelled, nodes[2]), (both,)))
+    assert found[("toleration",)] == (
+        "It would run now with a toleration for these taints: dedicated=research:NoSchedule, "
+        "old:NoSchedule."
+    )
 
 
 def test_no_more_plans_are_made_than_allowed() -> None:

@@ -14,6 +14,7 @@ class RemedyKind(StrEnum):
     LESS_CPU_OR_MEMORY = "less-cpu-or-memory"
     FEWER_TOGETHER = "fewer-together"
     FEWER_CONSTRAINTS = "fewer-constraints"
+    TOLERATION = "toleration"
     PREEMPTIBLE = "preemptible"
     OTHER_POOL = "other-pool"
     POOL_SHARE = "pool-share"

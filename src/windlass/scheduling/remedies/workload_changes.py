@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from windlass.scheduling.model import Request, Snapshot, Workload
+from windlass.scheduling.matching import has_labels, keeps_off
+from windlass.scheduling.model import Request, Snapshot, Taint, Toleration, Workload
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
 from windlass.scheduling.remedies.steps import Step, waiting_pod
 from windlass.scheduling.what_if import Changes
@@ -47,7 +48,7 @@ def fewer_together(_then: Snapshot, workload: Workload) -> Sequence[Step]:
 
 
 def fewer_constraints(_then: Snapshot, workload: Workload) -> Sequence[Step]:
-    """Pods that need not be together, then pods that may be on any node without taints."""
+    """Pods that need not be together, then pods that may be on any node whose taints they tolerate."""
     apart = replace(workload, topology=None, pod_affinity=None)
     anywhere = replace(apart, node_labels={}, node_affinity=())
     steps = []
@@ -56,6 +57,24 @@ def fewer_constraints(_then: Snapshot, workload: Workload) -> Sequence[Step]:
     if anywhere != apart:
         steps.append(Step(_with(anywhere), "on nodes with other labels"))
     return steps
+
+
+def tolerations(then: Snapshot, workload: Workload) -> Sequence[Step]:
+    """For the taints of one node with the labels asked for, from few to many; then for all taints
+    of such nodes."""
+    nodes = [
+        node
+        for node in sorted(then.nodes, key=lambda node: node.name)
+        if node.pool in workload.pools and has_labels(node.labels, workload)
+    ]
+    of_nodes = {
+        tuple(taint for taint in node.taints if keeps_off(taint, workload)): None for node in nodes
+    }
+    choices = sorted(filter(None, of_nodes), key=len)
+    of_all = tuple({taint: None for taints in choices for taint in taints})
+    if choices and of_all not in choices:
+        choices.append(of_all)
+    return [_tolerating(workload, chosen) for chosen in choices]
 
 
 def as_preemptible(_then: Snapshot, workload: Workload) -> Sequence[Step]:
@@ -118,6 +137,21 @@ def _asking(workload: Workload, request: Request) -> Changes:
 
 def _with(workload: Workload) -> Changes:
     return Changes(add_workloads=(workload,))
+
+
+def _tolerating(workload: Workload, taints: Sequence[Taint]) -> Step:
+    added = (Toleration(taint.key, value=taint.value, effect=taint.effect) for taint in taints)
+    words = ", ".join(map(_taint_words, taints))
+    return Step(
+        _with(replace(workload, tolerations=(*workload.tolerations, *added))),
+        f"with a toleration for {'this taint' if len(taints) == 1 else 'these taints'}: {words}",
+    )
+
+
+def _taint_words(taint: Taint) -> str:
+    """As `kubectl taint` takes it."""
+    value = f"={taint.value}" if taint.value else ""
+    return f"{taint.key}{value}:{taint.effect}"
 
 
 def _in_pools(workload: Workload, pools: Sequence[str]) -> Step:
