@@ -98,10 +98,15 @@ def measure(snapshot: Snapshot) -> dict[str, Any]:
 def one_cycle(snapshot: Snapshot) -> None:
     """Read the snapshot and run every action once, as `plan` does."""
     with collector_paused():
-        session = open_session(snapshot, "default")
-        for workload in snapshot.workloads:
-            session.add(workload)
-        run_cycle(session)
+        _run_one_cycle(snapshot)
+
+
+def _run_one_cycle(snapshot: Snapshot) -> None:
+    session = open_session(snapshot, "default")
+    for workload in snapshot.workloads:
+        session.add(workload)
+    run_cycle(session)
+    session.close()
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -32,7 +32,8 @@ def allocate(session: Session) -> None:
 
 def waiting_jobs(session: Session) -> list[Job]:
     """Jobs with pods that wait and enough of them to reach their minimum."""
-    return [job for job in session.jobs.values() if has_waiting(job)]
+    jobs = session.jobs.values()
+    return [job for job in jobs if job.placed < len(job.pods) and job.next_pods()]
 
 
 def claiming_jobs(session: Session) -> list[Job]:

@@ -18,11 +18,11 @@ from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Running, VictimOrder
 
 
-def consolidate(session: Session) -> None:
+def consolidate(session: Session, running: Running) -> None:
     """Move others for every preemptible job that waits, where pods are packed."""
     if session.settings.gpu_strategy is PlacementStrategy.SPREAD:
         return
-    room = RoomMaker(session)
+    room = RoomMaker(session, running)
     failed: set[object] = set()
     order = PendingOrder(job for job in claiming_jobs(session) if job.preemptible)
     judge = partial(everyone_has_a_place, session.settings.most_consolidated)
@@ -33,7 +33,7 @@ def consolidate(session: Session) -> None:
         if not pods or shape in failed or not could_be_consolidated(session, job, pods):
             continue
         mark = session.checkpoint()
-        victims = partial(_victims_of, session, room.running, job)
+        victims = partial(_victims_of, session, running, job)
         if room.make_room(job, job.id, victims, judge):
             room.settle(job, mark, partial(_cause, job))
         else:

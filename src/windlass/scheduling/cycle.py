@@ -5,7 +5,7 @@ The order is KAI-Scheduler's (`pkg/scheduler/conf_util`). What one cycle evicts 
 
 from collections.abc import Iterable
 
-from windlass.scheduling.allocate import allocate
+from windlass.scheduling.allocate import allocate, claiming_jobs
 from windlass.scheduling.cluster import Cluster
 from windlass.scheduling.consolidate import consolidate
 from windlass.scheduling.model import Queue, Settings, Snapshot
@@ -16,6 +16,7 @@ from windlass.scheduling.reserving import reserve
 from windlass.scheduling.returning import return_to_origin
 from windlass.scheduling.session import Session
 from windlass.scheduling.stale_gangs import evict_stale_gangs
+from windlass.scheduling.victims import Running
 
 MOST_CYCLES = 20
 """Cycles after which a pool counts as one that goes round in circles."""
@@ -72,8 +73,10 @@ def run_cycle(session: Session) -> None:
     return_to_origin(session)
     reserve(session)
     allocate(session)
-    consolidate(session)
-    reclaim(session)
-    preempt(session)
+    if claiming_jobs(session):
+        running = Running(session.jobs.values())
+        consolidate(session, running)
+        reclaim(session, running)
+        preempt(session, running)
     evict_stale_gangs(session)
     session.end_cycle()

@@ -95,6 +95,8 @@ class Job:
 
 def constraints_of(workload: Workload) -> object:
     """What the workload demands of nodes."""
+    if not (workload.node_labels or workload.node_affinity or workload.tolerations):
+        return workload.pod_affinity, workload.topology
     return (
         frozenset(workload.node_labels.items()),
         workload.node_affinity,

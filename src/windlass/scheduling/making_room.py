@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
+from windlass.scheduling.cluster import NodeState
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.model import Request
@@ -29,9 +30,9 @@ Judge = Callable[[Claimed, Sequence[PodState]], bool]
 class RoomMaker:
     """Makes room for one waiting job after another, in one action of a cycle."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, running: Running) -> None:
         self._session = session
-        self.running = Running(session)
+        self._running = running
         self._searches: dict[object, _Search] = {}
 
     def make_room(
@@ -50,7 +51,7 @@ class RoomMaker:
             used.begin_claim()
             solved = self._solve(job, used, victims, judge)
         if solved is None:
-            fresh = _Search(self._session, self.running, victims())
+            fresh = _Search(self._session, self._running, victims())
             solved = self._solve(job, fresh, victims, judge)
         if solved is None:
             return False
@@ -66,7 +67,7 @@ class RoomMaker:
         mark = session.checkpoint()
         for number, pod in enumerate(pods, start=1):
             if not search.can_go_on_with(pod):
-                search = _Search(session, self.running, victims(), search.solution)
+                search = _Search(session, self._running, victims(), search.solution)
             session.rollback(mark)
             if not search.solve(Claimed(job, pods[:number]), judge):
                 session.rollback(mark)
@@ -79,10 +80,37 @@ class RoomMaker:
         session.claimants.add(job.id)
         before = session.places_before(mark)
         session.commit(mark)
-        self.running.update(dict.fromkeys(pod.job for pod in before))
+        self._running.update(dict.fromkeys(pod.job for pod in before))
         for pod, place in before.items():
             if place is not None and pod.place != place:
                 session.causes[pod.id] = cause(pod)
+
+
+class _FoundOnNode:
+    """The possible victims that a search ever found on one node, and how many devices they use."""
+
+    __slots__ = ("devices", "pods", "state")
+
+    def __init__(self, state: NodeState | None) -> None:
+        self.state = state
+        self.pods: list[PodState] = []
+        self.devices = 0
+
+    def might_take(self, request: Request, going: Sequence[PodState]) -> bool:
+        """Whether the node could take the request if these of its pods went, devices only counted;
+        else an attempt is in vain."""
+        state = self.state
+        if state is None or not going:
+            return False
+        devices, cpu, memory = 0, state.free_cpu, state.free_memory
+        for pod in going:
+            devices += pod.request.devices
+            cpu += pod.request.cpu_millicores
+            memory += pod.request.memory_bytes
+        if cpu < request.cpu_millicores or memory < request.memory_bytes:
+            return False
+        needed = 0 if request.mig_profile else request.devices
+        return state.free_devices + state.shared_devices + devices >= needed
 
 
 class _Search:
@@ -101,11 +129,10 @@ class _Search:
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
+        self._found_on: dict[str, _FoundOnNode] = {}
         self._found_at: dict[PodState, int] = {}
-        """Possible victims, and when they were found, by the clock of `running`."""
+        """When possible victims were found, by the clock of `running`."""
         self._gave_way_at: dict[Job, int] = {}
-        self._devices_found: dict[str, int] = {}
-        """How many devices the possible victims that were ever found on a node use."""
         self._last_request: Request | None = None
         self._someone_came_back = False
 
@@ -136,8 +163,8 @@ class _Search:
         fits_already = self._fits_already(claim)
         needed = 0 if fits_already or request.mig_profile else request.devices
         for node in self._nodes_with(needed, set(recorded)):
-            found = self._found_on(node)
-            if not fits_already and not self._might_take(node, found, request):
+            found = [pod for pod in node.pods if self._is_possible(pod)]
+            if not fits_already and not node.might_take(request, found):
                 continue
             self._attempts_left -= 1
             if self._attempt(claim, recorded, self._with_all_of_their_jobs(found), judge):
@@ -146,56 +173,48 @@ class _Search:
                 return False
         return False
 
-    def _nodes_with(self, devices: int, known: set[PodState]) -> Iterator[str]:
+    def _nodes_with(self, devices: int, known: set[PodState]) -> Iterator["_FoundOnNode"]:
         """Nodes, one after the other as possible victims pile up, that may have so many devices if
         those there went."""
-        nodes, ever_found = self._session.cluster.by_name, self._devices_found
-        while self._attempts_left and (chunk := self._order.pop()) is not None:
+        if not self._attempts_left:
+            return
+        for chunk in self._order:
             if known and not known.isdisjoint(chunk):
                 continue
-            for name in self._add(chunk):
-                node = nodes.get(name)
-                if node is None:
+            for node in self._add(chunk):
+                state = node.state
+                if state is None:
                     continue
-                if ever_found.get(name, 0) + node.free_devices + node.shared_devices >= devices:
-                    yield name
+                if node.devices + state.free_devices + state.shared_devices >= devices:
+                    yield node
 
-    def _add(self, chunk: Chunk) -> Iterable[str]:
+    def _add(self, chunk: Chunk) -> Sequence["_FoundOnNode"]:
         """Add possible victims: returns the nodes of their job."""
+        now = next(self._running.clock)
         for pod in chunk:
+            self._found_at[pod] = now
             place = pod.place or pod.home
-            node = "" if place is None else place.node
-            self._found_at[pod] = next(self._running.clock)
-            self._devices_found[node] = self._devices_found.get(node, 0) + pod.request.devices
+            node = self._on("" if place is None else place.node)
+            node.pods.append(pod)
+            node.devices += pod.request.devices
         job = chunk[0].job
         if len(job.pods) == 1:
             return (node,)
-        return sorted({pod.place.node for pod in job.pods if pod.place is not None})
+        names = {pod.place.node for pod in job.pods if pod.place is not None}
+        return [self._on(name) for name in sorted(names)]
+
+    def _on(self, name: str) -> "_FoundOnNode":
+        node = self._found_on.get(name)
+        if node is None:
+            state = self._session.cluster.by_name.get(name)
+            node = self._found_on[name] = _FoundOnNode(state)
+        return node
 
     def _is_possible(self, pod: PodState) -> bool:
         """Whether the pod was found, and its job has neither changed nor given way since."""
         found_at = self._found_at.get(pod, -1)
         job = pod.job
         return found_at > max(self._running.changed_at.get(job, -1), self._gave_way_at.get(job, -1))
-
-    def _found_on(self, node: str) -> list[PodState]:
-        """The possible victims on the node, in the order in which they were found."""
-        found = filter(self._is_possible, self._running.on_node[node])
-        return sorted(found, key=self._found_at.__getitem__)
-
-    def _might_take(self, name: str, found: Sequence[PodState], request: Request) -> bool:
-        """Whether the node could take the request if these possible victims went, devices only
-        counted; else an attempt is in vain."""
-        node = self._session.cluster.by_name[name]
-        devices, cpu, memory = 0, node.free_cpu, node.free_memory
-        for pod in found:
-            devices += pod.request.devices
-            cpu += pod.request.cpu_millicores
-            memory += pod.request.memory_bytes
-        if not found or cpu < request.cpu_millicores or memory < request.memory_bytes:
-            return False
-        needed = 0 if request.mig_profile else request.devices
-        return node.free_devices + node.shared_devices + devices >= needed
 
     def _with_all_of_their_jobs(self, found: Sequence[PodState]) -> list[PodState]:
         """These possible victims, and those of the same jobs on other nodes."""

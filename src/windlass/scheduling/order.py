@@ -4,8 +4,10 @@ Source: KAI-Scheduler, `pkg/scheduler/plugins/{priority,elastic}` and
 `pkg/scheduler/plugins/proportion/queue_order/queue_order.go`.
 """
 
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from windlass.scheduling.amounts import Amounts, Bounds, plus, within
 from windlass.scheduling.jobs import Job, PodState, total_asked
@@ -78,12 +80,13 @@ class _Branch:
         self._known: dict[Amounts, QueueKey] = {}
         """Keys by the head, as long as the queue holds what it held."""
         self.children: list[_Branch] = []
+        """The first to be served first."""
         self.jobs: list[tuple[JobKey, Job]] = []
         """The first to be served last."""
         self.head: Amounts | None = None
         """What the first of its own jobs asks for next; None: to be found anew."""
         self.key: QueueKey | None = None
-        """None: to be found anew."""
+        """By which it stands among its siblings; None as long as it has never had any."""
 
     def key_with(self, head: Amounts) -> QueueKey:
         """Its key if it would run `head` next."""
@@ -97,16 +100,22 @@ class _Branch:
         return key
 
 
+_KEY = attrgetter("key")
+
+
 class PendingOrder:
     """Jobs in the order in which they are served: by queue from the top, then within the queue.
 
-    The order follows allocations made while it is consumed.
+    The order follows allocations made while it is consumed: once a job is served, its queue and
+    those above it are put where they then belong.
     """
 
     def __init__(self, jobs: Iterable[Job], claim: Claimed | None = None) -> None:
         self._claim = claim
         self._branches: dict[str, _Branch] = {}
         self._roots: list[_Branch] = []
+        self._served: list[_Branch] = []
+        """Branches of the job that was served last, the root first, as far as jobs are left."""
         for job in jobs:
             self._branch_of(job.queue).jobs.append((job_key(job), job))
         if claim is not None:
@@ -114,56 +123,66 @@ class PendingOrder:
             self._branch_of(claim.job.queue).jobs.append((key, claim.job))
         for branch in self._branches.values():
             branch.jobs.sort(reverse=True)
+        self._sort(self._roots)
 
     def __bool__(self) -> bool:
         return bool(self._roots)
 
     def pop(self) -> Job:
         """The next job. Raises IndexError when there is none."""
-        branch = self._best(self._roots)
+        self._put_served_in_place()
+        branch = self._roots[0]
         line = [branch]
         while branch.children:
-            branch = self._best(branch.children)
+            branch = branch.children[0]
             line.append(branch)
         _, job = branch.jobs.pop()
         branch.head = None
-        for each in line:
-            each.key = None
         if not branch.jobs:
             self._remove(line)
+        self._served = line
         return job
 
     def push(self, job: Job) -> None:
-        """Put a job back, in its place as it now is."""
+        """Put the job that was served last back, in its place as it now is."""
         jobs = self._branch_of(job.queue).jobs
         entry = (job_key(job), job)
         position = len(jobs)
         while position and jobs[position - 1][0] < entry[0]:
             position -= 1
         jobs.insert(position, entry)
-        for state in job.line:
-            branch = self._branches[state.id]
-            branch.head = branch.key = None
+        self._served = [self._branches[state.id] for state in reversed(job.line)]
+        self._served[-1].head = None
 
-    def _best(self, branches: list[_Branch]) -> _Branch:
-        best = branches[0]
-        if len(branches) == 1:
-            return best
-        best_key = best.key or self._set_key(best)
-        for branch in branches[1:]:
-            key = branch.key or self._set_key(branch)
-            if key < best_key:
-                best, best_key = branch, key
-        return best
+    def _sort(self, branches: list[_Branch]) -> None:
+        for branch in branches:
+            if branch.children:
+                self._sort(branch.children)
+        if len(branches) > 1:
+            for branch in branches:
+                branch.key = self._key_of(branch)
+            branches.sort(key=_KEY)
 
-    def _set_key(self, branch: _Branch) -> QueueKey:
+    def _put_served_in_place(self) -> None:
+        """From the bottom, since a queue's key depends on the first of those below it."""
+        line = self._served
+        while line:
+            branch = line.pop()
+            siblings = line[-1].children if line else self._roots
+            if len(siblings) > 1:
+                key = self._key_of(branch)
+                if key is not branch.key:
+                    branch.key = key
+                    siblings.remove(branch)
+                    insort(siblings, branch, key=_KEY)
+
+    def _key_of(self, branch: _Branch) -> QueueKey:
         leaf = branch
         while leaf.children:
-            leaf = self._best(leaf.children)
+            leaf = leaf.children[0]
         if leaf.head is None:
             leaf.head = self._asked_next(leaf.jobs[-1][1])
-        branch.key = branch.key_with(leaf.head)
-        return branch.key
+        return branch.key_with(leaf.head)
 
     def _asked_next(self, job: Job) -> Amounts:
         claim = self._claim

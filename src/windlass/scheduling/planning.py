@@ -20,9 +20,15 @@ MOST_ROUNDS = 8
 def plan(snapshot: Snapshot) -> Plan:
     """Decide what runs where, who has to give way, and why the rest waits."""
     with collector_paused():
-        pools = _Pools(snapshot)
-        pools.run_to_rest()
-        return pools.result()
+        return _planned(snapshot)
+
+
+def _planned(snapshot: Snapshot) -> Plan:
+    pools = _Pools(snapshot)
+    pools.run_to_rest()
+    decided = pools.result()
+    pools.close()
+    return decided
 
 
 class _Pools:
@@ -79,6 +85,11 @@ class _Pools:
                 for pool, session in self._sessions.items()
             },
         )
+
+    def close(self) -> None:
+        """Free what the sessions hold."""
+        for session in self._sessions.values():
+            session.close()
 
     def _enter(self, workload: Workload) -> None:
         pool = self._first_pool(workload)

@@ -16,9 +16,9 @@ from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Running, VictimOrder
 
 
-def preempt(session: Session) -> None:
+def preempt(session: Session, running: Running) -> None:
     """Let every waiting job evict those of lower priority in its own queue."""
-    room = RoomMaker(session)
+    room = RoomMaker(session, running)
     failed: set[object] = set()
     order = PendingOrder(claiming_jobs(session))
     while order:
@@ -28,10 +28,10 @@ def preempt(session: Session) -> None:
             continue
         group = (job.queue.id, job.priority, job.preemptible)
         attempt = (group, shape_of(session, job, pods))
-        if attempt in failed or not has_lower(room.running, job):
+        if attempt in failed or not has_lower(running, job):
             continue
         mark = session.checkpoint()
-        victims = partial(_victims_of, session, room.running, job)
+        victims = partial(_victims_of, session, running, job)
         if room.make_room(job, group, victims, _whoever_it_is):
             room.settle(job, mark, partial(_cause, job))
         else:

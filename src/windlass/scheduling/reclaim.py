@@ -23,9 +23,9 @@ from windlass.scheduling.session import Session
 from windlass.scheduling.victims import Running, VictimOrder
 
 
-def reclaim(session: Session) -> None:
+def reclaim(session: Session, running: Running) -> None:
     """Let every waiting job that may claim take what it needs from other queues."""
-    room = RoomMaker(session)
+    room = RoomMaker(session, running)
     failed: set[object] = set()
     order = PendingOrder(claiming_jobs(session))
     while order:
@@ -40,7 +40,7 @@ def reclaim(session: Session) -> None:
         mark = session.checkpoint()
         held = {state.id: state.allocated for state in session.queues.all()}
         judge = partial(_may_take, held)
-        victims = partial(_victims_of, session, room.running, job, held)
+        victims = partial(_victims_of, session, running, job, held)
         if room.make_room(job, group, victims, judge):
             room.settle(job, mark, partial(_cause, job, held))
         else:

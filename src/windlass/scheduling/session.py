@@ -62,11 +62,10 @@ class Session:
         if job is None:
             return None
         self.jobs[workload.id] = job
-        self.pods.update((pod.id, pod) for pod in job.pods)
-        if not as_waiting:
-            for state in job.pods:
-                if state.home is not None:
-                    self._take(state, state.home)
+        for state in job.pods:
+            self.pods[state.id] = state
+            if state.home is not None and not as_waiting:
+                self._take(state, state.home)
         return job
 
     def remove(self, workload_id: str) -> None:
@@ -129,11 +128,12 @@ class Session:
         for state in self.queues.all():
             state.requested = NOTHING
         for job in self.jobs.values():
-            asked = NOTHING
+            queue = job.queue
             for pod in job.pods:
-                asked = plus(asked, pod.held)
-            for state in job.line:
-                state.requested = plus(state.requested, asked)
+                queue.requested = plus(queue.requested, pod.held)
+        for state in reversed(list(self.queues.all())):
+            if state.parent is not None:
+                state.parent.requested = plus(state.parent.requested, state.requested)
         self.queues.set_fair_shares(self.settings.usage_strength)
 
     def go_back_to(self, places: Mapping[str, Placement]) -> None:
@@ -152,6 +152,12 @@ class Session:
             if pod.status is PodStatus.GONE:
                 pod.status = PodStatus.WAITING
         self._log.clear()
+
+    def close(self) -> None:
+        """End it. Jobs and their pods, which know each other, part: so their memory is free at once,
+        and the collector of cycles need not look for it."""
+        for job in self.jobs.values():
+            job.pods.clear()
 
     def _take(self, pod: PodState, place: Placement) -> None:
         self.cluster.take(pod.request, place)

@@ -5,13 +5,12 @@ the one that is served last. Source: KAI-Scheduler, `pkg/scheduler/actions/utils
 """
 
 from bisect import bisect_left, insort
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from heapq import heapify, heappop, heapreplace
 from itertools import chain, count
 
-from windlass.scheduling.amounts import NOTHING, Amounts, plus
+from windlass.scheduling.amounts import Amounts
 from windlass.scheduling.jobs import Job, PodState, PodStatus
 from windlass.scheduling.order import JobKey, job_key, standing, tie
 from windlass.scheduling.queues import QueueState
@@ -31,25 +30,22 @@ def is_protected(job: Job, guaranteed_runtime: float, now: float) -> bool:
 
 
 class Running:
-    """Preemptible jobs with placed pods."""
+    """Preemptible jobs with placed pods, as the actions of a cycle change them."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, jobs: Iterable[Job]) -> None:
         self.by_queue: dict[str, list[tuple[JobKey, Job]]] = {}
         """In the order in which they are served."""
-        self.on_node: defaultdict[str, list[PodState]] = defaultdict(list)
         self.clock = count()
-        """Moments in this action, for what happens before what."""
+        """Moments in this cycle, for what happens before what."""
         self.changed_at: dict[Job, int] = {}
         """When pods of jobs were last placed or evicted for good."""
         self._keys: dict[Job, JobKey] = {}
-        self._nodes: dict[PodState, str] = {}
-        for job in session.jobs.values():
+        for job in jobs:
             if job.preemptible and job.placed:
                 self._keys[job] = key = job_key(job)
                 self.by_queue.setdefault(job.queue.id, []).append((key, job))
-                self._note_nodes(job)
-        for jobs in self.by_queue.values():
-            jobs.sort()
+        for listed in self.by_queue.values():
+            listed.sort()
 
     def queues(self) -> list[QueueState]:
         """The queues of these jobs."""
@@ -66,23 +62,13 @@ class Running:
             old = self._keys.pop(job, None)
             if old is not None:
                 del listed[bisect_left(listed, (old, job))]
-            for pod in job.pods:
-                if pod in self._nodes:
-                    self.on_node[self._nodes.pop(pod)].remove(pod)
             if job.placed:
                 self._keys[job] = key = job_key(job)
                 insort(listed, (key, job))
-                self._note_nodes(job)
-
-    def _note_nodes(self, job: Job) -> None:
-        for pod in job.pods:
-            if pod.place is not None:
-                self._nodes[pod] = node = pod.place.node
-                self.on_node[node].append(pod)
 
 
 class VictimOrder:
-    """Chunks of pods, from some queues, in the order in which they would be evicted.
+    """Chunks of pods, from some queues, in the order in which they would be evicted: an iterator.
 
     The order is that of the moment it is made; chunks evicted since are passed over. With
     `spare_protected`, guaranteed runtimes are respected.
@@ -107,21 +93,23 @@ class VictimOrder:
                 branch = _branch_of(jobs[0][1].queue, branches, roots)
                 spared = is_spared if guaranteed > 0 else None
                 branch.own = _own_losses(list(jobs), is_candidate, spared)
-        self._losses = _losses_of(roots)
-        self._next = next(self._losses, None)
+        losses = _losses_of(roots)
+        self._chunks = _still_placed(next(losses, None), losses)
 
-    def pop(self) -> Chunk | None:
-        """The next chunk; None when there are no more."""
-        while self._next is not None:
-            _, chunk = self._next
-            self._next = next(self._losses, None)
-            if chunk[0].status is PodStatus.PLACED:
-                return chunk
-        return None
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._chunks
 
 
 Loss = tuple[Amounts, Chunk]
 """A chunk, and what its queue has given up once it is taken."""
+
+
+def _still_placed(loss: Loss | None, following: Iterator[Loss]) -> Iterator[Chunk]:
+    while loss is not None:
+        _, chunk = loss
+        loss = next(following, None)
+        if chunk[0].status is PodStatus.PLACED:
+            yield chunk
 
 
 class _Branch:
@@ -162,7 +150,7 @@ def _own_losses(
     is_spared: Callable[[Job], bool] | None,
 ) -> Iterator[Loss]:
     """Chunks of a queue's own workloads, which are given in the order in which they are served."""
-    given_up = NOTHING
+    gpu = cpu = memory = 0
     rest: dict[str, list[PodState]] = {}
     while jobs:
         key, job = jobs.pop()
@@ -179,8 +167,11 @@ def _own_losses(
         elif not pods or (is_spared is not None and is_spared(job)):
             continue
         for pod in pods:
-            given_up = plus(given_up, pod.held)
-        yield given_up, pods
+            held = pod.held
+            gpu += held[0]
+            cpu += held[1]
+            memory += held[2]
+        yield (gpu, cpu, memory), pods
 
 
 def _losses_of(branches: list[_Branch]) -> Iterator[Loss]:

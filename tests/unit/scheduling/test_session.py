@@ -10,6 +10,7 @@ from windlass.scheduling.cycle import open_session
 from windlass.scheduling.preempt import preempt
 from windlass.scheduling.reclaim import reclaim
 from windlass.scheduling.session import Session
+from windlass.scheduling.victims import Running
 
 
 def state_of(session: Session) -> object:
@@ -39,7 +40,9 @@ def test_a_rollback_undoes_all_actions_of_a_cycle(snapshot: Snapshot) -> None:
         session.add(workload)
     session.begin_cycle()
     before, mark = state_of(session), session.checkpoint()
-    for action in (allocate, consolidate, reclaim, preempt):
-        action(session)
+    allocate(session)
+    running = Running(session.jobs.values())
+    for action in (consolidate, reclaim, preempt):
+        action(session, running)
     session.rollback(mark)
     assert state_of(session) == before
