@@ -16,8 +16,11 @@ from windlass.scheduling.topology import Area, areas_for, avoided_last
 
 def allocate(session: Session) -> None:
     """Place waiting jobs in order, each first up to its minimum and then pod by pod."""
+    waiting = waiting_jobs(session)
+    if not any(might_have_room(session, job) for job in waiting):
+        return
     failed: set[object] = set()
-    order = PendingOrder(waiting_jobs(session))
+    order = PendingOrder(waiting)
     while order:
         job = order.pop()
         pods = job.next_pods()
@@ -39,6 +42,12 @@ def waiting_jobs(session: Session) -> list[Job]:
 def claiming_jobs(session: Session) -> list[Job]:
     """Waiting jobs for which others may be evicted or moved."""
     return [job for job in waiting_jobs(session) if job.id not in session.barred]
+
+
+def might_have_room(session: Session, job: Job) -> bool:
+    """False where no node has the whole devices that the job's next pod asks for: much cheaper than
+    to bring into order a queue of jobs of which none has room."""
+    return session.cluster.may_have_devices_for(job.next_pods()[0].request)
 
 
 def has_waiting(job: Job) -> bool:

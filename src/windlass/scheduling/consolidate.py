@@ -22,9 +22,12 @@ def consolidate(session: Session, running: Running) -> None:
     """Move others for every preemptible job that waits, where pods are packed."""
     if session.settings.gpu_strategy is PlacementStrategy.SPREAD:
         return
+    waiting = [job for job in claiming_jobs(session) if job.preemptible]
+    if not any(could_be_consolidated(session, job, job.next_pods()) for job in waiting):
+        return
     room = RoomMaker(session, running)
     failed: set[object] = set()
-    order = PendingOrder(job for job in claiming_jobs(session) if job.preemptible)
+    order = PendingOrder(waiting)
     judge = partial(everyone_has_a_place, session.settings.most_consolidated)
     while order:
         job = order.pop()

@@ -10,11 +10,11 @@ place found is kept for the claim and for those that are moved; and only claim a
 in the trial (in KAI, a workload that can never run may keep those behind it from claiming).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
-from windlass.scheduling.cluster import NodeState
+from windlass.scheduling.cluster import Cluster, NodeState
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.model import Request
@@ -113,6 +113,17 @@ class _FoundOnNode:
         return state.free_devices + state.shared_devices + devices >= needed
 
 
+class _FoundByNode(dict[str, _FoundOnNode]):
+    """By the name of the node, made when first asked for."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def __missing__(self, name: str) -> _FoundOnNode:
+        found = self[name] = _FoundOnNode(self._cluster.by_name.get(name))
+        return found
+
+
 class _Search:
     """Scenarios for claims that ask for the same, from few victims to many."""
 
@@ -129,7 +140,7 @@ class _Search:
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
-        self._found_on: dict[str, _FoundOnNode] = {}
+        self._found_on = _FoundByNode(session.cluster)
         self._found_at: dict[PodState, int] = {}
         """When possible victims were found, by the clock of `running`."""
         self._gave_way_at: dict[Job, int] = {}
@@ -194,21 +205,14 @@ class _Search:
         for pod in chunk:
             self._found_at[pod] = now
             place = pod.place or pod.home
-            node = self._on("" if place is None else place.node)
+            node = self._found_on["" if place is None else place.node]
             node.pods.append(pod)
             node.devices += pod.request.devices
         job = chunk[0].job
         if len(job.pods) == 1:
             return (node,)
         names = {pod.place.node for pod in job.pods if pod.place is not None}
-        return [self._on(name) for name in sorted(names)]
-
-    def _on(self, name: str) -> "_FoundOnNode":
-        node = self._found_on.get(name)
-        if node is None:
-            state = self._session.cluster.by_name.get(name)
-            node = self._found_on[name] = _FoundOnNode(state)
-        return node
+        return [self._found_on[name] for name in sorted(names)]
 
     def _is_possible(self, pod: PodState) -> bool:
         """Whether the pod was found, and its job has neither changed nor given way since."""
@@ -220,6 +224,9 @@ class _Search:
         """These possible victims, and those of the same jobs on other nodes."""
         together: list[PodState] = []
         for job in dict.fromkeys(pod.job for pod in found):
+            if len(job.pods) == 1:
+                together += job.pods
+                continue
             pods = filter(self._is_possible, job.pods)
             together += sorted(pods, key=self._found_at.__getitem__)
         return together

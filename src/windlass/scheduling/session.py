@@ -154,8 +154,8 @@ class Session:
         self._log.clear()
 
     def close(self) -> None:
-        """End it. Jobs and their pods, which know each other, part: so their memory is free at once,
-        and the collector of cycles need not look for it."""
+        """End it: jobs and their pods, which know each other, part, so that their memory is free at
+        once and the collector of cycles need not look for it."""
         for job in self.jobs.values():
             job.pods.clear()
 

@@ -48,7 +48,7 @@ def fewer_together(_then: Snapshot, workload: Workload) -> Sequence[Step]:
 
 
 def fewer_constraints(_then: Snapshot, workload: Workload) -> Sequence[Step]:
-    """Pods that need not be together, then pods that may be on any node whose taints they tolerate."""
+    """Pods that need not be together, then pods that may be on any node whatever its labels."""
     apart = replace(workload, topology=None, pod_affinity=None)
     anywhere = replace(apart, node_labels={}, node_affinity=())
     steps = []
