@@ -4,6 +4,8 @@ What its queues do not allow comes before what nodes lack, limits before quotas,
 departments: KAI-Scheduler's order.
 """
 
+from dataclasses import replace
+
 from windlass.scheduling.allocate import place_together, shape_of
 from windlass.scheduling.amounts import SHARED_RESOURCES
 from windlass.scheduling.capacity import Exceeded, non_preemptible_over_quota, over_limit
@@ -51,17 +53,11 @@ class Explainer:
 
     def _explain_no_room(self, job: Job) -> PendingReason:
         session = self._session
+        reason = explain_no_room(session, self._pool, job, self._on_node)
         kept = session.reservations.closed_to(job)
         if kept and self._would_fit_without_reservations(job):
-            names = kept[:MOST_NAMED]
-            one = len(names) == 1
-            message = (
-                f"Room is kept in node pool {self._pool} for workload{'' if one else 's'} "
-                f"{', '.join(names)}, which {'has' if one else 'have'} waited for long and "
-                f"need{'s' if one else ''} much at once."
-            )
-            return PendingReason(self._pool, ReasonCode.NO_ROOM, message, waits_for=names)
-        return explain_no_room(session, self._pool, job, self._on_node)
+            return _kept_for(kept[:MOST_NAMED], reason)
+        return reason
 
     def _would_fit_without_reservations(self, job: Job) -> bool:
         session = self._session
@@ -125,3 +121,20 @@ class Explainer:
         ]
         holders.sort(key=lambda job: (-job.submitted_at, job.id))
         return tuple(job.id for job in holders[:MOST_NAMED])
+
+
+def _kept_for(names: tuple[str, ...], lacking: PendingReason) -> PendingReason:
+    """The reason where all that is lacking is room that is kept for these workloads."""
+    one = len(names) == 1
+    message = (
+        f"Room is kept in node pool {lacking.pool} for workload{'' if one else 's'} "
+        f"{', '.join(names)}, which {'has' if one else 'have'} waited for long and "
+        f"need{'s' if one else ''} much at once."
+    )
+    if lacking.resource is not None:
+        asked, free, total = (
+            describe(lacking.resource, amount)
+            for amount in (lacking.asked, lacking.free, lacking.total)
+        )
+        message += f" This one asks for {asked}; of {total} there, {free} free."
+    return replace(lacking, message=message, waits_for=names)

@@ -7,8 +7,12 @@ import pytest
 
 from tests.unit.scheduling.building import node, queue, running, workload
 from windlass.scheduling import (
+    WHOLE_DEVICE,
     Node,
+    PendingReason,
+    ReasonCode,
     Request,
+    Resource,
     Settings,
     Snapshot,
     Workload,
@@ -130,8 +134,18 @@ def test_those_who_wait_for_kept_room_are_told_for_whom() -> None:
     small = workload("small", Request(devices=1), submitted_at=19.0)
     decided = plan(replace(snapshot, workloads=(*snapshot.workloads, gang, small), now=20.0))
     reasons = {pending.workload_id: pending.reasons[0] for pending in decided.pending}
-    assert reasons["small"].waits_for == ("gang",)
-    assert "Room is kept" in reasons["small"].message
+    assert reasons["small"] == PendingReason(
+        "default",
+        ReasonCode.NO_ROOM,
+        "Room is kept in node pool default for workload gang, which has waited for long and needs "
+        "much at once. This one asks for 1 GPU; of 8 GPUs there, 7 GPUs free.",
+        Resource.GPU,
+        asked=WHOLE_DEVICE,
+        free=7 * WHOLE_DEVICE,
+        total=8 * WHOLE_DEVICE,
+        free_on_one_node=4 * WHOLE_DEVICE,
+        waits_for=("gang",),
+    )
 
 
 def test_a_higher_priority_of_the_same_queue_goes_before_the_reservation() -> None:
