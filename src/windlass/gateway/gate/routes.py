@@ -17,6 +17,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 from xds.type.v3 import typed_struct_pb2
 
+from windlass.gateway.filters import SLOT_PROCESSING, UPLOAD_PROCESSING
 from windlass.gateway.gate.callers import caller_filters
 from windlass.gateway.gate.inner import again_cluster_name, inner_cluster_name
 from windlass.gateway.gate.packing import (
@@ -25,7 +26,6 @@ from windlass.gateway.gate.packing import (
 )
 from windlass.gateway.gate.ways import Way, is_held, is_limited, is_public, limit_seconds, ways
 from windlass.gateway.gateway import Route
-from windlass.gateway.listener import SLOT_PROCESSING, UPLOAD_PROCESSING
 from windlass.gateway.names import (
     ARRIVAL_FILTER,
     ARRIVAL_HEADER,

@@ -1,0 +1,211 @@
+"""Envoy's HTTP filters, as listeners chain them. Routes say what these do for their requests."""
+
+from typing import Any
+
+from windlass.gateway.names import (
+    ARRIVAL_FILTER,
+    ARRIVAL_HEADER,
+    CALLERS_FILTER,
+    GATE_CLUSTER,
+    HOLD_FILTER,
+    INNER_HEADER,
+    LONGEST_SECONDS,
+    REVOKED_FILTER,
+    ROUTE_KEY_FILTER,
+    ROUTE_KEY_HEADER,
+    SERVED,
+    SIZE_HEADERS,
+    SLOT_FILTER,
+    SLOTS_CLUSTER,
+    STRAIGHT_SLOT_FILTER,
+    TOKEN_FILTER,
+)
+
+EXTENSIONS = "type.googleapis.com/envoy.extensions"
+DISCOVERED: dict[str, Any] = {
+    "ads": {},
+    "resource_api_version": "V3",
+    # Without the gate's word there is nothing to serve: wait for it.
+    "initial_fetch_timeout": "0s",
+}
+LONGEST_ANSWER_SECONDS = 3600
+"""Envoy waits no longer for the word of an external processor."""
+
+ASKED_AGAIN = {
+    "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
+    "num_retries": 100_000,
+    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+}
+"""How Envoy asks a gate that dies, or its successor."""
+
+SLOT_PROCESSING = {
+    "request_header_mode": "SEND",
+    "response_header_mode": "SKIP",
+    "request_body_mode": "NONE",
+    "response_body_mode": "NONE",
+    "request_trailer_mode": "SKIP",
+    "response_trailer_mode": "SEND",
+}
+"""What the gate is told of a request that needs a slot. The stream lives until its answer ended,
+since it asks to be told of trailers."""
+UPLOAD_PROCESSING = {**SLOT_PROCESSING, "response_header_mode": "SEND"}
+"""The same where the gate must know whether the answer has begun, since it ends what takes longer
+than its time-out."""
+
+ROUTE_KEY_SCRIPT = f"""
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local authority = headers:get(":authority")
+  local host = authority:lower()
+  if host ~= authority then
+    headers:replace("{ROUTE_KEY_HEADER}", host)
+    handle:clearRouteCache()
+    if handle:metadata():get("{SERVED}") then return end
+  end
+  local key, rest = headers:get(":path"):match("^(/[^/?]+/[^/?]+)(.*)$")
+  if not key then return end
+  headers:replace("{ROUTE_KEY_HEADER}", key)
+  if rest:sub(1, 1) ~= "/" then rest = "/" .. rest end
+  headers:replace(":path", rest)
+  handle:clearRouteCache()
+end
+"""
+"""Runs for requests whose host, as it stands, is no workload's: tries the host in lower case, then
+the first two segments of the path, which it removes."""
+
+
+def route_key() -> dict[str, Any]:
+    """Finds the route of a request whose host is no workload's."""
+    return {
+        "name": ROUTE_KEY_FILTER,
+        "typed_config": {
+            "@type": f"{EXTENSIONS}.filters.http.lua.v3.Lua",
+            "default_source_code": {"inline_string": ROUTE_KEY_SCRIPT},
+        },
+    }
+
+
+def callers_checked() -> list[dict[str, Any]]:
+    """Filters that let everybody pass where a route does not say otherwise."""
+    return [_token(), _revoked(), _callers()]
+
+
+def hold() -> dict[str, Any]:
+    """Asks whether a replica is there, where a route wants it, and waits for the answer."""
+    return {
+        "name": HOLD_FILTER,
+        "typed_config": {
+            "@type": f"{EXTENSIONS}.filters.http.ext_authz.v3.ExtAuthz",
+            "transport_api_version": "V3",
+            "failure_mode_allow": False,
+            # What was wanted when the request came may be otherwise by now.
+            "clear_route_cache": True,
+            "status_on_error": {"code": "ServiceUnavailable"},
+            # The gate needs to know whose request it is and how large, not what is in it.
+            "allowed_headers": _headers(":authority", *SIZE_HEADERS),
+            "grpc_service": _patient_gate(),
+        },
+    }
+
+
+def slot() -> dict[str, Any]:
+    """Asks for a slot where a route does not say otherwise."""
+    return _asking_for_slot(SLOT_FILTER, SLOT_PROCESSING)
+
+
+def straight_slot() -> dict[str, Any]:
+    """Asks for a slot where a route wants one."""
+    return {**_asking_for_slot(STRAIGHT_SLOT_FILTER, SLOT_PROCESSING), "disabled": True}
+
+
+def arrival() -> dict[str, Any]:
+    """Says when a request arrived, where a route wants it."""
+    return {
+        "name": ARRIVAL_FILTER,
+        "typed_config": {"@type": f"{EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutation"},
+        "disabled": True,
+    }
+
+
+def router() -> dict[str, Any]:
+    """Sends a request where its route says."""
+    return {
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": f"{EXTENSIONS}.filters.http.router.v3.Router",
+            "suppress_envoy_headers": True,
+        },
+    }
+
+
+def _token() -> dict[str, Any]:
+    return {
+        "name": TOKEN_FILTER,
+        "config_discovery": {
+            "config_source": DISCOVERED,
+            "type_urls": [f"{EXTENSIONS}.filters.http.jwt_authn.v3.JwtAuthentication"],
+        },
+    }
+
+
+def _revoked() -> dict[str, Any]:
+    return {
+        "name": REVOKED_FILTER,
+        "config_discovery": {
+            "config_source": DISCOVERED,
+            "type_urls": [f"{EXTENSIONS}.filters.http.rbac.v3.RBAC"],
+        },
+    }
+
+
+def _callers() -> dict[str, Any]:
+    return {
+        "name": CALLERS_FILTER,
+        "typed_config": {"@type": f"{EXTENSIONS}.filters.http.rbac.v3.RBAC"},
+    }
+
+
+def _asking_for_slot(name: str, processing: dict[str, Any]) -> dict[str, Any]:
+    """A gate that dies fails nothing that has its slot, since without the metadata that a grant
+    brings no route leads to a replica."""
+    return {
+        "name": name,
+        "typed_config": {
+            "@type": f"{EXTENSIONS}.filters.http.ext_proc.v3.ExternalProcessor",
+            "failure_mode_allow": True,
+            "processing_mode": processing,
+            "message_timeout": f"{LONGEST_ANSWER_SECONDS}s",
+            # The time that is left to the replica is told in a header of Envoy's.
+            "mutation_rules": {"allow_envoy": True},
+            "forward_rules": {
+                "allowed_headers": _headers(INNER_HEADER, ARRIVAL_HEADER, *SIZE_HEADERS)
+            },
+            "metadata_options": {"receiving_namespaces": {"untyped": [SLOT_FILTER]}},
+            # That it is asked again when it dies, its cluster says: here, Envoy would read the
+            # words anew for each request.
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": SLOTS_CLUSTER, "skip_envoy_headers": True}
+            },
+        },
+    }
+
+
+def _patient_gate() -> dict[str, Any]:
+    """The gate, which is asked again when it dies, for as long as it takes."""
+    longest = f"{LONGEST_SECONDS}s"
+    return {
+        "envoy_grpc": {"cluster_name": GATE_CLUSTER},
+        "timeout": longest,
+        # Else each question would end with the longest back-off, and be asked again.
+        "initial_metadata": [
+            {
+                "key": "x-envoy-upstream-rq-per-try-timeout-ms",
+                "value": str(LONGEST_SECONDS * 1000),
+            }
+        ],
+        "retry_policy": ASKED_AGAIN,
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {"patterns": [{"exact": name} for name in names]}
