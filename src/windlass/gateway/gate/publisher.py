@@ -5,27 +5,23 @@ waits until Envoy has acknowledged the one before.
 """
 
 import asyncio
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from windlass.gateway.gate import inner
 from windlass.gateway.gate.discovery import (
-    CLUSTER,
-    ENDPOINTS,
     LISTENER,
-    ROUTES,
-    SCOPE,
     Discovery,
     Rejected,
     ResourceKey,
 )
 from windlass.gateway.gate.holds import Denial, Outlook
-from windlass.gateway.gate.replicas import clusters, load_assignments
-from windlass.gateway.gate.routes import route_configurations, scope_names, scopes
+from windlass.gateway.gate.resources import Resources
+from windlass.gateway.gate.routes import scope_names
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Record, Store
-from windlass.gateway.gate.ways import cluster_names, is_held, limit_seconds, listener_name, ways
+from windlass.gateway.gate.ways import cluster_names, is_held, listener_name
+from windlass.gateway.gate.workload import Workload, endpoint_keys
 from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
 from windlass.gateway.names import NOT_HERE
 from windlass.kit.clock import Clock
@@ -52,43 +48,6 @@ class Limits(Protocol):
         """A workload is wanted otherwise from now on."""
 
 
-@dataclass(slots=True)
-class _Workload:
-    record: Record
-    scope_keys: dict[str, str] = field(default_factory=dict)
-    """What leads here, by the name of its scope."""
-    configurations: frozenset[str] = frozenset()
-    """The route configurations that are published."""
-    clusters: frozenset[str] = frozenset()
-    addresses: frozenset[Address] = frozenset()
-    """Where Envoy listens for this workload alone."""
-    listed: frozenset[str] = frozenset()
-    """Serving addresses published as taking new requests."""
-    step: "asyncio.Task[None] | None" = None
-    """Brings `record` to Envoy; a later change cancels it."""
-    saved: Record | None = None
-    saving: "asyncio.Task[None] | None" = None
-    acknowledged_at: float | None = None
-    """When Envoy had all of `record`, by the monotonic clock."""
-    _told: "_Told | None" = None
-
-    @property
-    def told(self) -> "_Told":
-        """What the route says to each request that asks; written down once for each route."""
-        if self._told is None or self._told.route is not self.record.route:
-            route = self.record.route
-            self._told = _Told(route, tuple(_serving(route)), endpoint_keys(route))
-        return self._told
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    route: Route
-    serving: tuple[str, ...]
-    """The addresses of replicas that take requests."""
-    depends_on: tuple[ResourceKey, ...]
-
-
 class Publisher:
     """Every workload's way to Envoy. For one event loop; not safe for threads."""
 
@@ -96,12 +55,11 @@ class Publisher:
         self, discovery: Discovery, store: Store, clock: Clock, certificate: ServerCertificate
     ) -> None:
         self._discovery = discovery
-        self._certificate = certificate
+        self._resources = Resources(discovery, certificate)
         self._store = store
         self._clock = clock
-        self._workloads: dict[str, _Workload] = {}
+        self._workloads: dict[str, Workload] = {}
         self._limits: Limits | None = None
-        self._owners: dict[str, str] = {}
 
     def load(self, limits: Limits) -> None:
         """Publish what was last obeyed, all at once: Envoy may be serving it already. From now on
@@ -110,13 +68,13 @@ class Publisher:
         Needs a running event loop.
         """
         self._limits = limits
-        self._publish_inner(USUAL_LIMIT_SECONDS)
+        self._resources.publish_inner(USUAL_LIMIT_SECONDS)
         for record in self._store.load_records():
-            workload = _Workload(record, saved=record)
+            workload = Workload(record, saved=record)
             self._workloads[record.route.workload_id] = workload
-            self._publish_endpoints(workload)
+            self._resources.publish_endpoints(workload)
             if not record.removed:
-                self._publish_routes(workload)
+                self._resources.publish_routes(workload)
             limits.loaded(record)
             if record.removed or record.draining or record.route.concurrency_limit:
                 # Known to be acknowledged before requests in flight are counted.
@@ -173,10 +131,10 @@ class Publisher:
         Raises RouteConflict, AddressInUse, Rejected, Superseded.
         """
         for key in scope_names(route):
-            owner = self._owners.get(key)
+            owner = self._resources.owner(key)
             if owner is not None and owner != route.workload_id:
                 raise RouteConflict(f"{key} belongs to workload {owner}.")
-        known = self._workloads.setdefault(route.workload_id, _Workload(Record(route)))
+        known = self._workloads.setdefault(route.workload_id, Workload(Record(route)))
         try:
             await self._change(known, Record(route, _leaving(known.record, route)))
         except Rejected as error:
@@ -225,7 +183,7 @@ class Publisher:
         remaining = tuple(each for each in record.draining if each.replica_id not in replica_ids)
         await self._change(workload, replace(record, draining=remaining))
 
-    async def _change(self, workload: _Workload, record: Record) -> None:
+    async def _change(self, workload: Workload, record: Record) -> None:
         if workload.step is not None:
             workload.step.cancel()
         before, workload.record = workload.record, record
@@ -241,7 +199,7 @@ class Publisher:
                 raise Superseded from None
             raise
 
-    async def _bring(self, workload: _Workload) -> None:
+    async def _bring(self, workload: Workload) -> None:
         record = workload.record
         saving = self._save(workload)
         if record.removed:
@@ -254,9 +212,10 @@ class Publisher:
         if saving is not None:
             await asyncio.shield(saving)
         if record.removed and not record.draining:
-            self._forget(workload)
+            self._resources.withdraw_all_clusters(workload)
+            del self._workloads[record.route.workload_id]
 
-    def _save(self, workload: _Workload) -> "asyncio.Task[None] | None":
+    def _save(self, workload: Workload) -> "asyncio.Task[None] | None":
         """Start to save, after whatever is still being saved of the same workload."""
         if workload.saved != workload.record:
             earlier, record = workload.saving, workload.record
@@ -264,7 +223,7 @@ class Publisher:
         return workload.saving
 
     async def _save_after(
-        self, earlier: "asyncio.Task[None] | None", workload: _Workload, record: Record
+        self, earlier: "asyncio.Task[None] | None", workload: Workload, record: Record
     ) -> None:
         if earlier is not None:
             await asyncio.wait([earlier])
@@ -274,146 +233,40 @@ class Publisher:
             await asyncio.to_thread(self._store.save_record, record)
         workload.saved = record
 
-    async def _bring_endpoints_first(self, workload: _Workload) -> None:
+    async def _bring_endpoints_first(self, workload: Workload) -> None:
         acknowledged = self._discovery.wait_until_acknowledged
-        await acknowledged(self._publish_endpoints(workload))
+        await acknowledged(self._resources.publish_endpoints(workload))
         # Even where Envoy has nothing new to learn: a replica on its way out is wanted again.
         self._look_again(workload.record.route)
-        await acknowledged(self._publish_routes(workload))
-        await acknowledged(self._withdraw_clusters(workload))
+        await acknowledged(self._resources.publish_routes(workload))
+        await acknowledged(self._resources.withdraw_clusters(workload))
 
-    async def _bring_routes_first(self, workload: _Workload) -> None:
+    async def _bring_routes_first(self, workload: Workload) -> None:
         acknowledged = self._discovery.wait_until_acknowledged
         route = workload.record.route
         if not workload.clusters.issuperset(cluster_names(route)):
-            await acknowledged(self._publish_endpoints(workload))
+            await acknowledged(self._resources.publish_endpoints(workload))
         # Where the answer is 503 from now on, those who wait get theirs at once.
         self._look_again(route)
-        await acknowledged(self._publish_routes(workload))
-        await acknowledged(self._publish_endpoints(workload))
-        await acknowledged(self._withdraw_clusters(workload))
+        await acknowledged(self._resources.publish_routes(workload))
+        await acknowledged(self._resources.publish_endpoints(workload))
+        await acknowledged(self._resources.withdraw_clusters(workload))
 
-    async def _bring_out(self, workload: _Workload) -> None:
+    async def _bring_out(self, workload: Workload) -> None:
         acknowledged = self._discovery.wait_until_acknowledged
         self._look_again(workload.record.route)
-        gone = self._withdraw_scopes(workload, set(workload.scope_keys))
-        gone += self._withdraw_listeners(workload, workload.addresses)
-        await acknowledged(gone)
-        for name in workload.configurations:
-            self._discovery.withdraw(ROUTES, name)
-        workload.configurations = frozenset()
-        await acknowledged(self._publish_endpoints(workload))
+        await acknowledged(self._resources.withdraw_ways(workload))
+        self._resources.withdraw_configurations(workload)
+        await acknowledged(self._resources.publish_endpoints(workload))
 
     def _look_again(self, route: Route) -> None:
         for key in endpoint_keys(route):
             self._discovery.look_again(key)
 
-    def _publish_endpoints(self, workload: _Workload) -> list[ResourceKey]:
-        record = workload.record
-        route = record.route
-        workload.listed = frozenset(_serving(route))
-        workload.clusters |= set(cluster_names(route))
-        keys = [
-            self._discovery.publish(CLUSTER, name, built) for name, built in clusters(route).items()
-        ]
-        keys += [
-            self._discovery.publish(ENDPOINTS, name, built, after_routes=not route.endpoints)
-            for name, built in load_assignments(route, record.draining).items()
-        ]
-        return keys
-
-    def _publish_routes(self, workload: _Workload) -> list[ResourceKey]:
-        route = workload.record.route
-        wanted = scopes(route)
-        keys = self._withdraw_scopes(workload, workload.scope_keys.keys() - wanted.keys())
-        addresses = frozenset(way.listen for way in ways(route) if way.listen is not None)
-        keys += self._withdraw_listeners(workload, workload.addresses - addresses)
-        for key, name in scope_names(route).items():
-            self._owners[key] = route.workload_id
-            workload.scope_keys[name] = key
-        keys += [self._discovery.publish(SCOPE, name, scope) for name, scope in wanted.items()]
-        configurations = route_configurations(route)
-        if route.unavailable is None:
-            keys += self._publish_inner(limit_seconds(route))
-        if route.concurrency_limit:
-            keys += self._publish_again()
-        keys += [
-            self._discovery.publish(ROUTES, name, configuration)
-            for name, configuration in configurations.items()
-        ]
-        for name in workload.configurations - configurations.keys():
-            self._discovery.withdraw(ROUTES, name)
-        workload.configurations = frozenset(configurations)
-        keys += [
-            self._discovery.publish(
-                LISTENER,
-                listener_name(address),
-                inner.of_address(address, tls=self._certificate.is_wanted),
-            )
-            for address in addresses
-        ]
-        workload.addresses = addresses
-        return keys
-
-    def _publish_inner(self, limit: float) -> list[ResourceKey]:
-        """There are as many as there are different time-outs: a few, so they stay."""
-        name = inner.inner_name(limit)
-        listener = ResourceKey(LISTENER, name)
-        if self._discovery.get(listener) is None:
-            for cluster_name, cluster in inner.clusters(limit).items():
-                self._discovery.publish(CLUSTER, cluster_name, cluster)
-            self._discovery.publish(LISTENER, name, inner.listener(limit))
-        return [*(ResourceKey(CLUSTER, each) for each in inner.cluster_names(limit)), listener]
-
-    def _publish_again(self) -> list[ResourceKey]:
-        """For all limited workloads together, from the first on."""
-        clusters, listener = inner.again_clusters(), inner.again()
-        return [
-            *(self._discovery.publish(CLUSTER, name, each) for name, each in clusters.items()),
-            self._discovery.publish(LISTENER, listener.name, listener),
-        ]
-
-    def _withdraw_scopes(self, workload: _Workload, names: Set[str]) -> list[ResourceKey]:
-        for name in names:
-            self._owners.pop(workload.scope_keys.pop(name), None)
-        return [self._discovery.withdraw(SCOPE, name) for name in names]
-
-    def _withdraw_listeners(
-        self, workload: _Workload, addresses: Set[Address]
-    ) -> list[ResourceKey]:
-        workload.addresses -= addresses
-        return [self._discovery.withdraw(LISTENER, listener_name(each)) for each in addresses]
-
-    def _withdraw_clusters(self, workload: _Workload) -> list[ResourceKey]:
-        """Remove those of ports that there are no more, once no route leads there."""
-        gone = workload.clusters - set(cluster_names(workload.record.route))
-        workload.clusters -= gone
-        return [
-            self._discovery.withdraw(type_url, name)
-            for name in gone
-            for type_url in (CLUSTER, ENDPOINTS)
-        ]
-
-    def _forget(self, workload: _Workload) -> None:
-        for name in workload.clusters:
-            self._discovery.withdraw(CLUSTER, name)
-            self._discovery.withdraw(ENDPOINTS, name)
-        del self._workloads[workload.record.route.workload_id]
-
 
 def _in_use(address: Address, reason: str) -> str:
     why = "something else listens there" if "already in use" in reason else reason
     return f"The gateway cannot listen on {address.host}:{address.port}: {why}."
-
-
-def endpoint_keys(route: Route) -> tuple[ResourceKey, ...]:
-    """What Envoy must have acknowledged to know a workload's endpoints."""
-    return tuple(ResourceKey(ENDPOINTS, name) for name in cluster_names(route))
-
-
-def _serving(route: Route) -> list[str]:
-    """Where replicas take requests that may be limited."""
-    return [str(endpoint.addresses[0]) for endpoint in route.endpoints]
 
 
 def _leaving(record: Record, route: Route) -> tuple[Endpoint, ...]:
