@@ -48,6 +48,8 @@ SLOT_PROCESSING = {
 }
 """What the gate is told of a request that needs a slot. The stream lives until its answer ended,
 since it asks to be told of trailers."""
+NO_PROCESSING = {phase: "SKIP" for phase in SLOT_PROCESSING if not phase.endswith("body_mode")}
+"""The gate is told nothing."""
 UPLOAD_PROCESSING = {**SLOT_PROCESSING, "response_header_mode": "SEND"}
 """The same where the gate must know whether the answer has begun, since it ends what takes longer
 than its time-out."""
@@ -114,8 +116,12 @@ def slot() -> dict[str, Any]:
 
 
 def straight_slot() -> dict[str, Any]:
-    """Asks for a slot where a route wants one."""
-    return {**_asking_for_slot(STRAIGHT_SLOT_FILTER, SLOT_PROCESSING), "disabled": True}
+    """Asks for a slot where a route wants one.
+
+    Like the next, it is there for every request whose route is not known at once, since it must be
+    there for some. Routes that are, and do not want it, have it left out.
+    """
+    return _asking_for_slot(STRAIGHT_SLOT_FILTER, NO_PROCESSING)
 
 
 def arrival() -> dict[str, Any]:
@@ -123,7 +129,6 @@ def arrival() -> dict[str, Any]:
     return {
         "name": ARRIVAL_FILTER,
         "typed_config": {"@type": f"{EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutation"},
-        "disabled": True,
     }
 
 

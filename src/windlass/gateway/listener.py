@@ -8,8 +8,7 @@ long. So most requests do not pay for filters they do not need. A listener of it
 does the same, without having to find it.
 
 Where each request needs a slot, those whose end is in sight ask for it where they came in, wait for
-it there, and then go straight, too: if their host is the workload's, so that their route is known
-before their filters are chosen. One whose replica lets no connection in takes a turn through
+it there, and then go straight, too. One whose replica lets no connection in takes a turn through
 the listener `again`, which sends it through an inner listener until a replica takes it.
 """
 

@@ -443,7 +443,7 @@ def _through_inner(gateway: RunningGateway) -> int:
 
 
 @pytest.mark.parametrize(("body", "turns"), [(None, 0), (b"large" * 10_000, 0), ([b"chunked"], 1)])
-def test_who_asks_by_host_and_says_how_much_goes_straight_to_the_replica(
+def test_who_says_how_much_goes_straight_to_the_replica(
     own_gateway: RunningGateway, replica: Replica, body: bytes | list[bytes] | None, turns: int
 ) -> None:
     own_gateway.client.put(route("one", replica.endpoint, concurrency_limit=1), EPOCH)
@@ -451,5 +451,8 @@ def test_who_asks_by_host_and_says_how_much_goes_straight_to_the_replica(
     for _ in range(5):
         assert own_gateway.request("/echo", method, host, body=body).status == 200
     assert _through_inner(own_gateway) == 5 * turns
-    assert own_gateway.request("/team/one/echo", method, body=body).status == 200
-    assert _through_inner(own_gateway) == 5 * turns + 1
+    for number in range(3):
+        told = own_gateway.request(f"/team/one/echo?{number}", method, body=body).json
+        assert told["path"] == f"/echo?{number}"
+    assert _through_inner(own_gateway) == 8 * turns
+    assert replica.peak == 1

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from windlass.gateway.gate.replicas import cluster, load_assignment
+from windlass.gateway.gate.replicas import cluster, clusters, load_assignment, load_assignments
 from windlass.gateway.gate.routes import route_configurations, scope_names, scopes
+from windlass.gateway.gate.statistics import in_flight_of
+from windlass.gateway.gate.ways import counted_clusters
 from windlass.gateway.gateway import Access, Callers, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import (
     HOLD_FILTER,
@@ -51,6 +53,29 @@ def test_a_cluster_never_changes_while_its_workload_lives() -> None:
     assert first.SerializeToString(deterministic=True) == again.SerializeToString(
         deterministic=True
     )
+
+
+def test_a_limit_leaves_the_cluster_of_those_without_one_as_it_is() -> None:
+    free, limited = clusters(_route(ONE)), clusters(_route(ONE, concurrency_limit=1))
+    assert limited["id"] == free["id"]
+    assert [name for name in limited if name not in free] == ["id|slots"]
+    policies = [
+        each["id"].load_balancing_policy.policies[0].typed_extension_config.name
+        for each in (free, {"id": limited["id|slots"]})
+    ]
+    assert policies == [
+        "envoy.load_balancing_policies.least_request",
+        "envoy.load_balancing_policies.override_host",
+    ]
+    assigned = load_assignments(_route(ONE, concurrency_limit=1), [TWO])
+    assert assigned["id|slots"].endpoints == assigned["id"].endpoints
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_with_a_limit_until_a_moment_ago_what_is_in_flight_is_counted(limit: int) -> None:
+    route = _route(ONE, concurrency_limit=limit)
+    counted = {"id": {"a": 1}, "id|slots": {"a": 2, "b": 4}, "id|1": {"a": 8}}
+    assert in_flight_of(counted, counted_clusters(route)) == {"a": 3, "b": 4}
 
 
 def test_draining_replicas_stay_listed_as_such() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
 from windlass.gateway.gate.publisher import Publisher, Superseded
-from windlass.gateway.gate.statistics import written
+from windlass.gateway.gate.statistics import in_flight_of, written
 from windlass.gateway.gate.store import Record
-from windlass.gateway.gate.ways import cluster_names, is_held
+from windlass.gateway.gate.ways import counted_clusters, is_held, slots_cluster_name
 from windlass.gateway.gateway import Endpoint, Route
 
 SETTLING_SECONDS = 0.05
@@ -86,8 +86,10 @@ class Drain:
         """Requests in flight, by cluster and address: those that Envoy counts, or those that have a
         slot, some of which may be on their way."""
         slots = {
-            name: Counter({written(key): count for key, count in self._slots_in_use(name).items()})
-            for name in (record.route.workload_id for record in records)
+            slots_cluster_name(workload_id): Counter(
+                {written(key): count for key, count in self._slots_in_use(workload_id).items()}
+            )
+            for workload_id in (record.route.workload_id for record in records)
         }
         counted = await self._admin.in_flight()
         return {
@@ -113,5 +115,5 @@ def _still_tried(record: Record) -> bool:
 def _in_flight(endpoint: Endpoint, route: Route, counts: Mapping[str, Mapping[str, int]]) -> int:
     """Requests on a replica, over all its ports."""
     addresses = [written(str(address)) for address in endpoint.addresses]
-    clusters = [counts.get(name, {}) for name in cluster_names(route)]
-    return sum(cluster.get(address, 0) for cluster in clusters for address in addresses)
+    in_flight = in_flight_of(counts, counted_clusters(route))
+    return sum(in_flight.get(address, 0) for address in addresses)

@@ -6,6 +6,8 @@ from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.admission import Admission
 from windlass.gateway.gate.drain import SETTLING_SECONDS
 from windlass.gateway.gate.publisher import Publisher
+from windlass.gateway.gate.statistics import in_flight_of
+from windlass.gateway.gate.ways import counted_clusters
 from windlass.kit.clock import Clock
 
 EVERY_SECONDS = 0.05
@@ -37,9 +39,10 @@ class Recount:
             except EnvoyUnreachable:
                 continue
             for workload_id in workload_ids:
-                self._admission.count(
-                    workload_id, counts.get(workload_id, {}), began - GRANT_SETTLES_SECONDS
-                )
+                record = self._publisher.record(workload_id)
+                names = () if record is None else counted_clusters(record.route)
+                in_flight = in_flight_of(counts, names)
+                self._admission.count(workload_id, in_flight, began - GRANT_SETTLES_SECONDS)
 
     def _is_settled(self, workload_id: str) -> bool:
         """Whether no request can be on its way any more by what was wanted before."""

@@ -19,7 +19,7 @@ from windlass.gateway.gate.packing import (
     packed,
     protocol_options,
 )
-from windlass.gateway.gate.ways import cluster_name, cluster_names, is_held, ports
+from windlass.gateway.gate.ways import cluster_ports, is_held, slots_cluster_name
 from windlass.gateway.gateway import Address, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import SLOT, SLOT_FILTER
 
@@ -30,24 +30,26 @@ one which the replica is just closing."""
 
 
 def clusters(route: Route) -> dict[str, cluster_pb2.Cluster]:
-    """One for each port, by name. The same as long as ports and protocol are: a changed cluster
-    would lose its connections."""
-    first, *further = cluster_names(route)
-    return {
-        first: cluster(first, route.protocol),
-        **{name: cluster(name, ReplicaProtocol.AS_CLIENT) for name in further},
-    }
+    """One for each port, and one for slots, by name. The same as long as ports and protocol are: a
+    changed cluster would lose its connections."""
+    built = {}
+    for name, port in cluster_ports(route).items():
+        protocol = route.protocol if port is None else ReplicaProtocol.AS_CLIENT
+        by_slot = name == slots_cluster_name(route.workload_id)
+        built[name] = cluster(name, protocol, by_slot=by_slot)
+    return built
 
 
-def cluster(name: str, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
-    """The replicas' ports, whichever these are."""
+def cluster(name: str, protocol: ReplicaProtocol, *, by_slot: bool = False) -> cluster_pb2.Cluster:
+    """The replicas' ports, whichever these are. A request goes to the replica with fewer of them,
+    of two; `by_slot` to that whose slot it has."""
     built = cluster_pb2.Cluster(
         name=name,
         type=cluster_pb2.Cluster.EDS,
         connect_timeout=Duration(seconds=CONNECT_TIMEOUT_SECONDS),
         track_cluster_stats=cluster_pb2.TrackClusterStats(per_endpoint_stats=True),
     )
-    built.load_balancing_policy.CopyFrom(_balancing())
+    built.load_balancing_policy.CopyFrom(_by_slot() if by_slot else _fewest())
     source = built.eds_cluster_config.eds_config
     source.resource_api_version = 2
     source.ads.SetInParent()
@@ -61,14 +63,17 @@ def cluster(name: str, protocol: ReplicaProtocol) -> cluster_pb2.Cluster:
     return built
 
 
-def _balancing() -> cluster_pb2.LoadBalancingPolicy:
-    """Where a request has a slot, there; else to the replica with fewer requests, of two."""
+def _fewest() -> cluster_pb2.LoadBalancingPolicy:
+    fewest = _policy("least_request", least_request_pb2.LeastRequest())
+    return cluster_pb2.LoadBalancingPolicy(policies=[fewest])
+
+
+def _by_slot() -> cluster_pb2.LoadBalancingPolicy:
     override = override_host_pb2.OverrideHost()
     slot = override.override_host_sources.add().metadata
     slot.key = SLOT_FILTER
     slot.path.add(key=SLOT)
-    fewest = least_request_pb2.LeastRequest()
-    override.fallback_policy.policies.append(_policy("least_request", fewest))
+    override.fallback_policy.CopyFrom(_fewest())
     return cluster_pb2.LoadBalancingPolicy(policies=[_policy("override_host", override)])
 
 
@@ -84,14 +89,8 @@ def load_assignments(
 ) -> dict[str, endpoint_pb2.ClusterLoadAssignment]:
     """The endpoints of each cluster, by its name."""
     return {
-        cluster_name(route.workload_id, port): load_assignment(
-            cluster_name(route.workload_id, port),
-            route.endpoints,
-            draining,
-            port,
-            tried_again=is_held(route),
-        )
-        for port in ports(route)
+        name: load_assignment(name, route.endpoints, draining, port, tried_again=is_held(route))
+        for name, port in cluster_ports(route).items()
     }
 
 

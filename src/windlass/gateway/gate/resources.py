@@ -19,7 +19,13 @@ from windlass.gateway.gate.discovery import (
 from windlass.gateway.gate.replicas import clusters, load_assignments
 from windlass.gateway.gate.routes import route_configurations, scope_names, scopes
 from windlass.gateway.gate.server_certificate import ServerCertificate
-from windlass.gateway.gate.ways import cluster_names, limit_seconds, listener_name, ways
+from windlass.gateway.gate.ways import (
+    cluster_names,
+    counted_clusters,
+    limit_seconds,
+    listener_name,
+    ways,
+)
 from windlass.gateway.gate.workload import Workload, serving_addresses
 from windlass.gateway.gateway import Address
 
@@ -107,8 +113,10 @@ class Resources:
         workload.configurations = frozenset()
 
     def withdraw_clusters(self, workload: Workload) -> list[ResourceKey]:
-        """Remove those of ports that there are no more, once no route leads there."""
-        gone = workload.clusters - set(cluster_names(workload.record.route))
+        """Remove those of ports that there are no more, once no route leads there. That of slots
+        stays, since the requests that it counts may be in flight."""
+        route = workload.record.route
+        gone = workload.clusters - set(counted_clusters(route))
         workload.clusters -= gone
         return [
             self._discovery.withdraw(type_url, name)

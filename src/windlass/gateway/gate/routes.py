@@ -24,7 +24,15 @@ from windlass.gateway.gate.packing import (
     packed,
     set_header,
 )
-from windlass.gateway.gate.ways import Way, is_held, is_limited, is_public, limit_seconds, ways
+from windlass.gateway.gate.ways import (
+    Way,
+    is_held,
+    is_limited,
+    is_public,
+    limit_seconds,
+    slots_cluster_name,
+    ways,
+)
 from windlass.gateway.gateway import Route
 from windlass.gateway.names import (
     ARRIVAL_FILTER,
@@ -98,8 +106,10 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
     built = route_pb2.RouteConfiguration(name=way.name)
     host = built.virtual_hosts.add(name=way.name, domains=["*"])
     # A request that found its route by host needs no look at its path, nor at who calls where
-    # everybody may.
+    # everybody may, nor at slots where none are needed.
     unneeded = [ROUTE_KEY_FILTER, *(CALLER_FILTERS if is_public(way) else ())]
+    if not is_limited(route, way):
+        unneeded += [ARRIVAL_FILTER, STRAIGHT_SLOT_FILTER]
     for filter_name in unneeded:
         off = route_components_pb2.FilterConfig(disabled=True)
         host.typed_per_filter_config[filter_name].CopyFrom(packed(off))
@@ -191,9 +201,8 @@ def _add_at_inner(
 
 
 def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, way: Way) -> None:
-    """For requests whose end is in sight, and whose route was known at once: they ask for a slot
-    where they came in, and wait there. Only one whose replica lets it not in takes a turn through
-    an inner listener."""
+    """For requests whose end is in sight: they ask for a slot where they came in, and wait there.
+    Only one whose replica lets it not in takes a turn through an inner listener."""
     with_slot = _add_route(host, [])
     _lead_to_slot(with_slot, route, way)
     with_slot.metadata.filter_metadata[ROUTE_KEY_FILTER].update(
@@ -202,15 +211,15 @@ def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, 
     action = with_slot.route
     by_try = action.inline_cluster_specifier_plugin.extension
     by_try.name = _BY_TRY
-    by_try.typed_config.CopyFrom(packed(_by_try(way.cluster, again_cluster_name(way.protocol))))
+    first = slots_cluster_name(route.workload_id)
+    by_try.typed_config.CopyFrom(packed(_by_try(first, again_cluster_name(way.protocol))))
     action.retry_policy.num_retries.value = 1
     action.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
     _configure(with_slot, caller_filters(way.callers))
     processing = [(condition, SLOT_PROCESSING) for condition in _complete_soon()]
     processing.append(([_matches("content-length", LARGE_BODY)], UPLOAD_PROCESSING))
     for condition, mode in processing:
-        # This is where it goes without a slot: when the gate went while it was asked for one, or
-        # when it found its route by its path, too late for filters that most requests do without.
+        # This is where it goes without a slot: when the gate went while it was asked for one.
         asking = _add_route(host, condition)
         _lead_to_inner(asking, route, way)
         asking.request_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
@@ -257,6 +266,7 @@ def _lead_to_replicas(built: route_components_pb2.Route, route: Route, way: Way)
 def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> None:
     """For requests with a slot, which were on another route when they came."""
     _lead_to_replicas(built, route, way)
+    built.route.cluster = slots_cluster_name(route.workload_id)
     slot = built.match.dynamic_metadata.add(filter=SLOT_FILTER)
     slot.path.add(key=SLOT)
     slot.value.present_match = True

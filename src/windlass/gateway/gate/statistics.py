@@ -44,8 +44,8 @@ def together(several: Iterable[ClusterStatistics]) -> ClusterStatistics:
         total.answered += each.answered
         total.answered_seconds += each.answered_seconds
         total.outlasting += each.outlasting
-        total.endpoints_started |= each.endpoints_started
-        total.endpoints_in_flight |= each.endpoints_in_flight
+        _add(total.endpoints_started, each.endpoints_started)
+        _add(total.endpoints_in_flight, each.endpoints_in_flight)
     return total
 
 
@@ -79,9 +79,24 @@ def read_in_flight(text: str) -> Mapping[str, Mapping[str, int]]:
     return clusters
 
 
+def in_flight_of(
+    clusters: Mapping[str, Mapping[str, int]], names: Iterable[str]
+) -> Mapping[str, int]:
+    """Requests in flight by address, over several clusters."""
+    total: dict[str, int] = {}
+    for name in names:
+        _add(total, clusters.get(name, {}))
+    return total
+
+
 def written(address: str) -> str:
     """An address as it is in the names of Envoy's statistics."""
     return address.replace(":", "_")
+
+
+def _add(total: dict[str, int], counts: Mapping[str, int]) -> None:
+    for key, count in counts.items():
+        total[key] = total.get(key, 0) + count
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:

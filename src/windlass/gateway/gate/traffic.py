@@ -7,7 +7,7 @@ from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.statistics import ClusterStatistics, together
 from windlass.gateway.gate.store import Record
-from windlass.gateway.gate.ways import cluster_names
+from windlass.gateway.gate.ways import counted_clusters
 from windlass.gateway.gateway import Endpoint, ReplicaCounters, Route, TrafficCounters
 from windlass.kit.clock import Clock
 
@@ -65,8 +65,8 @@ class Traffic:
 def _of_route(
     route: Route, statistics: Mapping[str, ClusterStatistics]
 ) -> Iterator[ClusterStatistics]:
-    """Those of each port that requests go to."""
-    for name in cluster_names(route):
+    """Those of each cluster that requests go to."""
+    for name in counted_clusters(route):
         if name in statistics:
             yield statistics[name]
 

@@ -32,9 +32,28 @@ def ports(route: Route) -> tuple[int | None, ...]:
     return (None, *sorted(further))
 
 
+def slots_cluster_name(workload_id: str) -> str:
+    """The cluster of the serving port once more, for requests that have a slot: to look for one
+    costs something, which no other request shall pay."""
+    return f"{workload_id}|slots"
+
+
+def cluster_ports(route: Route) -> dict[str, int | None]:
+    """The ports of a workload's clusters, as declared, by their names."""
+    built = {cluster_name(route.workload_id, port): port for port in ports(route)}
+    if route.concurrency_limit > 0:
+        built[slots_cluster_name(route.workload_id)] = None
+    return built
+
+
 def cluster_names(route: Route) -> tuple[str, ...]:
-    """The clusters of a workload, one for each port."""
-    return tuple(cluster_name(route.workload_id, port) for port in ports(route))
+    """The clusters of a workload."""
+    return tuple(cluster_ports(route))
+
+
+def counted_clusters(route: Route) -> tuple[str, ...]:
+    """Those in which its requests are counted: with a limit until a moment ago, too."""
+    return tuple({*cluster_names(route), slots_cluster_name(route.workload_id)})
 
 
 def listener_name(address: Address) -> str:
