@@ -59,6 +59,20 @@ def is_forked_from(pid: int, server: int) -> bool:
     return stat(pid)[ARGUMENTS_BEGIN] == stat(server)[ARGUMENTS_BEGIN]
 
 
+def waiting_for(server: ForkServer) -> int:
+    """The process that was forked ahead of need, and is nobody's supervisor yet."""
+    pid = pid_of(server)
+
+    def probe() -> int | None:
+        forked = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        waiting = [
+            int(each) for each in forked if b"--fork-server" in words(Path(f"/proc/{each}/cmdline"))
+        ]
+        return waiting[0] if len(waiting) == 1 else None
+
+    return eventually(probe, "the next supervisor")
+
+
 def launched(directory: Path, server: ForkServer) -> int:
     """The supervisor of a process that runs."""
     assert control.launch(directory, SLEEP, server)
@@ -123,6 +137,38 @@ def test_a_server_that_was_killed_is_replaced(server: ForkServer, tmp_path: Path
         control.kill(tmp_path / name)
 
 
+def test_one_that_was_killed_ahead_of_need_is_replaced(server: ForkServer, tmp_path: Path) -> None:
+    first = waiting_for(server)
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: not is_alive(first), "its end")
+    forked = launched(tmp_path / "one", server)
+    assert is_forked_from(forked, pid_of(server))
+    control.kill(tmp_path / "one")
+
+
+def test_what_was_to_execute_and_was_killed_is_replaced(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    waiting = waiting_for(server)
+    children = Path(f"/proc/{waiting}/task/{waiting}/children")
+    (child,) = eventually(lambda: children.read_text().split(), "what is to execute")
+    os.kill(int(child), signal.SIGKILL)
+    eventually(lambda: not is_alive(int(child)), "its end")
+    assert launched(tmp_path / "one", server) == waiting
+    control.kill(tmp_path / "one")
+
+
+def test_the_next_one_is_forked_before_it_is_needed(server: ForkServer, tmp_path: Path) -> None:
+    waiting = waiting_for(server)
+    # Nothing can be forked now.
+    os.kill(pid_of(server), signal.SIGSTOP)
+    assert launched(tmp_path / "one", server) == waiting
+    os.kill(pid_of(server), signal.SIGCONT)
+    assert launched(tmp_path / "two", server) != waiting
+    for name in ("one", "two"):
+        control.kill(tmp_path / name)
+
+
 def test_it_ends_with_the_process_that_has_it() -> None:
     code = (
         "from windlass.kit.supervision.fork_server import ForkServer\n"
@@ -140,12 +186,13 @@ def test_one_that_does_not_answer_never_begins(
     server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launched(tmp_path / "before", server)
-    stopped = pid_of(server)
-    os.kill(stopped, signal.SIGSTOP)
+    stopped = [pid_of(server), waiting_for(server)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
     monkeypatch.setattr(fork_server, "_PATIENCE_SECONDS", 0.1)
     directory = tmp_path / "one"
     alone = launched(directory, server)
-    assert not is_alive(stopped)
+    eventually(lambda: not any(is_alive(pid) for pid in stopped), "the end of both")
     os.kill(alone, signal.SIGKILL)
     eventually(lambda: (seen := observe(directory)) and seen.state is State.LOST, "its loss")
     for name in ("before", "one"):

@@ -80,12 +80,12 @@ def test_what_was_copied_takes_no_room(tmp_path: Path) -> None:
 def test_a_port_that_only_the_container_itself_reaches_is_told_apart() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = ContainerPort(os.getpid(), server.getsockname()[1], 1)
-        assert port.check([]) == NOBODY
+        assert port.check(list) == NOBODY
         assert "0.0.0.0" in port.nobody
-    assert port.check([]) == NOBODY
+    assert port.check(list) == NOBODY
     assert "yet" in port.nobody
     with socket.create_server(("0.0.0.0", 0)) as server:
-        assert ContainerPort(os.getpid(), server.getsockname()[1], 1).check([]) == OWN
+        assert ContainerPort(os.getpid(), server.getsockname()[1], 1).check(list) == OWN
 
 
 def test_a_port_is_no_way_in_where_its_mapping_ended_with_the_engine() -> None:
@@ -94,9 +94,9 @@ def test_a_port_is_no_way_in_where_its_mapping_ended_with_the_engine() -> None:
         mapped.bind(("127.0.0.1", 0))
         inside, outside = server.getsockname()[1], mapped.getsockname()[1]
         port = ContainerPort(os.getpid(), inside, outside, lambda: answers)
-        assert port.check([]) == OWN, "nothing is connected to while the engine answers"
+        assert port.check(list) == OWN, "nothing is connected to while the engine answers"
         answers = False
-        assert port.check([]) == FOREIGN
+        assert port.check(list) == FOREIGN
         assert str(outside) in port.foreign
         mapped.listen()
-        assert port.check([]) == OWN, "mapped by the kernel, as Podman does"
+        assert port.check(list) == OWN, "mapped by the kernel, as Podman does"

@@ -7,7 +7,17 @@ import sys
 
 from windlass.kit.supervision.program.listening import FOREIGN, NOBODY, OWN, Ownership
 
-OWN_PID = [os.getpid()]
+
+def own_pid() -> list[int]:
+    return [os.getpid()]
+
+
+def others_pid() -> list[int]:
+    return [1]
+
+
+def no_pid() -> list[int]:
+    return []
 
 
 def free_port() -> int:
@@ -17,15 +27,15 @@ def free_port() -> int:
 
 
 def test_nobody_listens_on_a_free_port() -> None:
-    assert Ownership(free_port()).check(OWN_PID) == NOBODY
+    assert Ownership(free_port()).check(own_pid) == NOBODY
 
 
 def test_a_socket_is_told_from_those_of_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert Ownership(port).check(OWN_PID) == OWN
-        assert Ownership(port).check([1]) == FOREIGN
-        assert Ownership(port).check([]) == FOREIGN
+        assert Ownership(port).check(own_pid) == OWN
+        assert Ownership(port).check(others_pid) == FOREIGN
+        assert Ownership(port).check(no_pid) == FOREIGN
 
 
 def test_a_socket_of_another_process_is_foreign_even_beside_an_own_one() -> None:
@@ -39,7 +49,7 @@ def test_a_socket_of_another_process_is_foreign_even_beside_an_own_one() -> None
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as server:
         port = server.getsockname()[1]
         ownership = Ownership(port)
-        assert ownership.check(OWN_PID) == OWN
+        assert ownership.check(own_pid) == OWN
         other = subprocess.Popen(
             [sys.executable, "-c", program, str(port)],
             stdin=subprocess.PIPE,
@@ -47,15 +57,15 @@ def test_a_socket_of_another_process_is_foreign_even_beside_an_own_one() -> None
         )
         assert other.stdout is not None
         other.stdout.readline()
-        assert ownership.check(OWN_PID) == FOREIGN
+        assert ownership.check(own_pid) == FOREIGN
         other.communicate()
-        assert ownership.check(OWN_PID) == OWN
+        assert ownership.check(own_pid) == OWN
 
 
 def test_a_port_taken_over_is_noticed() -> None:
     port = free_port()
     ownership = Ownership(port)
     with socket.create_server(("127.0.0.1", port)):
-        assert ownership.check(OWN_PID) == OWN
+        assert ownership.check(own_pid) == OWN
     with socket.create_server(("127.0.0.1", port)):
-        assert ownership.check([1]) == FOREIGN
+        assert ownership.check(others_pid) == FOREIGN

@@ -20,6 +20,7 @@ from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.directory import (
     LOG_SUFFIX,
     Directory,
+    make_durable,
     read_json,
     write_json,
 )
@@ -56,8 +57,10 @@ def launch(
             if specification.restart is Restart.NEVER:
                 return False
             _forget_former_run(files)
-        write_json(files.specification, specification.to_json(), durable=True)
+        write_json(files.specification, specification.to_json())
         _spawn(files, lock, fork_server)
+        # After the start, which may be waited for: this takes as long as the disk does.
+        make_durable(files.specification)
         return True
     finally:
         os.close(lock)

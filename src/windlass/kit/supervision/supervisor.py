@@ -10,6 +10,11 @@ Exits 1 where the directory has a supervisor already, or was started once and is
 import os
 import sys
 
+TYPE_CHECKING = False
+"""As in `typing`, which would cost memory."""
+if TYPE_CHECKING:
+    from windlass.kit.supervision.program.child import Child
+
 
 def main(arguments: list[str]) -> int:
     """Supervise; return the exit status."""
@@ -21,8 +26,10 @@ def main(arguments: list[str]) -> int:
         _go_to_background(inherited)
     # After the fork, so that the launcher waits for nothing but the interpreter's start.
     _find_package()
+    from windlass.kit.supervision.program import child
     from windlass.kit.supervision.program.directory import Directory
 
+    child.forget_inherited_signals()
     directory = Directory(path)
     lock = inherited if inherited is not None else directory.take_lock()
     if lock is None:
@@ -31,12 +38,12 @@ def main(arguments: list[str]) -> int:
     return _supervise(path, lock)
 
 
-def _supervise(path: str, lock: int) -> int:
+def _supervise(path: str, lock: int, forked: "Child | None" = None) -> int:
     from windlass.kit.supervision.program.directory import Directory
     from windlass.kit.supervision.program.supervise import Supervisor
 
     directory = Directory(path)
-    supervisor = Supervisor(directory, lock)
+    supervisor = Supervisor(directory, lock, forked)
     if directory.was_started() and not supervisor.restarts:
         print(f"{path} was started once, and is never restarted", file=sys.stderr)
         return 1
@@ -49,14 +56,15 @@ def _serve_forks(descriptor: int) -> int:
     os.chdir("/")
     _find_package()
     # Loaded before it is needed: that is what the server is for.
-    from windlass.kit.supervision.program import forking, supervise  # noqa: F401
+    from windlass.kit.supervision.program import child, forking, supervise  # noqa: F401
 
+    child.forget_inherited_signals()
     told = forking.serve_forks(descriptor)
     if told is None:
         return 0
-    path, lock = told
-    forking.show_arguments([*sys.orig_argv[: -len(sys.argv)], __file__, path, "--lock", str(lock)])
-    return _supervise(path, lock)
+    arguments = [__file__, told.path, "--lock", str(told.lock)]
+    forking.show_arguments([*sys.orig_argv[: -len(sys.argv)], *arguments])
+    return _supervise(told.path, told.lock, told.forked)
 
 
 def _find_package() -> None:

@@ -4,6 +4,7 @@ The lock is an open-file-description lock (fcntl(2)): the launcher takes it and 
 to the supervisor, so it is held without a gap, and others can ask about it without taking it.
 """
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -77,7 +78,7 @@ def read_json(path: str) -> dict[str, object] | None:
     return None
 
 
-def write_json(path: str, content: dict[str, object], durable: bool = False) -> None:
+def write_json(path: str, content: dict[str, object]) -> None:
     """Replace a file atomically; on a full disk overwrite it in the room that it has.
 
     Raises OSError when neither is possible.
@@ -86,7 +87,7 @@ def write_json(path: str, content: dict[str, object], durable: bool = False) -> 
     data = data.ljust(-(-len(data) // _PAGE) * _PAGE)
     temporary = f"{path}.{os.getpid()}"
     try:
-        _write_file(temporary, data, os.O_CREAT | os.O_TRUNC, durable)
+        _write_file(temporary, data, os.O_CREAT | os.O_TRUNC)
         os.replace(temporary, path)
     except OSError as error:
         if os.path.exists(temporary):
@@ -96,6 +97,16 @@ def write_json(path: str, content: dict[str, object], durable: bool = False) -> 
         _overwrite(path, data, error)
 
 
+def make_durable(path: str) -> None:
+    """Have what was written survive a crash of the machine, as far as the disk allows."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _overwrite(path: str, data: bytes, reason: OSError) -> None:
     try:
         room = os.path.getsize(path)
@@ -103,15 +114,13 @@ def _overwrite(path: str, data: bytes, reason: OSError) -> None:
         raise reason from None
     if len(data) > room:
         raise reason
-    _write_file(path, data.ljust(room), 0, False)
+    _write_file(path, data.ljust(room), 0)
 
 
-def _write_file(path: str, data: bytes, flags: int, durable: bool) -> None:
+def _write_file(path: str, data: bytes, flags: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o600)
     try:
         if os.write(descriptor, data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        if durable:
-            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from windlass.kit.supervision.program.sockets import listening_inodes
 
@@ -18,8 +19,8 @@ class Listener(ABC):
     foreign = ""
 
     @abstractmethod
-    def check(self, pids: list[int]) -> str:
-        """NOBODY, OWN or FOREIGN; `pids` are the process and its descendants."""
+    def check(self, pids: Callable[[], list[int]]) -> str:
+        """NOBODY, OWN or FOREIGN; `pids` tells the process and its descendants."""
 
 
 class Ownership(Listener):
@@ -31,7 +32,7 @@ class Ownership(Listener):
         self.foreign = f"another process listens on port {port}"
         self._known: set[int] = set()
 
-    def check(self, pids: list[int]) -> str:
+    def check(self, pids: Callable[[], list[int]]) -> str:
         """NOBODY listens, only OWN processes do, or some FOREIGN one does."""
         inodes = listening_inodes(self._port)
         if not inodes:
@@ -39,7 +40,7 @@ class Ownership(Listener):
         unknown = inodes - self._known
         if unknown:
             # A socket once seen in a process's hands is not looked for again: looking is dear.
-            self._known = (self._known & inodes) | (unknown & _sockets_of(pids))
+            self._known = (self._known & inodes) | (unknown & _sockets_of(pids()))
         return OWN if inodes <= self._known else FOREIGN
 
 

@@ -71,17 +71,21 @@ class Record:
 
     def save(self) -> None:
         """Write and tell what changed since it was last written; a full disk is tried again."""
+        if self.save_untold() and self._address:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(self._id.encode(), self._address)
+
+    def save_untold(self) -> bool:
+        """Write what changed, for those who look; whether anything was written."""
         content = self._content()
         if content == self._saved:
-            return
+            return False
         try:
             write_json(self._path, content)
         except OSError:
-            return
+            return False
         self._saved = content
-        if self._address:
-            with contextlib.suppress(OSError):
-                self._socket.sendto(self._id.encode(), self._address)
+        return True
 
     def is_saved(self) -> bool:
         """Whether the file says what this object does."""

@@ -6,7 +6,8 @@ import select
 import signal
 import time
 
-from windlass.kit.supervision.program import child, processes
+from windlass.kit.supervision.program import processes
+from windlass.kit.supervision.program.child import Child
 from windlass.kit.supervision.program.instructions import Instructions, StopRequest
 from windlass.kit.supervision.program.log import Log
 from windlass.kit.supervision.program.memory import KernelCounter, MemoryWatch
@@ -25,7 +26,8 @@ class Run:
     All times are monotonic seconds.
     """
 
-    def __init__(self, instructions: Instructions, log: Log) -> None:
+    def __init__(self, instructions: Instructions, log: Log, forked: Child | None = None) -> None:
+        """`forked` is what may execute it; otherwise it is forked now."""
         self.engine_message: str | None = None
         """A process has no engine that could be lost."""
         self._groups = instructions.start.control_groups
@@ -38,16 +40,13 @@ class Run:
         self._next_kill = 0.0
         self._kill_pause = _SHORTEST_PAUSE
         self._finished = False
-        self._output, write_end = os.pipe()
-        os.set_blocking(self._output, False)
         self._output_ended = False
-        try:
-            self.pid = child.start(instructions.start, write_end)
-        except child.StartFailed:
-            os.close(self._output)
-            raise
-        finally:
-            os.close(write_end)
+        if forked is not None and not forked.waits:
+            forked.dismiss()
+            forked = None
+        child = forked or Child()
+        child.execute(instructions.start)
+        self._output, self.pid = child.output, child.pid
         self.began = time.monotonic()
         self._watch = (
             ReadinessWatch(instructions.port, instructions.probe, self.began)
@@ -120,7 +119,7 @@ class Run:
             waited = self._watch.waits_on
             event = waited is not None and waited[0] in fired
             if event or now >= self._watch.due:
-                self._watch.advance(now, event, processes.descendants(os.getpid()))
+                self._watch.advance(now, event, lambda: processes.descendants(os.getpid()))
 
     def outcome(self, stop: StopRequest | None) -> dict[str, object]:
         """How the finished run ended."""

@@ -24,9 +24,11 @@ _LEFTOVERS_TIMEOUT = 10.0
 class Supervisor:
     """Supervises one directory, whose lock is held as the descriptor `lock`."""
 
-    def __init__(self, directory: Directory, lock: int) -> None:
+    def __init__(self, directory: Directory, lock: int, forked: child.Child | None = None) -> None:
+        """`forked` is what may execute the process, the first time."""
         self._directory = directory
         self._lock = lock
+        self._forked = forked
         self._instructions = Instructions(directory.specification)
         self._record = Record(directory, self._instructions.id, self._instructions.notify)
         self._log = Log(
@@ -49,7 +51,8 @@ class Supervisor:
         if self._directory.was_started():
             end_leftovers(self._directory, _LEFTOVERS_TIMEOUT)
         # Before looking for a stop request: whoever makes one then signals the PID it finds here.
-        self._record.save()
+        # Nobody need be told that a start begins: the start itself is told of, or that it failed.
+        self._record.save_untold()
         if self._instructions.holds_secrets and not self._instructions.restarts:
             forget_secrets(self._directory.specification)
         self._look_for_stop()
@@ -88,8 +91,11 @@ class Supervisor:
         return run.outcome(self._stop)
 
     def _begin(self) -> "Run | ContainerRun":
+        forked, self._forked = self._forked, None
         if self._instructions.container is None:
-            return Run(self._instructions, self._log)
+            return Run(self._instructions, self._log, forked)
+        if forked is not None:
+            forked.dismiss()
         # Imported only where there are containers, to keep the supervisor of a process small.
         from windlass.kit.supervision.program.containers.run import ContainerRun
 

@@ -1,6 +1,6 @@
 """Watches whether the process is ready: who listens on its port, and what its probe says."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from windlass.kit.supervision.program import listening
 from windlass.kit.supervision.program.instructions import ProbeInstructions
@@ -56,8 +56,9 @@ class ReadinessWatch:
             return min(self._thresholds.due, self._next_look)
         return self._thresholds.due
 
-    def advance(self, now: float, event: bool, pids: list[int]) -> None:
-        """Do what is due; `event`: what the probe waited for happened. `pids` are its processes."""
+    def advance(self, now: float, event: bool, pids: Callable[[], list[int]]) -> None:
+        """Do what is due; `event`: what the probe waited for happened. `pids` tells its
+        processes."""
         if self._attempt is not None:
             self._continue(now, event)
         elif now >= self._thresholds.due:
@@ -72,7 +73,7 @@ class ReadinessWatch:
         self._attempt = None
         self.waits_on = None
 
-    def _begin(self, now: float, pids: list[int]) -> None:
+    def _begin(self, now: float, pids: Callable[[], list[int]]) -> None:
         self._began = now
         if not self._look(now, pids):
             return
@@ -84,7 +85,7 @@ class ReadinessWatch:
         )
         self._continue(now, True)
 
-    def _look(self, now: float, pids: list[int]) -> bool:
+    def _look(self, now: float, pids: Callable[[], list[int]]) -> bool:
         """Whether its own processes, and no others, listen; a failed probe where they do not."""
         self._next_look = now + _LISTENING_PERIOD
         owner = self._listener.check(pids)

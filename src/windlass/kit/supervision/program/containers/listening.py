@@ -30,7 +30,7 @@ class ContainerPort(Listener):
         self._engine_answers = engine_answers
         self.foreign = f"port {host_port} of the machine leads to it only while its engine runs"
 
-    def check(self, pids: list[int]) -> str:
+    def check(self, pids: Callable[[], list[int]]) -> str:
         """NOBODY listens on it, or its OWN processes do: nobody else is in its namespace.
 
         FOREIGN where no way leads to them: what Docker maps ports with ends when Docker does.

@@ -147,7 +147,7 @@ class ContainerRun:
             waited = self._watch.waits_on
             event = waited is not None and waited[0] in fired
             if event or now >= self._watch.due:
-                self._watch.advance(now, event, self._processes())
+                self._watch.advance(now, event, self._processes)
 
     def outcome(self, stop: StopRequest | None) -> dict[str, object]:
         """How the finished run ended."""
