@@ -146,9 +146,7 @@ def test_one_that_was_killed_ahead_of_need_is_replaced(server: ForkServer, tmp_p
     control.kill(tmp_path / "one")
 
 
-def test_what_was_to_execute_and_was_killed_is_replaced(
-    server: ForkServer, tmp_path: Path
-) -> None:
+def test_what_was_to_execute_and_was_killed_is_replaced(server: ForkServer, tmp_path: Path) -> None:
     waiting = waiting_for(server)
     children = Path(f"/proc/{waiting}/task/{waiting}/children")
     (child,) = eventually(lambda: children.read_text().split(), "what is to execute")
