@@ -2,12 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
+from windlass.app.changes import Changes
 from windlass.app.context import LEASE, Context
 from windlass.app.maintenance import Maintenance, Task
 from windlass.app.tls.gateway_certificate import GatewayCertificate
@@ -17,7 +18,6 @@ from windlass.assets.retention import remove_old_assets
 from windlass.audit.trail import remove_old_audit_records
 from windlass.control.changes import (
     Change,
-    ChangeFeed,
     Waker,
     WakeUps,
     listen_to_postgresql,
@@ -111,7 +111,6 @@ class Controllers:
         Maintenance([self._renewal(lease, epoch)], self._clock).start(self._stop, _LOOK_SECONDS)
         self._services.ensure()
         wake_ups = WakeUps(self._context.data.wake_up)
-        feed = ChangeFeed(self._database)
         engine = self._context.engine()
         gateway = self._context.gate()
         around = Surroundings(
@@ -150,6 +149,7 @@ class Controllers:
             },
             self._clock,
         )
+        changes = Changes(self._database, loop)
         self._register_nodes(engine, epoch)
         engine.make_ready()
         engine.tell_deaths(Waker(self._context.data.wake_up).wake)
@@ -165,7 +165,7 @@ class Controllers:
         self._listen_to_postgresql()
         self._when_ready()
         while not self._stop.is_set():
-            self._look(wake_ups.wait(_LOOK_SECONDS), feed, loop)
+            changes.look(wake_ups.wait(_LOOK_SECONDS))
         loop.stop()
         wake_ups.close()
 
@@ -212,19 +212,6 @@ class Controllers:
                 [route for route in routes if route.workload_id not in refused]
             )
             return
-
-    def _look(self, replica_ids: Iterable[str], feed: ChangeFeed, loop: ControlLoop) -> None:
-        """Wake what changed; a store that does not answer is asked again."""
-        try:
-            for change in feed.read():
-                loop.wake(change)
-            ids = list(replica_ids)
-            if ids:
-                with self._database.read() as connection:
-                    for workload_id in store.workloads_of_pods(connection, ids):
-                        loop.wake(Change(WORKLOAD, workload_id))
-        except Unavailable as error:
-            _log.warning("the change feed cannot be read", reason=error.message)
 
     def _renewal(self, lease: Lease, epoch: int) -> Task:
         def renew() -> None:

@@ -70,10 +70,10 @@ def unfinished_workloads(connection: Connection) -> Sequence[str]:
     return connection.execute(query).scalars().all()
 
 
-def workloads_of_pods(connection: Connection, pod_ids: Iterable[str]) -> Sequence[str]:
-    """The workloads these pods belong to."""
-    query = select(pod.c.workload_id).where(pod.c.id.in_(list(pod_ids))).distinct()
-    return connection.execute(query).scalars().all()
+def workloads_of_pods(connection: Connection, pod_ids: Iterable[str]) -> Mapping[str, str]:
+    """By pod, the workload that it belongs to."""
+    query = select(pod.c.id, pod.c.workload_id).where(pod.c.id.in_(list(pod_ids)))
+    return {row.id: row.workload_id for row in connection.execute(query)}
 
 
 def known_pods(connection: Connection) -> set[str]:

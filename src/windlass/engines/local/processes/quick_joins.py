@@ -25,28 +25,34 @@ class QuickJoins:
     def __init__(self, find_group: Callable[[], Path | None] = own_group) -> None:
         """`find_group` tells the group that this process is in now."""
         self._find_group = find_group
-        self._lock = threading.Lock()
+        self._expected = threading.Condition()
         self._until = 0.0
-        self._runs = False
+        self._thread: threading.Thread | None = None
 
     def expect(self) -> None:
         """A process will join a cgroup within moments. Does not wait."""
-        with self._lock:
+        with self._expected:
             self._until = time.monotonic() + _LASTING_SECONDS
-            if self._runs:
-                return
-            self._runs = True
-        threading.Thread(target=self._run, name="quick-joins", daemon=True).start()
+            self._expected.notify()
+            if self._thread is None:
+                # Kept: to start one takes longer than to wake it, and a request may be waiting.
+                self._thread = threading.Thread(target=self._run, name="quick-joins", daemon=True)
+                self._thread.start()
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether that moment lasts."""
+        return time.monotonic() < self._until
 
     def _run(self) -> None:
         group = self._find_group()
-        while self._goes_on():
-            if group is not None:
-                with contextlib.suppress(OSError):
-                    (group / "cgroup.procs").write_text("0")
+        while group is not None:
+            self._wait_until_expected()
+            with contextlib.suppress(OSError):
+                (group / "cgroup.procs").write_text("0")
             time.sleep(_PAUSE_SECONDS)
 
-    def _goes_on(self) -> bool:
-        with self._lock:
-            self._runs = time.monotonic() < self._until
-            return self._runs
+    def _wait_until_expected(self) -> None:
+        with self._expected:
+            while not self.is_expected:
+                self._expected.wait()
