@@ -40,9 +40,7 @@ def main() -> None:
 def _post_to_answer(platform: RunningPlatform, name: str) -> float:
     began = time.perf_counter()
     workload = platform.submit(name)
-    # Requests are held from the moment the route is known; before that they are 404.
-    while not answers(f"{platform.gateway}/default/{name}/"):
-        time.sleep(0.001)
+    assert answers(f"{platform.gateway}/default/{name}/"), "held until there is a replica"
     took = time.perf_counter() - began
     platform.delete(workload)
     return took

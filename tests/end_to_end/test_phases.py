@@ -95,15 +95,9 @@ def test_requests_before_the_first_replica_are_held_and_then_answered(
     platform: Platform, name: str
 ) -> None:
     workload_id = platform.submit(name, canary("--delay-listen 1"))["workloadId"]
-    wait_for_route(platform, workload_id)
     held = [Asking(platform, name) for _ in range(5)]
     assert {asking.answer().status for asking in held} == {200}
     assert platform.wait_for_phase(workload_id, "Running")
-
-
-def wait_for_route(platform: Platform, workload_id: str) -> None:
-    """Past Creating, the gateway knows the workload."""
-    eventually(lambda: platform.workload(workload_id)["phase"] != "Creating", "its route")
 
 
 def test_crashes_before_readiness_are_restarted_with_growing_back_off(
@@ -141,7 +135,6 @@ def test_given_up_it_frees_its_place_and_tells_held_requests_why(
         servingConfiguration={"initializationTimeoutSeconds": 2},
     )
     workload_id = platform.submit(name, spec)["workloadId"]
-    wait_for_route(platform, workload_id)
     held = Asking(platform, name)
     platform.wait_for_phase(workload_id, "Failed")
     for answer in (held.answer(), platform.ask(name)):

@@ -50,6 +50,7 @@ from windlass.workloads.inferences.asset_objections import inference_objections
 from windlass.workloads.inferences.creation import TYPE as INFERENCE
 from windlass.workloads.inferences.desired import DEFAULT_CATEGORY
 from windlass.workloads.inferences.service import Inferences
+from windlass.workloads.introduction import Introduction
 from windlass.workloads.live import LiveTraffic
 from windlass.workloads.occupancy import WorkloadOccupancy
 from windlass.workloads.properties import WorkloadType
@@ -77,7 +78,12 @@ def create_api(context: Context, database: Database) -> FastAPI:
     platform = Platform(context, database, engine, gate)
     # Routes are tried in this order: those asked for most often come first.
     inferences = Inferences(
-        database, queries, clock, engine.refusals, context.settings.domain, waker.wake
+        database,
+        queries,
+        clock,
+        engine.refusals,
+        Introduction(gate, context.places()),
+        waker.wake,
     )
     api.include_router(inference_routes.router(inferences, authenticated))
     workloads = workload_routes.Workloads(

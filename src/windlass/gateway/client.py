@@ -63,6 +63,13 @@ class GateClient:
         """Create or replace one workload's route. Raises AddressInUse."""
         self._call("Put", {"route": route_to_json(route), "epoch": epoch})
 
+    def introduce(self, route: Route) -> None:
+        """Have requests to a workload that has just been made held; at once GatewayUnavailable
+        where there never was a gate."""
+        if not self._socket.exists():
+            raise GatewayUnavailable("Introduce: there is no gate")
+        self._call("Introduce", {"route": route_to_json(route)})
+
     def remove(self, workload_id: str, epoch: int) -> None:
         """Answer 404 from now on, held requests included; requests in flight go on."""
         self._call("Remove", {"workload_id": workload_id, "epoch": epoch})

@@ -209,6 +209,14 @@ class Gateway(Protocol):
         Raises AddressInUse where an address it listens on is taken; the rest of it is in effect.
         """
 
+    def introduce(self, route: Route) -> None:
+        """Have requests to a workload that has just been made held, until `put` says more of it.
+
+        For those who may not decide about routes: where the workload is known, or was removed a
+        moment ago, nothing changes. Where an address is taken, `put` will say so. Raises no
+        StaleEpoch.
+        """
+
     def remove(self, workload_id: str, epoch: int) -> None:
         """Answer 404 from now on, held requests included; requests in flight go on."""
 

@@ -1,5 +1,7 @@
 """The gateway's route of a workload. Pure."""
 
+from dataclasses import replace
+
 from windlass.gateway.gateway import AdditionalRoute, Address, Endpoint, Route
 from windlass.spec.exposure import Exposure, ExposureKind
 from windlass.workloads.addresses import Named, Places, exposed_host
@@ -14,32 +16,44 @@ def route_of(
     """The route that the decision asks for."""
     failure = decision.failure
     named = Named(record.name, record.project_name)
+    route = replace(
+        first_route(record.id, named, desired, places),
+        endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
+        no_replica_because=_no_replica_because(record, decision),
+    )
+    if failure is None:
+        return route
+    return replace(
+        route,
+        unavailable=f"{failure.reason}: {failure.message}",
+        # Given up for whatever reason, it must not stand in the way of who listens there instead.
+        additional=tuple(replace(each, listen=None) for each in route.additional),
+    )
+
+
+def first_route(workload_id: str, named: Named, desired: DesiredWorkload, places: Places) -> Route:
+    """The route of a workload of which nothing has been decided: requests are held."""
     return Route(
-        workload_id=record.id,
+        workload_id=workload_id,
         hosts=(named.host(places.domain), named.internal_host),
         path_prefix=named.path,
-        endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
-        unavailable=f"{failure.reason}: {failure.message}" if failure else None,
         callers=desired.callers,
         internal_only=desired.internal_only,
         protocol=desired.protocol,
         additional=tuple(
-            _additional_route(named, exposure, desired, places, has_failed=failure is not None)
-            for exposure in desired.exposures
+            _additional_route(named, exposure, desired, places) for exposure in desired.exposures
         ),
         request_timeout_seconds=desired.request_timeout_seconds,
-        no_replica_because=_no_replica_because(record, decision),
         concurrency_limit=desired.scaling.concurrency_limit,
     )
 
 
 def _additional_route(
-    named: Named, exposure: Exposure, desired: DesiredWorkload, places: Places, *, has_failed: bool
+    named: Named, exposure: Exposure, desired: DesiredWorkload, places: Places
 ) -> AdditionalRoute:
     is_serving = exposure.container == desired.template.container_port
     host = exposed_host(named, exposure, places.domain)
-    # Given up for whatever reason, it must not stand in the way of who listens there instead.
-    external = None if has_failed else exposure.external
+    external = exposure.external
     return AdditionalRoute(
         name=f"{exposure.kind}-{exposure.external or exposure.container}",
         port=None if is_serving else exposure.container,

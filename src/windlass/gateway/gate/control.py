@@ -57,6 +57,11 @@ class Control:
         await self._publisher.put(route_from_json(body["route"]))
         return {}
 
+    async def introduce(self, body: Json) -> Json:
+        """`{route}`."""
+        await self._publisher.introduce(route_from_json(body["route"]))
+        return {}
+
     async def remove(self, body: Json) -> Json:
         """`{workload_id, epoch}`."""
         self._obey(body["epoch"])
@@ -142,6 +147,7 @@ def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
     """What may be called, by name."""
     return {
         "Put": control.put,
+        "Introduce": control.introduce,
         "Remove": control.remove,
         "Trust": control.trust,
         "Certify": control.certify,

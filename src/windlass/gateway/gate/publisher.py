@@ -5,7 +5,9 @@ waits until Envoy has acknowledged the one before.
 """
 
 import asyncio
+import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,6 +30,11 @@ from windlass.kit.clock import Clock
 
 USUAL_LIMIT_SECONDS = 300.0
 """There is always an inner listener for this time-out, and with it the filter of tokens."""
+
+
+INTRODUCED_SECONDS = 60.0
+"""For so long an introduction may be late: who introduces a workload waits no longer for the gate,
+and whoever decides about routes has looked by then."""
 
 
 class RouteConflict(Exception):
@@ -60,6 +67,9 @@ class Publisher:
         self._clock = clock
         self._workloads: dict[str, Workload] = {}
         self._limits: Limits | None = None
+        self._gone: dict[str, float] = {}
+        """When workloads were forgotten, or removed without being known, by the monotonic clock;
+        the oldest first."""
 
     def load(self, limits: Limits) -> None:
         """Publish what was last obeyed, all at once: Envoy may be serving it already. From now on
@@ -130,33 +140,63 @@ class Publisher:
 
         Raises RouteConflict, AddressInUse, Rejected, Superseded.
         """
-        for key in scope_names(route):
-            owner = self._resources.owner(key)
-            if owner is not None and owner != route.workload_id:
-                raise RouteConflict(f"{key} belongs to workload {owner}.")
+        self._require_free(route)
         known = self._workloads.setdefault(route.workload_id, Workload(Record(route)))
+        known.introduced_at = None
+        record = Record(route, _leaving(known.record, route))
         try:
-            await self._change(known, Record(route, _leaving(known.record, route)))
+            if known.record == record and known.step is not None and not known.step.done():
+                # It was introduced a moment ago, or the same is asked for again.
+                await self._wait_for(known.step)
+            else:
+                await self._change(known, record)
         except Rejected as error:
             for address in known.addresses:
                 if error.key == ResourceKey(LISTENER, listener_name(address)):
                     raise AddressInUse(_in_use(address, error.reason)) from error
             raise
 
+    async def introduce(self, route: Route) -> None:
+        """Publish a route, unless its workload is known or was forgotten a moment ago; return once
+        Envoy has acknowledged what is known of it.
+
+        Raises RouteConflict, Rejected.
+        """
+        self._forget_gone()
+        if route.workload_id in self._gone:
+            return
+        known = self._workloads.get(route.workload_id)
+        if known is None:
+            self._require_free(route)
+            known = self._workloads[route.workload_id] = Workload(Record(route))
+            known.introduced_at = self._clock.monotonic()
+            with suppress(Superseded):
+                await self._change(known, known.record)
+        # By now `put` may have said more, and begun anew.
+        while known.step is not None and not known.step.done():
+            with suppress(Superseded):
+                await self._wait_for(known.step)
+
     async def remove(self, workload_id: str) -> None:
         """Return once new requests get 404. Raises Rejected, Superseded."""
         workload = self._workloads.get(workload_id)
-        if workload is not None:
+        if workload is None:
+            # Its introduction may yet come.
+            self._note_gone(workload_id)
+        else:
             await self._change(workload, workload.record.removed_now())
 
     async def replace_all(self, routes: Sequence[Route]) -> Sequence[str]:
-        """Make these the only routes. Raises as `put` does, but for AddressInUse: the ids of those
-        workloads are returned."""
+        """Make these the only routes, but for those introduced a moment ago, of which the caller
+        may not have known. Raises as `put` does, but for AddressInUse: the ids of those workloads
+        are returned."""
         wanted = {route.workload_id for route in routes}
         gone = [
             workload_id
             for workload_id, workload in self._workloads.items()
-            if workload_id not in wanted and not workload.record.removed
+            if workload_id not in wanted
+            and not workload.record.removed
+            and not self._is_just_introduced(workload)
         ]
         await asyncio.gather(*(self.remove(workload_id) for workload_id in gone))
         refused = await asyncio.gather(*(self._put_unless_in_use(route) for route in routes))
@@ -190,7 +230,10 @@ class Publisher:
         workload.acknowledged_at = None
         if self._limits is not None:
             self._limits.changed(before, record)
-        step = workload.step = asyncio.create_task(self._bring(workload))
+        workload.step = asyncio.create_task(self._bring(workload))
+        await self._wait_for(workload.step)
+
+    async def _wait_for(self, step: "asyncio.Task[None]") -> None:
         try:
             # A caller that gives up must not leave a change half made.
             await asyncio.shield(step)
@@ -214,6 +257,7 @@ class Publisher:
         if record.removed and not record.draining:
             self._resources.withdraw_all_clusters(workload)
             del self._workloads[record.route.workload_id]
+            self._note_gone(record.route.workload_id)
 
     def _save(self, workload: Workload) -> "asyncio.Task[None] | None":
         """Start to save, after whatever is still being saved of the same workload."""
@@ -258,6 +302,29 @@ class Publisher:
         await acknowledged(self._resources.withdraw_ways(workload))
         self._resources.withdraw_configurations(workload)
         await acknowledged(self._resources.publish_endpoints(workload))
+
+    def _require_free(self, route: Route) -> None:
+        """Raises RouteConflict where another workload has one of the keys."""
+        for key in scope_names(route):
+            owner = self._resources.owner(key)
+            if owner is not None and owner != route.workload_id:
+                raise RouteConflict(f"{key} belongs to workload {owner}.")
+
+    def _is_just_introduced(self, workload: Workload) -> bool:
+        since = workload.introduced_at
+        return since is not None and self._clock.monotonic() - since < INTRODUCED_SECONDS
+
+    def _note_gone(self, workload_id: str) -> None:
+        self._gone.pop(workload_id, None)
+        self._gone[workload_id] = self._clock.monotonic()
+        self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        """Forget those of whom no introduction can come any more."""
+        oldest = self._clock.monotonic() - INTRODUCED_SECONDS
+        past = itertools.takewhile(lambda gone: gone[1] < oldest, self._gone.items())
+        for workload_id, _ in list(past):
+            del self._gone[workload_id]
 
     def _look_again(self, route: Route) -> None:
         for key in endpoint_keys(route):

@@ -27,6 +27,8 @@ class Workload:
     """Brings `record` to Envoy; a later change cancels it."""
     saved: Record | None = None
     saving: "asyncio.Task[None] | None" = None
+    introduced_at: float | None = None
+    """When it was introduced, by the monotonic clock; None once `put` has spoken of it."""
     acknowledged_at: float | None = None
     """When Envoy had all of `record`, by the monotonic clock."""
     _told: "Told | None" = None

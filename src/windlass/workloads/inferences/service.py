@@ -32,7 +32,7 @@ from windlass.workloads.addresses import Named, claimed_addresses
 from windlass.workloads.asset_layers import AssetChanged, UsedAsset
 from windlass.workloads.deletion import request_deletion
 from windlass.workloads.inferences.composition import Composition, compose, unit_of
-from windlass.workloads.inferences.creation import TYPE, new_inference
+from windlass.workloads.inferences.creation import TYPE, NewInference, new_inference
 from windlass.workloads.inferences.defaults import DEFAULT, defaults_of
 from windlass.workloads.inferences.desired import DesiredInference, desired_of
 from windlass.workloads.inferences.naming import name_errors, with_random_suffix
@@ -44,6 +44,7 @@ from windlass.workloads.inferences.schemas import (
     InferenceSpec,
 )
 from windlass.workloads.inferences.token_user import with_token_user
+from windlass.workloads.introduction import Introduction
 from windlass.workloads.queries import WorkloadQueries
 from windlass.workloads.records import NewEvent
 from windlass.workloads.secrets import find_secrets
@@ -62,9 +63,13 @@ class Inferences:
     clock: Clock
     refusals: Callable[[ReplicaTemplate, str], Sequence[Refusal]]
     """Why the engine could not run a template for an owner."""
-    domain: str
-    """Of workloads' hosts."""
+    introduction: Introduction
     wake: Callable[[], None]
+
+    @property
+    def domain(self) -> str:
+        """Of workloads' hosts."""
+        return self.introduction.places.domain
 
     def create(
         self, raw: bytes, content_type: str | None, caller: Caller, request_id: str
@@ -107,10 +112,12 @@ class Inferences:
         event = NewEvent("Created", f"Submitted by {caller.name}.", request_id=request_id or None)
         for _ in range(_ATTEMPTS):
             with suppress(AssetChanged):
-                sound = self._checked(given, caller)
-                created_id = self._insert(sound, caller, event)
+                new, desired = self._insert(self._checked(given, caller), caller, event)
                 self.wake()
-                return _response(self.queries.record(created_id))
+                workload_id = str(new.workload["id"])
+                named = Named(str(new.workload["name"]), new.owner.name)
+                self.introduction.introduce(workload_id, named, desired)
+                return _response(self.queries.record(workload_id))
         raise Conflict("assets: they changed while they were read, again and again. Try again.")
 
     def _preview(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -215,7 +222,9 @@ class Inferences:
         )
         return found
 
-    def _insert(self, sound: "_Sound", caller: Caller, event: NewEvent) -> str:
+    def _insert(
+        self, sound: "_Sound", caller: Caller, event: NewEvent
+    ) -> tuple[NewInference, DesiredInference]:
         body, owner, desired = sound.body, sound.owner, sound.desired
         is_prefix = bool(body.use_given_name_as_prefix)
         for _ in range(_ATTEMPTS):
@@ -232,7 +241,7 @@ class Inferences:
                 if not is_prefix:
                     self._require_free(owner, name)
                 continue
-            return str(new.workload["id"])
+            return new, told
         raise Conflict(f"No free name that begins with {body.name!r} was found. Try again.")
 
     def _with_node_ports(
