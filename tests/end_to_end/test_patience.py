@@ -1,9 +1,10 @@
 """Requests that wait end once it is certain that nothing will answer them, with the reason."""
 
-import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -49,21 +50,55 @@ def test_without_room_a_request_is_told_so_long_before_its_time_out(
 
 def test_a_request_waits_for_room_that_is_about_to_be_free(platform: Platform, asleep: str) -> None:
     full = platform.deploy("takes-all", canary(compute=WHOLE_MACHINE))
-    slow: list[Answer] = []
     # It drains for as long as this takes, and its GPUs are free only then.
-    request = threading.Thread(
-        target=lambda: slow.append(platform.ask("takes-all", "/sleep?seconds=4"))
-    )
-    request.start()
-    eventually(
-        lambda: [each["inFlight"] for each in live(platform) if each["name"] == "takes-all"] == [1],
-        "the slow request",
-    )
-    path = f"/api/v1/workloads/inferences/{full['workloadId']}"
-    assert platform.call("DELETE", path).status == 202
-    assert platform.ask(asleep).status == 200
-    request.join()
-    assert [answer.status for answer in slow] == [200]
+    with leaving(platform, full, "takes-all", seconds=4):
+        assert platform.ask(asleep).status == 200
+
+
+def test_room_that_would_not_help_keeps_nobody_waiting(platform: Platform, asleep: str) -> None:
+    full = platform.deploy("takes-all", canary(compute=WHOLE_MACHINE))
+    other = platform.deploy("without-gpu", canary())
+    try:
+        with leaving(platform, other, "without-gpu", seconds=20) as slow:
+            answer = platform.ask(asleep)
+            assert not slow.done(), "it was told while the other was still on its way out"
+            assert answer.status == 503
+            assert answer.json()["message"].startswith("Unschedulable: ")
+    finally:
+        platform.delete(full["workloadId"])
+
+
+def test_who_was_told_to_give_up_waits_once_room_is_about_to_be_free(
+    platform: Platform, asleep: str
+) -> None:
+    full = platform.deploy("takes-all", canary(compute=WHOLE_MACHINE))
+    assert platform.ask(asleep).status == 503
+    with leaving(platform, full, "takes-all", seconds=8) as slow:
+        answers = []
+        while not answers or answers[-1][1] == 503:
+            has_left = slow.done()
+            answers.append((has_left, platform.ask(asleep).status))
+    # Its room was not free yet when the request came that waited for it.
+    assert answers[-1] == (False, 200)
+
+
+@contextmanager
+def leaving(
+    platform: Platform, workload: Mapping[str, str], name: str, seconds: float
+) -> Iterator["Future[Answer]"]:
+    """While a workload is deleted that answers a last request, which takes so long."""
+    with ThreadPoolExecutor(1) as thread:
+        slow = thread.submit(platform.ask, name, f"/sleep?seconds={seconds}")
+        eventually(
+            lambda: [each["inFlight"] for each in live(platform) if each["name"] == name] == [1],
+            "the slow request",
+        )
+        path = f"/api/v1/workloads/inferences/{workload['workloadId']}"
+        assert platform.call("DELETE", path).status == 202
+        eventually(lambda: platform.ask(name).status == 404, "its leaving the gateway")
+        yield slow
+        assert slow.result().status == 200
+    platform.wait_until_gone(workload["workloadId"])
 
 
 def live(platform: Platform) -> list[dict[str, object]]:

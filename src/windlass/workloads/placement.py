@@ -1,6 +1,6 @@
 """Gives waiting pods a place: one plan over everything, committed before anything starts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -76,7 +76,12 @@ class PlacementReconciler:
         )
         plan = scheduling.plan(snapshot)
         simulated = [_node(node, queues) for node in nodes if node.simulated]
-        self._commit(rows, plan, snapshot, only_simulated(snapshot, plan, simulated))
+        reasons = _reasons_of(
+            plan,
+            only_simulated(snapshot, plan, simulated),
+            waiting_for_room(snapshot, plan, {row.id for row in rows if _is_leaving(row)}),
+        )
+        self._commit(rows, plan, snapshot, reasons)
         return None
 
     def _workloads(
@@ -115,18 +120,12 @@ class PlacementReconciler:
         rows: Sequence[Row[Any]],
         plan: scheduling.Plan,
         snapshot: scheduling.Snapshot,
-        only_simulated: Mapping[str, str],
+        reasons: Mapping[str, list[dict[str, Any]]],
     ) -> None:
         now = self._around.clock.now()
         told_at = self._around.wall_clock.now()
         by_id = {row.id: row for row in rows}
-        # What is about to end may make room.
-        certain = not any(row.stop_requested_at or _is_deleted(row) for row in rows)
         pool_of_node = {node.name: node.pool for node in snapshot.nodes}
-        reasons = {
-            item.workload_id: _reasons(item, only_simulated.get(item.workload_id), certain=certain)
-            for item in plan.pending
-        }
         known = {row.workload_id: row.pending_reasons for row in rows}
         news = {key: value for key, value in reasons.items() if value != known.get(key)}
         if not plan.placements and not news:
@@ -166,6 +165,25 @@ def only_simulated(
         if there and None not in places:
             found[item.workload_id] = there[0]
     return found
+
+
+def waiting_for_room(
+    snapshot: scheduling.Snapshot, plan: scheduling.Plan, leaving: Set[str]
+) -> Set[str]:
+    """Which workloads wait of which a pod would have a place if the pods on their way out were
+    gone; for all others it is certain that none will have one soon."""
+    if not leaving or not plan.pending:
+        return frozenset()
+    staying = (_without(workload, leaving) for workload in snapshot.workloads)
+    after = replace(snapshot, workloads=tuple(each for each in staying if each.pods))
+    placed = scheduling.plan(after).placements.keys()
+    return {item.workload_id for item in plan.pending if not placed.isdisjoint(item.pod_ids)}
+
+
+def _without(workload: scheduling.Workload, pod_ids: Set[str]) -> scheduling.Workload:
+    pods = tuple(pod for pod in workload.pods if pod.id not in pod_ids)
+    fewest = None if workload.min_members is None else min(workload.min_members, len(pods))
+    return replace(workload, pods=pods, min_members=fewest)
 
 
 def _node(node: Node, queues: Queues) -> scheduling.Node:
@@ -245,8 +263,23 @@ def _messages(reasons: Sequence[Mapping[str, Any]] | None) -> list[str]:
     return [reason["message"] for reason in reasons or ()]
 
 
-def _is_deleted(row: Row[Any]) -> bool:
-    return bool(row.desired_phase == DesiredPhase.DELETED.value)
+def _is_leaving(row: Row[Any]) -> bool:
+    """Whether it is about to end, which may make room."""
+    is_deleted = row.desired_phase == DesiredPhase.DELETED.value
+    return bool(is_deleted or row.stop_requested_at is not None)
+
+
+def _reasons_of(
+    plan: scheduling.Plan, only_simulated: Mapping[str, str], waiting_for_room: Set[str]
+) -> Mapping[str, list[dict[str, Any]]]:
+    return {
+        item.workload_id: _reasons(
+            item,
+            only_simulated.get(item.workload_id),
+            certain=item.workload_id not in waiting_for_room,
+        )
+        for item in plan.pending
+    }
 
 
 def _reasons(

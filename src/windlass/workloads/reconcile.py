@@ -252,7 +252,10 @@ class WorkloadReconciler:
 
     def _wake_placement(self, observed: _Observed, decision: Decision) -> None:
         waiting = any(not pod.is_placed for pod in decision.alive)
-        if waiting or observed.just_ended or decision.ended:
+        stopping = {pod.id for pod in observed.state.alive if pod.is_stopping}
+        # Whether there will be room is another question as soon as something is on its way out.
+        leaves = any(pod.is_stopping and pod.id not in stopping for pod in decision.alive)
+        if waiting or leaves or observed.just_ended or decision.ended:
             self._around.wake(PLACEMENT, EVERYTHING)
 
     def _stop(
