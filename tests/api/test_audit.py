@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.people import new_user
 from tests.api.serving import INFERENCES, WORKLOADS, Api
 from tests.api.test_access import ML_ENGINEER, RULES, VIEWER, rule, somebody
 from windlass.audit.tables import audit_record
@@ -132,6 +133,36 @@ def test_nothing_secret_is_kept(api: Api) -> None:
         kept = connection.execute(audit_record.select()).all()
     assert kept
     assert all(secret not in str(row) for row in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "grant"),
+    [
+        ("username", "password", {"grantType": "password"}),
+        ("clientID", "clientSecret", {"grantType": "client_credentials"}),
+    ],
+)
+def test_a_name_that_nobody_has_is_not_kept_for_it_may_be_a_password(
+    api: Api, name: str, secret: str, grant: dict[str, str]
+) -> None:
+    typed = "Hunter2-of-somebody"
+    answer = api.token(**grant, **{name: typed, secret: "whatever"})
+    assert answer.status_code == 401
+    with api.database.read() as connection:
+        kept = connection.execute(audit_record.select()).all()
+    assert not any(typed.lower() in str(row).lower() for row in kept)
+    (shown,) = [r for r in records(api) if r["request_id"] == answer.headers["x-request-id"]]
+    assert (shown["subject"], shown["action"], shown["result"]) == ("unknown", "sign-in", "Failed")
+
+
+def test_a_wrong_password_is_on_record_under_the_name_of_whose_it_would_be(api: Api) -> None:
+    ada, disabled = new_user(api), new_user(api)
+    changed = api.ask("PATCH", f"/api/v1/users/{disabled.id}", json={"enabled": False})
+    assert changed.status_code == 200
+    for each in (ada, disabled):
+        api.token(grantType="password", username=each.email.upper(), password="wrong")
+        (shown,) = records(api, f"subject=={each.email}", "result==Failed")
+        assert (shown["action"], shown["http_status_code"]) == ("sign-in", 401)
 
 
 def test_pages_follow_each_other(api: Api) -> None:

@@ -1,7 +1,7 @@
 """Who may sign in, by the name of what they sign in with."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, select, update
 
@@ -23,16 +23,31 @@ class Account:
     must_change_password: bool = False
 
 
-def user_named(connection: Connection, username: str) -> Account | None:
-    """The user of that name, who may sign in."""
-    found = select(user).where(user.c.username == username.lower(), user.c.enabled)
+class Named(NamedTuple):
+    """Who has a name."""
+
+    account: Account | None
+    """None where nobody of that name may sign in."""
+    is_known: bool
+    """Whether anybody has that name, disabled or not."""
+
+
+def user_named(connection: Connection, username: str) -> Named:
+    """The user of that name."""
+    found = select(user).where(user.c.username == username.lower())
     row = connection.execute(found).one_or_none()
-    return None if row is None else account_of_user(row)
+    if row is None:
+        return Named(None, is_known=False)
+    return Named(account_of_user(row) if row.enabled else None, is_known=True)
 
 
-def client_named(connection: Connection, client_id: str) -> Account | None:
-    """The access key or application of that client id, which may sign in."""
-    return _access_key(connection, client_id) or _application(connection, client_id)
+def client_named(connection: Connection, client_id: str) -> Named:
+    """The access key or application of that client id."""
+    return (
+        _access_key(connection, client_id)
+        or _application(connection, client_id)
+        or Named(None, is_known=False)
+    )
 
 
 def note_sign_in(connection: Connection, account: Account, now: float) -> None:
@@ -54,7 +69,7 @@ def account_of_user(row: Row[Any]) -> Account:
     )
 
 
-def _access_key(connection: Connection, client_id: str) -> Account | None:
+def _access_key(connection: Connection, client_id: str) -> Named | None:
     found = (
         select(
             user,
@@ -63,23 +78,24 @@ def _access_key(connection: Connection, client_id: str) -> Account | None:
             access_key.c.generation.label("key_generation"),
         )
         .join(user, user.c.id == access_key.c.user_id)
-        .where(access_key.c.client_id == client_id, user.c.enabled)
+        .where(access_key.c.client_id == client_id)
     )
     row = connection.execute(found).one_or_none()
     if row is None:
         return None
-    return Account(
-        _caller_of_user(row), row.key_generation, row.secret_hash, access_key, row.key_id
-    )
+    caller = _caller_of_user(row)
+    account = Account(caller, row.key_generation, row.secret_hash, access_key, row.key_id)
+    return Named(account if row.enabled else None, is_known=True)
 
 
-def _application(connection: Connection, client_id: str) -> Account | None:
-    found = select(application).where(application.c.client_id == client_id, application.c.enabled)
+def _application(connection: Connection, client_id: str) -> Named | None:
+    found = select(application).where(application.c.client_id == client_id)
     row = connection.execute(found).one_or_none()
     if row is None:
         return None
     caller = Caller(row.id, row.client_id, "app", row.tenant_id)
-    return Account(caller, row.generation, row.secret_hash, application, row.id)
+    account = Account(caller, row.generation, row.secret_hash, application, row.id)
+    return Named(account if row.enabled else None, is_known=True)
 
 
 def _caller_of_user(row: Row[Any]) -> Caller:

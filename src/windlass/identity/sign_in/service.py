@@ -13,7 +13,13 @@ from windlass.identity.passwords import PasswordWork, is_secret
 from windlass.identity.providers.claims import NotWelcome
 from windlass.identity.providers.protocol import ProviderFailed
 from windlass.identity.revocation import revoke_session
-from windlass.identity.sign_in.accounts import Account, client_named, note_sign_in, user_named
+from windlass.identity.sign_in.accounts import (
+    Account,
+    Named,
+    client_named,
+    note_sign_in,
+    user_named,
+)
 from windlass.identity.sign_in.browser import BrowserSignIn, approve_device, not_let_in
 from windlass.identity.sign_in.device import Devices, Waiting
 from windlass.identity.sign_in.provided import account_of_person
@@ -27,6 +33,9 @@ from windlass.kit.ids import new_id
 
 _CLIENTS = "client "
 """Before a client id, where attempts are counted: a user may have the same name."""
+UNKNOWN = "unknown"
+"""On record instead of a name that nobody has: it may be a password, typed into the wrong field. No
+user can have it for a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +103,15 @@ class SignIn:
 
     async def _account_by_password(self, username: str, password: str, address: str) -> Account:
         name = username.lower()
-        made_by(name, "user")
+        made_by(UNKNOWN, "user")
         admission = self._throttle.admit(name, address)
         _require_admitted(admission)
         self._passwords.require_room(known=admission.known)
         if admission.wait_seconds:
             await asyncio.sleep(admission.wait_seconds)
-        account = await run_in_threadpool(self._read, user_named, name)
+        account, is_known = await run_in_threadpool(self._read, user_named, name)
+        if is_known:
+            made_by(name, "user")
         kept = None if account is None else account.kept_hash
         right = await self._passwords.check_for(password, kept, known=admission.known)
         if account is None or not right:
@@ -114,8 +125,10 @@ class SignIn:
         A right secret is never refused: it is too long to be found by trying.
         Raises WrongCredentials or TooManyRequests.
         """
-        made_by(client_id, "app")
-        account = await run_in_threadpool(self._read, client_named, client_id)
+        made_by(UNKNOWN, "app")
+        account, is_known = await run_in_threadpool(self._read, client_named, client_id)
+        if is_known:
+            made_by(client_id, "app")
         if is_secret(secret, None if account is None else account.kept_hash) and account:
             return await run_in_threadpool(self._begin_without_session, account)
         _require_admitted(self._throttle.admit(_CLIENTS + client_id, address))
@@ -205,7 +218,7 @@ class SignIn:
                 return session_of(connection, token)
         return presented.signed_in.session_id, presented.caller
 
-    def _read(self, find: Callable[[Connection, str], Account | None], name: str) -> Account | None:
+    def _read(self, find: Callable[[Connection, str], Named], name: str) -> Named:
         with self._database.read() as connection:
             return find(connection, name)
 
