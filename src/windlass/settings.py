@@ -1,8 +1,10 @@
 """The one place that reads the environment. Every option of `windlass up` is here."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,8 +45,27 @@ class Address:
         return f"{host}:{self.port}"
 
 
+def parse_external_url(text: object) -> str:
+    """Read the beginning of a URL, without a path. Raises ValueError."""
+    written = str(text).strip()
+    parts = urlsplit(written)
+    problem = f"{written!r} is not where users reach it, such as https://windlass.example.org"
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(problem) from None
+    if parts.scheme not in ("http", "https") or not host or not _HOST.fullmatch(host):
+        raise ValueError(problem)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{problem}: it has a scheme, a host and perhaps a port, and nothing else")
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
+
+
+_HOST = re.compile(r"[a-z0-9._:-]+")
 _PATHS = ("data_dir", "host_images", "join", "registry_auth", "tls_certificate", "tls_key")
 AddressText = Annotated[Address, BeforeValidator(Address.parse)]
+ExternalUrl = Annotated[str, BeforeValidator(parse_external_url)]
 
 
 class Settings(BaseSettings):
@@ -60,6 +81,8 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     allow_plain_http: bool = False
+    external_url: ExternalUrl | None = None
+    gateway_external_url: ExternalUrl | None = None
     domain: str = "windlass.localhost"
     database: str | None = None
     host_images: Path | None = None

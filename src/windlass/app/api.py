@@ -72,6 +72,7 @@ def create_api(context: Context, database: Database) -> FastAPI:
     waker = Waker(context.data.wake_up)
 
     api = FastAPI(title="Windlass", docs_url=None, redoc_url=None, redirect_slashes=False)
+    api.state.external_url = context.settings.external_url
     answer_errors(api)
     api.add_middleware(Audited, database=database, clock=clock, describe=describe)
     gate = context.gate(_GATE_SECONDS)

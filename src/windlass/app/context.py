@@ -50,13 +50,13 @@ class Context:
 
     @property
     def api_url(self) -> str:
-        """Where the API is reached."""
-        return url_of(self.api_address, self.tls)
+        """Where users reach the API."""
+        return self.settings.external_url or url_of(self.api_address, self.tls)
 
     @property
     def gateway_url(self) -> str:
-        """Where workloads are reached."""
-        return url_of(self.gateway_address, self.tls)
+        """Where users reach workloads."""
+        return self.settings.gateway_external_url or self._gateway_listening_url
 
     @property
     def internal_url(self) -> str:
@@ -70,6 +70,7 @@ class Context:
             self.internal_url,
             self.settings.domain,
             gateway_host=self.gateway_address.host,
+            listening_url=self._gateway_listening_url,
         )
 
     def services(self) -> Services:
@@ -127,13 +128,17 @@ class Context:
             "project_id": tree.project_id or None,
             "project_name": tree.project_name or None,
             "domain": self.settings.domain,
-            **self._to_trust(),
+            **self._for_this_machine(),
         }
 
-    def _to_trust(self) -> dict[str, str]:
-        if self.tls is None:
+    @property
+    def _gateway_listening_url(self) -> str:
+        return url_of(self.gateway_address, self.tls)
+
+    def _for_this_machine(self) -> dict[str, str]:
+        if self.tls is None and self.settings.external_url is None:
             return {}
-        return {
-            "local_url": local_url_of(self.api_address, self.tls),
-            "certificate_authority": str(self.tls.trusted),
-        }
+        local = {"local_url": local_url_of(self.api_address, self.tls)}
+        if self.tls is None:
+            return local
+        return {**local, "certificate_authority": str(self.tls.trusted)}

@@ -100,7 +100,8 @@ def _prepare(settings: Settings, data: DataDirectory) -> Context:
 
 
 def _as_the_first(settings: Settings, data: DataDirectory) -> Settings:
-    """The settings of one that joins: there is one gateway, under one domain, and one certificate.
+    """The settings of one that joins: there is one gateway, under one domain and one URL, and one
+    certificate. Unless it says otherwise, its API is behind what the first one's is behind.
 
     Raises ValueError where it was given another certificate.
     """
@@ -119,7 +120,14 @@ def _as_the_first(settings: Settings, data: DataDirectory) -> Settings:
                 "certificate, that of the first; leave the option out"
             )
     addresses = {name: Address.parse(known[name]) for name in ("gateway", "gateway_internal")}
-    return settings.model_copy(update={**addresses, "domain": known["domain"], **of_tls})
+    in_front = {
+        # A first one of an earlier version knows neither.
+        "external_url": settings.external_url or known.get("external_url"),
+        "gateway_external_url": known.get("gateway_external_url"),
+    }
+    return settings.model_copy(
+        update={**addresses, "domain": known["domain"], **in_front, **of_tls}
+    )
 
 
 def _share_options(context: Context) -> None:
@@ -128,6 +136,8 @@ def _share_options(context: Context) -> None:
         "gateway": str(context.gateway_address),
         "gateway_internal": str(context.internal_address),
         "domain": settings.domain,
+        "external_url": settings.external_url,
+        "gateway_external_url": settings.gateway_external_url,
         "tls": settings.tls,
         "tls_certificate": settings.tls_certificate and str(settings.tls_certificate),
         "tls_key": settings.tls_key and str(settings.tls_key),

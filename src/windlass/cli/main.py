@@ -123,6 +123,16 @@ def up(
             "--allow-plain-http", help="Speak it to other machines: something in front ends TLS."
         ),
     ] = None,
+    external_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where users reach the API, through something in front of it."
+        ),
+    ] = None,
+    gateway_external_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where they reach workloads, likewise."),
+    ] = None,
     domain: Annotated[
         str | None,
         typer.Option(
@@ -216,6 +226,8 @@ def up(
         "tls_certificate": tls_certificate,
         "tls_key": tls_key,
         "allow_plain_http": allow_plain_http,
+        "external_url": external_url,
+        "gateway_external_url": gateway_external_url,
         "domain": domain,
         "database": database,
         "host_images": host_images,

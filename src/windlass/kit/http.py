@@ -57,6 +57,15 @@ async def request_id(request: Request) -> str:
 RequestId = Annotated[str, Depends(request_id)]
 
 
+def own_address(request: Request) -> str:
+    """The beginning of the API's own URLs, as users reach it: `https://windlass.example.org`.
+
+    What the application was told (`state.external_url`), else what the request was sent to.
+    """
+    told: str | None = getattr(request.app.state, "external_url", None)
+    return told or str(request.base_url).rstrip("/")
+
+
 class ShortReads:
     """Runs reads that take microseconds.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from windlass.gateway.gateway import Access, Callers
 from windlass.org.names import namespace_of
@@ -23,6 +24,8 @@ class Places:
     domain: str
     gateway_host: str
     """The address that the outer gateway listens on, whatever name its URL has."""
+    listening_url: str
+    """Its URL by that address, where `gateway_url` leads through something in front of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,8 @@ _AUTHORIZATION_TYPES = {
 
 def _exposed_url(named: Named, exposure: Exposure, places: Places) -> str:
     if exposure.kind is ExposureKind.NODE_PORT:
-        base = places.gateway_url.rpartition(":")[0]
+        # What is in front of the gateway does not know of its node ports.
+        base = places.listening_url.rpartition(":")[0]
         return f"{base}:{exposure.external}/"
     if exposure.url is not None and "://" in exposure.url:
         return f"{exposure.url.rstrip('/')}/"
@@ -130,8 +134,9 @@ def _exposed_url(named: Named, exposure: Exposure, places: Places) -> str:
 
 
 def _with_host(base: str, host: str) -> str:
-    scheme, _, address = base.partition("://")
-    return f"{scheme}://{host}:{address.rpartition(':')[2]}/"
+    parts = urlsplit(base)
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}/"
 
 
 def _claimed(named: Named, exposure: Exposure, domain: str) -> str | None:

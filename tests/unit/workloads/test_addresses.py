@@ -16,7 +16,8 @@ from windlass.workloads.addresses import (
 )
 from windlass.workloads.inferences.desired import desired_of
 
-PLACES = Places("http://10.0.0.1:8081", "http://127.0.0.1:9091", "example.org", "10.0.0.1")
+INTERNAL = "http://127.0.0.1:9091"
+PLACES = Places("http://10.0.0.1:8081", INTERNAL, "example.org", "10.0.0.1", "http://10.0.0.1:8081")
 MODEL = Named("model", "vision")
 EXPOSING: dict[str, Any] = {
     "ports": [
@@ -44,13 +45,29 @@ def test_each_way_in_has_its_url() -> None:
 
 
 def test_each_way_in_from_outside_goes_by_tls_where_the_gateway_does() -> None:
-    secure = Places("https://a.example.org:8081", "http://127.0.0.1:9091", "example.org", "0.0.0.0")
+    url = "https://a.example.org:8081"
+    secure = Places(url, INTERNAL, "example.org", "0.0.0.0", url)
     assert urls_of(MODEL, desired_of(spec(**EXPOSING)), secure)[:5] == [
         "https://a.example.org:8081/vision/model/",
         "https://model-runai-vision.example.org:8081/",
         "https://a.example.org:30080/",
         "http://port-9001.model.runai-vision.svc.cluster.local:9091/",
         "https://tool.example.com:8081/",
+    ]
+
+
+@pytest.mark.parametrize("port", ["", ":8443"])
+def test_what_is_in_front_of_the_gateway_is_shown_where_it_leads_there(port: str) -> None:
+    url = f"https://models.example.com{port}"
+    proxied = Places(url, INTERNAL, "example.org", "10.0.0.1", "http://10.0.0.1:8081")
+    assert urls_of(MODEL, desired_of(spec(**EXPOSING)), proxied) == [
+        f"{url}/vision/model/",
+        f"https://model-runai-vision.example.org{port}/",
+        "http://10.0.0.1:30080/",
+        "http://port-9001.model.runai-vision.svc.cluster.local:9091/",
+        f"https://tool.example.com{port}/",
+        f"https://vision-model.example.org{port}/",
+        f"https://vision-model-9004.example.org{port}/",
     ]
 
 

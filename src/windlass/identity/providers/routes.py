@@ -10,7 +10,7 @@ from windlass.identity.providers.service import Providers
 from windlass.identity.providers.views import mappers_view, provider_view
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, request_body
-from windlass.kit.http import ContentType, RawBody, error_responses
+from windlass.kit.http import ContentType, RawBody, error_responses, own_address
 
 _BASE = "/api/v1/idps"
 _ONE = _BASE + "/{idp}"
@@ -19,7 +19,7 @@ _MAPPERS = _ONE + "/mappers"
 
 def callback_address(request: Request, alias: str) -> str:
     """Where a provider sends users back to: what has to be registered there."""
-    return f"{str(request.base_url).rstrip('/')}/sign-in/{alias}/callback"
+    return f"{own_address(request)}/sign-in/{alias}/callback"
 
 
 def router(providers: Providers, authenticated: Authentication) -> APIRouter:

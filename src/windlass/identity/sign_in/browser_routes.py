@@ -20,7 +20,7 @@ from windlass.identity.sign_in.pages import answer_page, device_page, sentence_p
 from windlass.identity.sign_in.service import SignIn
 from windlass.identity.throttle import AddressLimit
 from windlass.kit.errors import ApiError, BadRequest
-from windlass.kit.http import QueryText, RawBody, error_responses
+from windlass.kit.http import QueryText, RawBody, error_responses, own_address
 
 Parameters = ParamSpec("Parameters")
 
@@ -83,7 +83,7 @@ def _add_program_routes(routes: APIRouter, browser: BrowserSignIn, limit: Addres
         asked = Asked(redirect_uri or "", (state or "")[:1000], code_challenge or "", provider)
         _require_texts(asked.state, provider)
         limit.require(_address(request))
-        return RedirectResponse(browser.send(asked, _own_address(request)).location, 302)
+        return RedirectResponse(browser.send(asked, own_address(request)).location, 302)
 
     @routes.get(
         "/sign-in/{provider}/callback",
@@ -106,7 +106,7 @@ def _add_program_routes(routes: APIRouter, browser: BrowserSignIn, limit: Addres
             provider,
             state or "",
             code,
-            _own_address(request),
+            own_address(request),
             windlass_sign_in,
         )
         if back.location is not None:
@@ -130,7 +130,7 @@ def _add_device_routes(
     def begin_device(request: Request, _raw: RawBody) -> JSONResponse:
         limit.require(_address(request))
         codes = devices.begin()
-        page = f"{_own_address(request)}/device"
+        page = f"{own_address(request)}/device"
         answer = {
             "device_code": codes.device_code,
             "user_code": codes.user_code,
@@ -190,7 +190,7 @@ def _add_device_routes(
         if not await run_in_threadpool(devices.waits, code):
             raise BadRequest("No device shows this code, or it has ended. Begin again there.")
         sent = await run_in_threadpool(
-            browser.send_for_device, code, provider, _own_address(request)
+            browser.send_for_device, code, provider, own_address(request)
         )
         answer = RedirectResponse(sent.location, 302)
         # Whoever comes back must be whom we sent: a link from somebody else signs nobody in.
@@ -200,7 +200,7 @@ def _add_device_routes(
             max_age=int(LIFETIME_SECONDS),
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https",
+            secure=own_address(request).startswith("https:"),
         )
         return answer
 
@@ -227,7 +227,3 @@ def _require_texts(*texts: str | None) -> None:
 
 def _address(request: Request) -> str:
     return "" if request.client is None else request.client.host
-
-
-def _own_address(request: Request) -> str:
-    return str(request.base_url).rstrip("/")
