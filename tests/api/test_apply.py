@@ -118,6 +118,51 @@ def test_a_rehearsal_says_that_a_secret_cannot_be_compared(typed: Typed, kind: s
     assert set(record_of(typed.api, wanted)[1].values()) == {"another"}
 
 
+def test_a_rehearsal_is_refused_as_the_creation_would_be(typed: Typed) -> None:
+    good = document("compute", {"cpuCoreRequest": 1})
+    bad = document("compute", {"cpuCoreRequest": -1})
+    kept = typed.api.get(COMPUTE)
+    status, out, refused = typed.apply(good, bad, dry_run=True)
+    assert (status, out) == (1, told(good, "would be created."))
+    assert f"compute {bad['meta']['name']} would be refused: spec.cpuCoreRequest: " in refused
+    assert typed.api.get(COMPUTE) == kept
+    assert typed.apply(bad)[2] == refused.replace("would be refused", "was refused")
+    assert typed.apply(good)[0] == 0
+    good["spec"] = bad["spec"]
+    status, out, refused = typed.apply(good, dry_run=True)
+    assert (status, out) == (1, "")
+    assert f"compute {good['meta']['name']} would be refused: spec.cpuCoreRequest: " in refused
+
+
+def test_a_rehearsal_tells_what_another_document_keeps_from_being_checked(typed: Typed) -> None:
+    runs = document("environment", {"image": "host/canary"})
+    template = document("workload-template", {"assets": {"environment": runs["meta"]["name"]}})
+    status, out, _ = typed.apply(runs, template, dry_run=True)
+    assert (status, out) == (
+        0,
+        told(runs, "would be created.")
+        + told(template, "would be created.")
+        + "  not checked by the platform: it refers to another document, which is not there yet\n",
+    )
+
+
+def test_no_secret_is_found_by_rehearsing(typed: Typed) -> None:
+    wanted = document("password", CREDENTIAL_SPECS["password"])
+    typed.apply(wanted)
+    row, _ = record_of(typed.api, wanted)
+    answers = []
+    for guess in (SECRET, "another"):
+        body = {"meta": {"name": row.name}, "spec": {**wanted["spec"], "password": guess}}
+        place = f"{CREDENTIALS}/password/{row.id}"
+        answer = typed.api.ask("PUT", place, json=body, params={"dryRun": "true"})
+        assert answer.status_code == 200
+        shown = answer.json()
+        del shown["meta"]["updatedAt"]
+        answers.append(shown)
+    assert answers[0] == answers[1]
+    assert record_of(typed.api, wanted)[0] == row
+
+
 @EVERY
 def test_an_exported_credential_leaves_its_secret_as_it_is(typed: Typed, kind: str) -> None:
     wanted = document(kind, CREDENTIAL_SPECS[kind], description="first")

@@ -54,7 +54,9 @@ def test_one_is_made_changed_and_removed(typed: Typed) -> None:
     project = unit(api, "projects")
     name = api.get(f"/api/v1/org-unit/projects/{project}")["name"]
     wanted = document(api, sharedScopes=[{"project": name}, {"department": "default"}])
-    assert typed.apply(wanted, dry_run=True) == (0, told(wanted, "would be created."), "")
+    unchecked = "  spec.sharedScopes: not checked by the platform\n"
+    rehearsed = told(wanted, "would be created.") + unchecked
+    assert typed.apply(wanted, dry_run=True) == (0, rehearsed, "")
     assert shown(api, wanted) == []
     assert typed.apply(wanted) == (0, told(wanted, "is created."), "")
     both = {("project", project), ("department", api.context.tree.department_id)}
@@ -84,6 +86,33 @@ def test_one_is_made_changed_and_removed(typed: Typed) -> None:
     assert typed.printed()[0] == told(wanted, "is gone.")
     with pytest.raises(NoSuchAsset):
         applying.run_delete(Path("any"), KIND, names, project=None)
+
+
+def test_a_rehearsal_is_refused_as_the_creation_would_be(typed: Typed) -> None:
+    wanted = document(typed.api)
+    wanted["spec"]["originPvcName"] = "of-nobody"
+    problem = "there is no volume claim 'of-nobody'"
+    for dry_run, words in ((True, "would be refused"), (False, "was refused")):
+        status, out, error = typed.apply(wanted, dry_run=dry_run)
+        assert (status, out) == (1, "")
+        assert f"{wanted['meta']['name']} {words}: " in error
+        assert problem in error
+
+
+def test_a_rehearsal_tells_where_a_claim_of_the_same_file_keeps_it_from_being_checked(
+    typed: Typed,
+) -> None:
+    page = (ROOT / "docs" / "data-volumes.md").read_text()
+    text = page.partition("<<'END'\n")[2].partition("\nEND\n")[0]
+    for there in ("vision", "research"):
+        text = text.replace(there, "default")
+    claim, volume = yaml.safe_load_all(text.replace("weights", some_name("w")))
+    status, out, error = typed.apply(claim, volume, dry_run=True)
+    assert (status, error) == (0, "")
+    refers = f"it refers to pvc {claim['meta']['name']}, which is not there yet"
+    assert out.endswith(
+        told(volume, "would be created.") + f"  not checked by the platform: {refers}\n"
+    )
 
 
 def test_what_is_refused_leaves_nothing_half_done(typed: Typed) -> None:

@@ -336,9 +336,11 @@ def assets(walk: Walk) -> None:
         if kind is WORKLOAD_TEMPLATE:
             used = {"environment": add_asset(walk.api, ENVIRONMENT)}
             body["spec"] = {**body["spec"], "assets": used}
+        walk.ask(f"POST {kind.path}", 200, json=body, params=DRY_RUN)
         made = walk.ask(f"POST {kind.path}", 202, json=body).json()["meta"]
         walk.ask(f"GET {kind.path}", 200, query="?usageInfo=true")
         walk.ask(f"GET {one}", 200, made["id"])
+        walk.ask(f"PUT {one}", 200, made["id"], json=body, params=DRY_RUN)
         walk.ask(f"PUT {one}", 202, made["id"], json=body)
         if kind.has_history:
             walk.ask(f"GET {one}/history", 200, made["id"])
@@ -364,6 +366,7 @@ def data_volumes(walk: Walk) -> None:
     }
     asked = f"?dataName=weights&clusterId={tree.cluster_id}"
     walk.ask(f"GET {base}/name-availability", 204, query=asked)
+    walk.ask(f"POST {base}", 200, json=body, params=DRY_RUN)
     made = walk.ask(f"POST {base}", 201, json=body).json()["id"]
     for path in (base, f"{base}/count"):
         walk.ask(f"GET {path}", 200, query="?requestType=Originated")

@@ -23,7 +23,7 @@ from windlass.assets.service import Assets
 from windlass.assets.surroundings import Surroundings
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import request_body
-from windlass.kit.http import ContentType, QueryText, RawBody, error_responses
+from windlass.kit.http import ContentType, DryRun, QueryText, RawBody, error_responses
 from windlass.kit.paging import ListQuery, page_body, page_of
 
 _NO_CONTENT = 204
@@ -59,6 +59,7 @@ def add_asset_routes(
     tags: list[Any] = [kind.tag]
 
     shown = asset_schema(kind)
+    changed = answers(kind, 200, shown) | answers(kind, 202, shown)
 
     @routes.get(
         kind.path,
@@ -76,13 +77,14 @@ def add_asset_routes(
         tags=tags,
         summary=f"Create: {kind.words}",
         name=f"create_{kind.word}",
-        responses=answers(kind, 202, shown) | error_responses(409, 413),
+        responses=changed | error_responses(409, 413),
         openapi_extra=request_body(assets.creation),
     )
     def create_asset(
-        raw: RawBody, content_type: ContentType, caller: Authenticated
+        raw: RawBody, content_type: ContentType, caller: Authenticated, dry_run: DryRun
     ) -> JSONResponse:
-        return JSONResponse(assets.create(caller, raw, content_type), 202)
+        made = assets.create(caller, raw, content_type, dry_run=dry_run)
+        return JSONResponse(made, 200 if dry_run else 202)
 
     @routes.get(
         one,
@@ -103,13 +105,18 @@ def add_asset_routes(
         tags=tags,
         summary=f"Change: {kind.words}",
         name=f"update_{kind.word}",
-        responses=answers(kind, 202, shown) | error_responses(404, 409, 413),
+        responses=changed | error_responses(404, 409, 413),
         openapi_extra=request_body(assets.update_body),
     )
     def update_asset(
-        asset_id: AssetId, raw: RawBody, content_type: ContentType, caller: Authenticated
+        asset_id: AssetId,
+        raw: RawBody,
+        content_type: ContentType,
+        caller: Authenticated,
+        dry_run: DryRun,
     ) -> JSONResponse:
-        return JSONResponse(assets.update(caller, asset_id, raw, content_type), 202)
+        after = assets.update(caller, asset_id, raw, content_type, dry_run=dry_run)
+        return JSONResponse(after, 200 if dry_run else 202)
 
     @routes.delete(
         one,

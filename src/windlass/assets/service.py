@@ -1,7 +1,7 @@
 """Use cases of assets, the same for every kind."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -41,6 +41,7 @@ from windlass.audit.trail import Action as Deed
 from windlass.audit.trail import Entity, record
 from windlass.identity.roles import Action
 from windlass.identity.tokens import Caller
+from windlass.kit.database import Database
 from windlass.kit.errors import Conflict, FieldError, NotFound, PreconditionFailed, invalid_fields
 from windlass.kit.ids import new_id
 from windlass.kit.paging import Page
@@ -93,8 +94,11 @@ class Assets:
             events = asset_events(connection, row.id, page)
             return [event_view(event, cluster_id) for event in events]
 
-    def create(self, caller: Caller, raw: bytes, content_type: str | None) -> dict[str, Any]:
-        """A new asset. Raises BadRequest, Forbidden, or Conflict where the name is taken."""
+    def create(
+        self, caller: Caller, raw: bytes, content_type: str | None, *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """A new asset, or with `dry_run` what it would be. Raises BadRequest, Forbidden, or
+        Conflict where the name is taken."""
         body = read_asset(self._kind, self.creation, raw, content_type)
         created_id = new_id()
 
@@ -105,7 +109,7 @@ class Assets:
             self._save_references(connection, created_id, body.spec)
             return self._records.one(connection, caller, created_id, Extras())
 
-        return self._around.database.write(work)
+        return carried_out(self._around.database, work, dry_run=dry_run)
 
     def unit_of_new(self, connection: Connection, caller: Caller, meta: CreationMeta) -> Unit:
         """The unit of a new asset, where the caller may create one and there may be new ones.
@@ -162,13 +166,21 @@ class Assets:
         self._record(connection, caller, Deed.CREATE, created_id, body.meta.name, scope_path(unit))
 
     def update(
-        self, caller: Caller, asset_id: str, raw: bytes, content_type: str | None
+        self,
+        caller: Caller,
+        asset_id: str,
+        raw: bytes,
+        content_type: str | None,
+        *,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Replace the name, the description and the spec of an asset. What was made from it before
         stays as it is. Raises BadRequest, NotFound, Forbidden, Conflict.
 
         Secrets can only be compared with those that are kept by giving them again: so that whoever
-        does can tell, a credential to which nothing new is said counts as not updated.
+        does can tell, a credential to which nothing new is said counts as not updated. With
+        `dry_run`, which leaves no trace, it always counts as updated, so that no secret is found
+        by trying.
         """
         body = read_asset(self._kind, self.update_body, raw, content_type)
 
@@ -184,12 +196,12 @@ class Assets:
             values: dict[str, Any] = {"name": name, "description": meta.description}
             if body.spec is not None or not self._kind.updates_in_part:
                 values |= self._spec_columns(self._spec_after(row, body.spec), row)
-            is_new = self._kind.conceal is None or _is_new(values, row)
+            is_new = dry_run or self._kind.conceal is None or _is_new(values, row)
             self.change(connection, caller, row, values, is_new=is_new)
             self._save_references(connection, row.id, body.spec)
             return self._records.one(connection, caller, row.id, Extras())
 
-        return self._around.database.write(work)
+        return carried_out(self._around.database, work, dry_run=dry_run)
 
     def change(
         self,
@@ -336,6 +348,13 @@ class Assets:
             reason, told = _EVENTS[deed]
             now = self._around.clock.now()
             add_asset_event(connection, asset_id, reason, f"{told} by {caller.name}.", now)
+
+
+def carried_out(
+    database: Database, work: Callable[[Connection], dict[str, Any]], *, dry_run: bool
+) -> dict[str, Any]:
+    """What a change gives; with `dry_run` nothing of it is kept."""
+    return database.rehearse(work) if dry_run else database.write(work)
 
 
 def fixed_errors(row: Row[Any], meta: UpdateMeta) -> list[FieldError]:

@@ -37,7 +37,8 @@ def run_apply(data_dir: Path, files: Sequence[Path], *, dry_run: bool) -> int:
             try:
                 _apply(client, known, document, dry_run=dry_run)
             except (ApiError, BadDocument, BadScope) as error:
-                warn(f"{_words(document, position)} was refused: {error}")
+                refused = "would be refused" if dry_run else "was refused"
+                warn(f"{_words(document, position)} {refused}: {error}")
                 good = False
     return 0 if good else 1
 
@@ -107,23 +108,44 @@ def _apply(
 ) -> None:
     wanted = known.read(document)
     there = known.find(wanted.kind, wanted.name, wanted.place)
+    if there is None and dry_run:
+        _rehearse_creation(client, known, wanted)
+        return
     if there is None:
-        if dry_run:
-            known.pretend(wanted)
-        else:
-            client.create_asset(wanted.kind, wanted.body)
-        print(f"{wanted} {'would be' if dry_run else 'is'} created.")
+        client.create_asset(wanted.kind, wanted.body)
+        print(f"{wanted} is created.")
         return
     change = change_of(there, wanted)
     if change.body is None:
         kept = " Its secret is not in the file, and stays." if change.keeps_secret else ""
         print(f"{wanted} is as it should be.{kept}")
     elif dry_run:
+        awaited = known.awaited(wanted)
+        if awaited is None:
+            client.preview_asset_update(wanted.kind, there["meta"]["id"], change.body)
         _tell(wanted, change)
+        _tell_unchecked(wanted, awaited)
     else:
         after = client.update_asset(wanted.kind, there["meta"]["id"], change.body)
         same = after["meta"]["updateCount"] == there["meta"]["updateCount"]
         print(f"{wanted} {'is as it should be' if same else 'is changed'}.")
+
+
+def _rehearse_creation(client: Client, known: AssetFiles, wanted: Wanted) -> None:
+    awaited = known.awaited(wanted)
+    if awaited is None:
+        client.preview_asset(wanted.kind, wanted.body)
+    known.pretend(wanted)
+    print(f"{wanted} would be created.")
+    _tell_unchecked(wanted, awaited)
+
+
+def _tell_unchecked(wanted: Wanted, awaited: str | None) -> None:
+    """Say what the platform could not be asked about."""
+    if awaited is not None:
+        print(f"  not checked by the platform: it refers to {awaited}, which is not there yet")
+    elif (wanted.body["spec"] or {}).get("sharedScopes"):
+        print("  spec.sharedScopes: not checked by the platform")
 
 
 def _tell(wanted: Wanted, change: Change) -> None:

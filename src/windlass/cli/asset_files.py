@@ -4,7 +4,7 @@ A document has `kind`, `meta` and `spec` as the API has them. Where it is, and w
 made of, may be said by names.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from windlass.client.assets import ASSET_PATHS
 TEMPLATE = "workload-template"
 FIXED = ("workloadSupportedTypes", "autoDelete", "private")
 """What `meta` says beside name, description and place, and what no update changes."""
+_CLAIM = "pvc"
 _NOT_MADE_YET = "00000000-0000-0000-0000-000000000000"
 
 
@@ -63,10 +64,24 @@ class AssetFiles:
         self._client = client
         self._units: dict[str, list[dict[str, Any]]] = {}
         self._pretended: set[tuple[str, str]] = set()
+        self._claims: dict[str, str] = {}
+        """Of those, data sources by the volume claims that they bring."""
 
     def pretend(self, wanted: Wanted) -> None:
         """From now on it counts as there: for a rehearsal of several documents."""
         self._pretended.add((wanted.kind, wanted.name))
+        if wanted.kind == _CLAIM:
+            claim = (wanted.body["spec"] or {}).get("claimName")
+            self._claims |= {name: str(wanted) for name in (wanted.name, claim) if name}
+
+    def awaited(self, wanted: Wanted) -> str | None:
+        """What it refers to that only counts as there; None where there is no such thing."""
+        spec = wanted.body["spec"]
+        if wanted.kind == data_volume_files.KIND and isinstance(spec, Mapping):
+            return self._claims.get(str(spec.get("originPvcName")))
+        if wanted.kind == TEMPLATE and _NOT_MADE_YET in _texts(spec):
+            return "another document"
+        return None
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         """What a document asks for. Raises BadDocument."""
@@ -221,6 +236,16 @@ def shown_spec(asset: Mapping[str, Any], *, by: str) -> Any:
     if "distributed" in spec:
         made["distributed"] = _distributed(spec["distributed"], by)
     return made
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterable[str]:

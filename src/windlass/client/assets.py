@@ -30,6 +30,7 @@ ASSET_PATHS: Mapping[str, str] = {
     DATA_VOLUME: DATA_VOLUMES,
 }
 """Where each kind of asset is reached."""
+_DRY_RUN = {"dryRun": "true"}
 
 
 class AssetOperations:
@@ -80,6 +81,25 @@ class AssetOperations:
             return self._data_volumes.create(body)
         made = self._connection.request("POST", ASSET_PATHS[kind], body=body)
         return cast(dict[str, Any], made)
+
+    def preview_asset(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What `create_asset` would make, which is refused as that would be; nothing is made. With
+        whom a data volume is shared is not looked at."""
+        if kind == DATA_VOLUME:
+            return self._data_volumes.preview(body)
+        made = self._connection.request("POST", ASSET_PATHS[kind], parameters=_DRY_RUN, body=body)
+        return cast(dict[str, Any], made)
+
+    def preview_asset_update(
+        self, kind: str, asset_id: str, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What `update_asset` would make of it; nothing is changed. Raises NotFound. With whom a
+        data volume is shared is not looked at."""
+        if kind == DATA_VOLUME:
+            return self._data_volumes.preview_update(asset_id, body)
+        place = _place(kind, asset_id)
+        changed = self._connection.request("PUT", place, parameters=_DRY_RUN, body=body)
+        return cast(dict[str, Any], changed)
 
     def update_asset(self, kind: str, asset_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the name, the description and the spec of an asset. Raises NotFound."""

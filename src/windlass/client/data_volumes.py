@@ -14,6 +14,7 @@ _PAGE = 500
 _AT_ONCE = 50
 """How many scopes one request shares it with."""
 _SPEC = ("originPvcName", "useOriginalVolume")
+_DRY_RUN = {"dryRun": "true"}
 
 
 class DataVolumes:
@@ -33,11 +34,8 @@ class DataVolumes:
 
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new one, shared as `spec.sharedScopes` says, or none at all."""
-        meta, spec = body["meta"], body.get("spec") or {}
-        given = {key: meta[key] for key in ("name", "description") if key in meta}
-        given |= {key: value for key, value in spec.items() if key != "sharedScopes"}
-        given["projectId"] = str(meta.get("projectId"))
-        made = self._connection.request("POST", PATH, body=given)
+        spec = body.get("spec") or {}
+        made = self._connection.request("POST", PATH, body=_creation(body))
         try:
             self._share(made["id"], [], spec.get("sharedScopes") or [])
         except ApiError:
@@ -45,13 +43,16 @@ class DataVolumes:
             raise
         return self.get(made["id"])
 
+    def preview(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What `create` would make, but for whom it is shared with; nothing is made."""
+        asked = _creation(body)
+        return _asset(self._connection.request("POST", PATH, parameters=_DRY_RUN, body=asked))
+
     def update(self, volume_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Give it another description, and share it with other scopes; both or nothing."""
-        meta, spec = body["meta"], body.get("spec") or {}
+        spec = body.get("spec") or {}
         before = self._connection.request("GET", _place(volume_id))
-        fixed = {key: spec[key] for key in _SPEC if key in spec}
-        change = {"description": meta.get("description"), **fixed}
-        self._connection.request("PATCH", _place(volume_id), body=change)
+        self._connection.request("PATCH", _place(volume_id), body=_change(body))
         try:
             self._share(volume_id, scopes_of(before["sharedScopes"]), spec.get("sharedScopes", []))
         except ApiError:
@@ -59,6 +60,11 @@ class DataVolumes:
             self._connection.request("PATCH", _place(volume_id), body=old)
             raise
         return self.get(volume_id)
+
+    def preview_update(self, volume_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What `update` would make of it, but for whom it is shared with; nothing is changed."""
+        place, asked = _place(volume_id), _change(body)
+        return _asset(self._connection.request("PATCH", place, parameters=_DRY_RUN, body=asked))
 
     def delete(self, volume_id: str) -> None:
         """Remove one. Raises NotFound."""
@@ -96,6 +102,20 @@ def scopes_of(shared: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Scopes as requests name them, in one order."""
     scopes = [{"scopeType": each["scopeType"], "scopeId": each["scopeId"]} for each in shared]
     return sorted(scopes, key=lambda scope: (scope["scopeType"], scope["scopeId"]))
+
+
+def _creation(body: Mapping[str, Any]) -> dict[str, Any]:
+    meta, spec = body["meta"], body.get("spec") or {}
+    given = {key: meta[key] for key in ("name", "description") if key in meta}
+    given |= {key: value for key, value in spec.items() if key != "sharedScopes"}
+    given["projectId"] = str(meta.get("projectId"))
+    return given
+
+
+def _change(body: Mapping[str, Any]) -> dict[str, Any]:
+    spec = body.get("spec") or {}
+    fixed = {key: spec[key] for key in _SPEC if key in spec}
+    return {"description": body["meta"].get("description"), **fixed}
 
 
 def _asset(record: Mapping[str, Any]) -> dict[str, Any]:

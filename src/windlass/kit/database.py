@@ -96,6 +96,18 @@ class Database:
         except _GONE as error:
             raise _unavailable(error) from error
 
+    def rehearse(self, work: Callable[[Connection], T]) -> T:
+        """What `write` would give, or raise; nothing of it is kept."""
+
+        def undone(connection: Connection) -> T:
+            raise _Rehearsed(work(connection))
+
+        try:
+            return self.write(undone)
+        except _Rehearsed as rehearsed:
+            result: T = rehearsed.result
+            return result
+
     @contextmanager
     def prepared_alone(self) -> Iterator[None]:
         """Of all who prepare this store with several transactions, be the only one meanwhile.
@@ -153,6 +165,14 @@ def _begin_immediate(connection: Connection) -> None:
 def _unavailable(error: DBAPIError) -> Unavailable:
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
     return Unavailable(f"The store did not take the request in time ({reason}). Try again.")
+
+
+class _Rehearsed(Exception):
+    """Rolls a transaction back."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
 
 
 class _Writer:

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from windlass.kit.database import Database
 from windlass.kit.errors import BadRequest, PayloadTooLarge
-from windlass.kit.paging import ListQuery, page_of
+from windlass.kit.paging import ListQuery, boolean_of, page_of
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
 
@@ -47,6 +47,16 @@ async def content_type(request: Request) -> str | None:
 
 
 ContentType = Annotated[str | None, Depends(content_type)]
+
+
+async def dry_run(
+    dryRun: Annotated[str | None, Query()] = None,  # noqa: N803
+) -> bool:
+    """Whether nothing is to be kept of what the request asks for. Raises BadRequest."""
+    return bool(boolean_of("dryRun", dryRun))
+
+
+DryRun = Annotated[bool, Depends(dry_run)]
 
 
 async def request_id(request: Request) -> str:

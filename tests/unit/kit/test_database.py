@@ -56,6 +56,14 @@ def test_what_raises_is_rolled_back_and_raised(store: Database) -> None:
     assert count(store) == 0
 
 
+def test_of_a_rehearsal_nothing_is_kept_but_what_it_tells(store: Database) -> None:
+    assert store.rehearse(increment) == 1
+    assert count(store) == 0
+    with pytest.raises(ZeroDivisionError):
+        store.rehearse(lambda connection: increment(connection) // 0)
+    assert store.write(increment) == 1
+
+
 def test_a_write_within_a_write_is_refused(sqlite_url: str) -> None:
     store = Database(sqlite_url)
     with pytest.raises(RuntimeError, match="may not start another"):

@@ -17,7 +17,7 @@ from windlass.assets.kinds import DATA_VOLUME
 from windlass.identity.tokens import Caller
 from windlass.kit.bodies import parse_body, request_body
 from windlass.kit.errors import BadRequest
-from windlass.kit.http import ContentType, QueryText, RawBody, error_responses, list_query
+from windlass.kit.http import ContentType, DryRun, QueryText, RawBody, error_responses, list_query
 from windlass.kit.ids import is_uuid
 from windlass.kit.paging import ListQuery, page_body
 
@@ -67,14 +67,15 @@ def add_data_volume_routes(
         tags=tags,
         status_code=201,
         summary="Create a data volume",
-        responses=error_responses(409, 413),
+        responses={200: {"description": "What would be made."}, **error_responses(409, 413)},
         openapi_extra=request_body(DataVolumeCreation),
     )
     def create_data_volume(
-        raw: RawBody, content_type: ContentType, caller: Authenticated
+        raw: RawBody, content_type: ContentType, caller: Authenticated, dry_run: DryRun
     ) -> JSONResponse:
         body = parse_body(DataVolumeCreation, raw, content_type)
-        return JSONResponse(volumes.create(caller, body), 201)
+        made = volumes.create(caller, body, dry_run=dry_run)
+        return JSONResponse(made, 200 if dry_run else 201)
 
     @routes.get(_ONE, tags=tags, summary="Show a data volume", responses=error_responses(404))
     def get_data_volume(volume_id: VolumeId, caller: Authenticated) -> JSONResponse:
@@ -88,10 +89,14 @@ def add_data_volume_routes(
         openapi_extra=request_body(DataVolumePatch),
     )
     def patch_data_volume(
-        volume_id: VolumeId, raw: RawBody, content_type: ContentType, caller: Authenticated
+        volume_id: VolumeId,
+        raw: RawBody,
+        content_type: ContentType,
+        caller: Authenticated,
+        dry_run: DryRun,
     ) -> JSONResponse:
         body = parse_body(DataVolumePatch, raw, content_type)
-        return JSONResponse(volumes.patch(caller, volume_id, body))
+        return JSONResponse(volumes.patch(caller, volume_id, body, dry_run=dry_run))
 
     @routes.delete(
         _ONE,

@@ -16,7 +16,7 @@ from windlass.assets.kinds import DATA_VOLUME
 from windlass.assets.kinds.data_volume import ORIGIN, DataVolumeSpec
 from windlass.assets.names import require_free_name
 from windlass.assets.schemas import CreationMeta, creation_model
-from windlass.assets.service import Assets
+from windlass.assets.service import Assets, carried_out
 from windlass.assets.sharing import usable_in
 from windlass.assets.store import save_references, usable_assets, visible_assets
 from windlass.assets.surroundings import Surroundings
@@ -64,8 +64,11 @@ class DataVolumes:
             row = self._assets.found(connection, caller, Action.READ, volume_id)
             return self._whole(connection, caller, row.id, row.scope_path)
 
-    def create(self, caller: Caller, body: DataVolumeCreation) -> dict[str, Any]:
-        """A new one. Raises BadRequest, Forbidden, or Conflict where the name is taken."""
+    def create(
+        self, caller: Caller, body: DataVolumeCreation, *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """A new one, or with `dry_run` what it would be. Raises BadRequest, Forbidden, or Conflict
+        where the name is taken."""
         if body.should_delete_original_volume:
             problem = "must be false: the volume of the claim is what a data volume is made of"
             raise invalid_fields([FieldError("shouldDeleteOriginalVolume", problem)])
@@ -92,10 +95,13 @@ class DataVolumes:
             add_asset_event(connection, origin.id, "DataVolumeCreated", told, now)
             return self._whole(connection, caller, created_id, scope_path(unit))
 
-        return self._around.database.write(work)
+        return carried_out(self._around.database, work, dry_run=dry_run)
 
-    def patch(self, caller: Caller, volume_id: str, body: DataVolumePatch) -> dict[str, Any]:
-        """Change its description. Raises BadRequest, NotFound, Forbidden."""
+    def patch(
+        self, caller: Caller, volume_id: str, body: DataVolumePatch, *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Change its description, or with `dry_run` only see to it that this could be done. Raises
+        BadRequest, NotFound, Forbidden."""
 
         def work(connection: Connection) -> dict[str, Any]:
             lock_tree(connection, caller.tenant_id)
@@ -107,7 +113,7 @@ class DataVolumes:
             self._assets.change(connection, caller, row, values)
             return _one(connection, row.id)
 
-        return self._around.database.write(work)
+        return carried_out(self._around.database, work, dry_run=dry_run)
 
     def delete(self, caller: Caller, volume_id: str) -> None:
         """Remove one, wherever it is shared. Raises NotFound, Forbidden, and Conflict while

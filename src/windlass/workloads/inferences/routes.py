@@ -11,13 +11,12 @@ from windlass.identity.tokens import Caller
 from windlass.kit.bodies import request_body
 from windlass.kit.http import (
     ContentType,
-    QueryText,
+    DryRun,
     RawBody,
     RequestId,
     ShortReads,
     error_responses,
 )
-from windlass.kit.paging import boolean_of
 from windlass.workloads.inferences.schemas import InferenceCreationRequest, LaunchRequest
 from windlass.workloads.inferences.service import Inferences
 
@@ -47,9 +46,9 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
         content_type: ContentType,
         caller: AuthenticatedCaller,
         request_id: RequestId,
-        dryRun: QueryText = None,  # noqa: N803
+        dry_run: DryRun,
     ) -> JSONResponse:
-        if boolean_of("dryRun", dryRun):
+        if dry_run:
             return JSONResponse(inferences.preview(raw, content_type, caller))
         return JSONResponse(inferences.create(raw, content_type, caller, request_id), 202)
 
@@ -67,9 +66,9 @@ def router(inferences: Inferences, authenticated: Callable[..., Any]) -> APIRout
         content_type: ContentType,
         caller: AuthenticatedCaller,
         request_id: RequestId,
-        dryRun: QueryText = None,  # noqa: N803
+        dry_run: DryRun,
     ) -> JSONResponse:
-        if boolean_of("dryRun", dryRun):
+        if dry_run:
             seen = inferences.preview_launch(template_id, raw, content_type, caller)
             return JSONResponse(seen)
         made = inferences.launch(template_id, raw, content_type, caller, request_id)
