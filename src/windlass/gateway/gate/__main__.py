@@ -59,7 +59,7 @@ async def _serve(files: GatewayFiles) -> None:
     admission = Admission(publisher, discovery, demand, clock)
     publisher.load(admission)
     holds = Holds(discovery, publisher.outlook, demand, clock)
-    drain = Drain(publisher, admin, admission.in_use)
+    drain = Drain(publisher, admin, admission.in_use, demand.held)
     recount = Recount(admission, publisher, admin, clock)
     traffic = Traffic(publisher, admin, demand, clock)
     control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)

@@ -7,14 +7,18 @@ from urllib.parse import quote
 
 from windlass.gateway.gate.statistics import (
     GAUGES,
+    PASSING,
     WANTED,
     ClusterStatistics,
+    Passing,
     read_in_flight,
+    read_passing,
     read_statistics,
 )
 
 _LIMIT_SECONDS = 5.0
 _IN_FLIGHT = f"/stats?type=Gauges&filter={quote(GAUGES)}"
+_PASSING = f"/stats?filter={quote(PASSING)}"
 _STATISTICS = f"/stats?format=prometheus&usedonly&filter={quote(WANTED)}"
 
 
@@ -43,6 +47,10 @@ class EnvoyAdmin:
     async def statistics(self) -> Mapping[str, ClusterStatistics]:
         """Everything that is counted of clusters."""
         return read_statistics(await self._get(_STATISTICS))
+
+    async def passing(self) -> Mapping[str, Passing]:
+        """For each cluster that leads to an inner listener, what passes it."""
+        return read_passing(await self._get(_PASSING))
 
     async def _read_in_flight(self) -> Mapping[str, Mapping[str, int]]:
         async with self._reading:

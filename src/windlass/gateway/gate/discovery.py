@@ -7,7 +7,7 @@ an Envoy that kept running already has.
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -68,6 +68,8 @@ class Discovery:
         self._subscribers: set[Subscriber] = set()
         self._waiters: dict[ResourceKey, set[asyncio.Future[None]]] = defaultdict(set)
         self._rejected: dict[ResourceKey, str] = {}
+        self.adopt: Callable[[ResourceKey], None] = lambda _key: None
+        """Told of what an Envoy that connects has already, before it is told what it should."""
         self.rejections = 0
         self.last_rejection: str | None = None
 

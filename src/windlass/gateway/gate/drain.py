@@ -1,8 +1,9 @@
-"""Requests in flight, and replicas forgotten once theirs have ended."""
+"""Requests in flight; replicas forgotten, and listeners withdrawn, once theirs have ended."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
@@ -25,11 +26,14 @@ class Drain:
         publisher: Publisher,
         admin: EnvoyAdmin,
         slots_in_use: Callable[[str], Mapping[str, int]],
+        held: Callable[[str], int],
     ) -> None:
-        """`slots_in_use` tells how many slots of a workload are held, by address."""
+        """`slots_in_use` tells how many slots of a workload are held, by address; `held` how many
+        of its requests wait."""
         self._publisher = publisher
         self._admin = admin
         self._slots_in_use = slots_in_use
+        self._held = held
         self._last: dict[str, tuple[Endpoint, ...]] = {}
         """Of workloads that hold requests, the one replica that stays listed though it is done."""
 
@@ -52,9 +56,10 @@ class Drain:
         }
 
     async def sweep_forever(self) -> None:
-        """Forget drained replicas, again and again."""
+        """Forget drained replicas, and withdraw inner listeners, again and again."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            await self._sweep_inner_listeners()
             self._forget_gone()
             leaving = [record for record in self._publisher.records if self._may_forget(record)]
             if not leaving:
@@ -63,6 +68,13 @@ class Drain:
                 await self._sweep(leaving)
             except (EnvoyUnreachable, Rejected, Superseded, OSError):
                 continue
+
+    async def _sweep_inner_listeners(self) -> None:
+        listeners = self._publisher.inner_listeners
+        if not listeners.unused:
+            return
+        with suppress(EnvoyUnreachable):
+            listeners.look(await self._admin.passing(), self._held)
 
     def _forget_gone(self) -> None:
         for workload_id in [key for key in self._last if self._publisher.record(key) is None]:

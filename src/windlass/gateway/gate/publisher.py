@@ -18,7 +18,8 @@ from windlass.gateway.gate.discovery import (
     ResourceKey,
 )
 from windlass.gateway.gate.holds import Denial, Outlook
-from windlass.gateway.gate.resources import Resources
+from windlass.gateway.gate.inner_listeners import USUAL_LIMIT_SECONDS, InnerListeners
+from windlass.gateway.gate.resources import Resources, inner_limit
 from windlass.gateway.gate.routes import scope_names
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Record, Store
@@ -27,9 +28,6 @@ from windlass.gateway.gate.workload import Workload, endpoint_keys
 from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
 from windlass.gateway.names import NOT_HERE
 from windlass.kit.clock import Clock
-
-USUAL_LIMIT_SECONDS = 300.0
-"""There is always an inner listener for this time-out, and with it the filter of tokens."""
 
 
 INTRODUCED_SECONDS = 60.0
@@ -62,7 +60,8 @@ class Publisher:
         self, discovery: Discovery, store: Store, clock: Clock, certificate: ServerCertificate
     ) -> None:
         self._discovery = discovery
-        self._resources = Resources(discovery, certificate)
+        self.inner_listeners = InnerListeners(discovery, clock)
+        self._resources = Resources(discovery, certificate, self.inner_listeners)
         self._store = store
         self._clock = clock
         self._workloads: dict[str, Workload] = {}
@@ -78,7 +77,8 @@ class Publisher:
         Needs a running event loop.
         """
         self._limits = limits
-        self._resources.publish_inner(USUAL_LIMIT_SECONDS)
+        self._discovery.adopt = self.inner_listeners.adopt
+        self.inner_listeners.publish(USUAL_LIMIT_SECONDS)
         for record in self._store.load_records():
             workload = Workload(record, saved=record)
             self._workloads[record.route.workload_id] = workload
@@ -252,6 +252,7 @@ class Publisher:
         else:
             await self._bring_routes_first(workload)
         workload.acknowledged_at = self._clock.monotonic()
+        self.inner_listeners.settle(record.route.workload_id, inner_limit(record))
         if saving is not None:
             await asyncio.shield(saving)
         if record.removed and not record.draining:

@@ -16,9 +16,11 @@ from windlass.gateway.gate.discovery import (
     Discovery,
     ResourceKey,
 )
+from windlass.gateway.gate.inner_listeners import InnerListeners
 from windlass.gateway.gate.replicas import clusters, load_assignments
 from windlass.gateway.gate.routes import route_configurations, scope_names, scopes
 from windlass.gateway.gate.server_certificate import ServerCertificate
+from windlass.gateway.gate.store import Record
 from windlass.gateway.gate.ways import (
     cluster_names,
     counted_clusters,
@@ -33,7 +35,13 @@ from windlass.gateway.gateway import Address
 class Resources:
     """Publishes what follows from a workload's record, and withdraws it."""
 
-    def __init__(self, discovery: Discovery, certificate: ServerCertificate) -> None:
+    def __init__(
+        self,
+        discovery: Discovery,
+        certificate: ServerCertificate,
+        inner_listeners: InnerListeners,
+    ) -> None:
+        self._inner_listeners = inner_listeners
         self._discovery = discovery
         self._certificate = certificate
         self._owners: dict[str, str] = {}
@@ -69,8 +77,9 @@ class Resources:
             workload.scope_keys[name] = key
         keys += [self._discovery.publish(SCOPE, name, scope) for name, scope in wanted.items()]
         configurations = route_configurations(route)
-        if route.unavailable is None:
-            keys += self.publish_inner(limit_seconds(route))
+        limit = inner_limit(workload.record)
+        if limit is not None:
+            keys += self._inner_listeners.use(route.workload_id, limit)
         if route.concurrency_limit:
             keys += self._publish_again()
         keys += [
@@ -90,16 +99,6 @@ class Resources:
         ]
         workload.addresses = addresses
         return keys
-
-    def publish_inner(self, limit: float) -> list[ResourceKey]:
-        """The inner listener for a time-out: a few there are, so they stay."""
-        name = inner.inner_name(limit)
-        listener = ResourceKey(LISTENER, name)
-        if self._discovery.get(listener) is None:
-            for cluster_name, cluster in inner.clusters(limit).items():
-                self._discovery.publish(CLUSTER, cluster_name, cluster)
-            self._discovery.publish(LISTENER, name, inner.listener(limit))
-        return [*(ResourceKey(CLUSTER, each) for each in inner.cluster_names(limit)), listener]
 
     def withdraw_ways(self, workload: Workload) -> list[ResourceKey]:
         """Nothing leads to the workload any more."""
@@ -146,3 +145,9 @@ class Resources:
     def _withdraw_listeners(self, workload: Workload, addresses: Set[Address]) -> list[ResourceKey]:
         workload.addresses -= addresses
         return [self._discovery.withdraw(LISTENER, listener_name(each)) for each in addresses]
+
+
+def inner_limit(record: Record) -> float | None:
+    """The time-out by whose inner listener requests may go; None where none does."""
+    route = record.route
+    return None if record.removed or route.unavailable is not None else limit_seconds(route)

@@ -9,6 +9,8 @@ WANTED = r"rq_(active|time|total)$"
 """Picks what `read_statistics` reads."""
 GAUGES = r"endpoint\..*\.rq_active$"
 """Picks what `read_in_flight` reads."""
+PASSING = r"^cluster\.inner-\d+(-as-client)?\.upstream_rq_(active|total)$"
+"""Picks what `read_passing` reads."""
 
 _CLUSTER = re.compile(r'="([^"]*)"} (\d+)\n')
 _ENDPOINT = re.compile(r'="([^"]*)",envoy_endpoint_address="([^"]*)"} (\d+)\n')
@@ -18,6 +20,7 @@ _HISTOGRAM = re.compile(
     r"[^ ]*_sum{[^ ]* (\S+)\n"
     r"[^ ]*_count{[^ ]* (\d+)\n"
 )
+_PASSING = re.compile(r"^cluster\.(.*?)\.upstream_rq_(active|total): (\d+)$", re.MULTILINE)
 _GAUGE = re.compile(r"^cluster\.(.*?)\.endpoint\.(.*)\.rq_active: (\d+)$", re.MULTILINE)
 
 
@@ -33,6 +36,14 @@ class ClusterStatistics:
     endpoints_started: dict[str, int] = field(default_factory=dict)
     """By address, as `host:port`; so is `endpoints_in_flight`."""
     endpoints_in_flight: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Requests to an inner listener."""
+
+    active: int = 0
+    total: int = 0
 
 
 def together(several: Iterable[ClusterStatistics]) -> ClusterStatistics:
@@ -87,6 +98,14 @@ def in_flight_of(
     for name in names:
         _add(total, clusters.get(name, {}))
     return total
+
+
+def read_passing(text: str) -> Mapping[str, Passing]:
+    """Requests to inner listeners by cluster, from Envoy's own text format."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for cluster, name, value in _PASSING.findall(text):
+        found[cluster][name] = int(value)
+    return {cluster: Passing(**counts) for cluster, counts in found.items()}
 
 
 def written(address: str) -> str:

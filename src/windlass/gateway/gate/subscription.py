@@ -95,6 +95,7 @@ class Subscription:
             due.update(self._discovery.names(type_url))
         for name, version in request.initial_resource_versions.items():
             key = ResourceKey(type_url, name)
+            self._discovery.adopt(key)
             self._acknowledged[key] = self._sent[key] = version
             due.add(name)
         self._discovery.look_again_at_all(type_url)
