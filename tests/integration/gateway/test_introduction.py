@@ -37,6 +37,10 @@ def test_an_introduction_overrules_nothing(
     gateway.client.remove(f"id-{name}", EPOCH)
     gateway.client.introduce(route(name))
     assert gateway.request(f"/team/{name}/echo").status == 404
+    # Removed before it was ever known, as when it is deleted at once.
+    gateway.client.remove(f"id-{name}-2", EPOCH)
+    gateway.client.introduce(route(f"{name}-2"))
+    assert gateway.request(f"/team/{name}-2/echo").status == 404
 
 
 def test_an_introduction_and_the_first_decision_may_come_at_once(

@@ -29,7 +29,6 @@ from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
 from windlass.gateway.names import NOT_HERE
 from windlass.kit.clock import Clock
 
-
 INTRODUCED_SECONDS = 60.0
 """For so long an introduction may be late: who introduces a workload waits no longer for the gate,
 and whoever decides about routes has looked by then."""
