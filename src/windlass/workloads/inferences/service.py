@@ -114,10 +114,10 @@ class Inferences:
             with suppress(AssetChanged):
                 new, desired = self._insert(self._checked(given, caller), caller, event)
                 self.wake()
-                workload_id = str(new.workload["id"])
-                named = Named(str(new.workload["name"]), new.owner.name)
-                self.introduction.introduce(workload_id, named, desired)
-                return _response(self.queries.record(workload_id))
+                workload_id, name = str(new.workload["id"]), str(new.workload["name"])
+                made = _response(self.queries.record(workload_id))
+                self.introduction.introduce(workload_id, Named(name, new.owner.name), desired)
+                return made
         raise Conflict("assets: they changed while they were read, again and again. Try again.")
 
     def _preview(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
