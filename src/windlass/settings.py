@@ -48,9 +48,9 @@ class Address:
 def parse_external_url(text: object) -> str:
     """Read the beginning of a URL, without a path. Raises ValueError."""
     written = str(text).strip()
-    parts = urlsplit(written)
     problem = f"{written!r} is not where users reach it, such as https://windlass.example.org"
     try:
+        parts = urlsplit(written)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError(problem) from None

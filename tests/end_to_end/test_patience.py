@@ -74,7 +74,7 @@ def test_who_was_told_to_give_up_waits_once_room_is_about_to_be_free(
     full = platform.deploy("takes-all", canary(compute=WHOLE_MACHINE))
     assert platform.ask(asleep).status == 503
     with leaving(platform, full, "takes-all", seconds=8) as slow:
-        answers = []
+        answers: list[tuple[bool, int]] = []
         while not answers or answers[-1][1] == 503:
             has_left = slow.done()
             answers.append((has_left, platform.ask(asleep).status))

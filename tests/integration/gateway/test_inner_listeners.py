@@ -1,13 +1,15 @@
 """Listeners within Envoy come and go with the time-outs that workloads have."""
 
-import asyncio
+import http.client
 import json
 import queue
+import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from tests.integration.gateway.replica import Replica
-from tests.integration.gateway.running import EPOCH, RunningGateway, eventually, route
+from tests.integration.gateway.running import EPOCH, Answer, RunningGateway, eventually, route
 from windlass.gateway.files import GatewayFiles
 
 
@@ -28,7 +30,7 @@ class Upload:
 
 
 def test_one_that_no_workload_has_any_more_goes_and_what_is_in_flight_on_it_ends_well(
-    gateway: RunningGateway, replica: Replica, threads: ThreadPoolExecutor, name: str
+    gateway: RunningGateway, replica: Replica, name: str
 ) -> None:
     busy, idle = f"{name}-busy", f"{name}-idle"
     for each, seconds in ((busy, 71.0), (idle, 72.0)):
@@ -36,16 +38,14 @@ def test_one_that_no_workload_has_any_more_goes_and_what_is_in_flight_on_it_ends
         assert gateway.request(f"/team/{each}/echo", "POST", body=[b"chunked"]).status == 200
     assert {"inner-71000", "inner-72000"} <= listeners(gateway)
 
-    upload = Upload()
-    sent = threads.submit(gateway.request, f"/team/{busy}/echo", "POST", body=upload, seconds=120)
-    eventually(lambda: replica.in_flight == 1)
-    gateway.client.put(route(busy, replica.endpoint, request_timeout_seconds=73.0), EPOCH)
-    gateway.client.remove(f"id-{idle}", EPOCH)
-    # As long unused as the other, but for what is in flight on that.
-    eventually(lambda: "inner-72000" not in listeners(gateway), 60)
-    assert {"inner-71000", "inner-73000"} <= listeners(gateway)
-    upload.end()
-    assert sent.result().json["size"] == len(b"firstlast")
+    with uploading(gateway, replica, busy) as (upload, sent):
+        gateway.client.put(route(busy, replica.endpoint, request_timeout_seconds=73.0), EPOCH)
+        gateway.client.remove(f"id-{idle}", EPOCH)
+        # As long unused as the other, but for what is in flight on that.
+        eventually(lambda: "inner-72000" not in listeners(gateway), 60)
+        assert {"inner-71000", "inner-73000"} <= listeners(gateway)
+        upload.end()
+        assert sent.result().json["size"] == len(b"firstlast")
     eventually(lambda: "inner-71000" not in listeners(gateway), 60)
 
     gateway.client.put(route(busy, replica.endpoint, request_timeout_seconds=71.0), EPOCH)
@@ -54,33 +54,44 @@ def test_one_that_no_workload_has_any_more_goes_and_what_is_in_flight_on_it_ends
 
 
 def test_one_that_is_on_its_way_out_outlives_the_gate(
-    own_gateway: RunningGateway, replica: Replica, threads: ThreadPoolExecutor
+    own_gateway: RunningGateway, replica: Replica
 ) -> None:
     own_gateway.client.put(route("w", replica.endpoint, request_timeout_seconds=71.0), EPOCH)
-    upload = Upload()
-    sent = threads.submit(own_gateway.request, "/team/w/echo", "POST", body=upload, seconds=120)
-    eventually(lambda: replica.in_flight == 1)
-    own_gateway.client.put(route("w", replica.endpoint), EPOCH)
-    own_gateway.kill_gate()
-    own_gateway.start_gate()
-    # What comes after it is told has been told by then.
-    own_gateway.client.put(route("other", replica.endpoint, request_timeout_seconds=72.0), EPOCH)
-    assert {"inner-71000", "inner-72000"} <= listeners(own_gateway)
-    upload.end()
-    assert sent.result().json["size"] == len(b"firstlast")
+    with uploading(own_gateway, replica, "w") as (upload, sent):
+        own_gateway.client.put(route("w", replica.endpoint), EPOCH)
+        own_gateway.kill_gate()
+        own_gateway.start_gate()
+        # What Envoy is told at first, it has been told by then.
+        other = route("other", replica.endpoint, request_timeout_seconds=72.0)
+        own_gateway.client.put(other, EPOCH)
+        assert {"inner-71000", "inner-72000"} <= listeners(own_gateway)
+        upload.end()
+        assert sent.result().json["size"] == len(b"firstlast")
     eventually(lambda: "inner-71000" not in listeners(own_gateway), 60)
+
+
+@contextmanager
+def uploading(
+    gateway: RunningGateway, replica: Replica, name: str
+) -> Iterator[tuple[Upload, "Future[Answer]"]]:
+    """While a replica receives a body, which ends with the context at the latest."""
+    upload = Upload()
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            path = f"/team/{name}/echo"
+            sent = thread.submit(gateway.request, path, "POST", body=upload, seconds=120)
+            eventually(lambda: replica.in_flight == 1)
+            yield upload, sent
+        finally:
+            upload.end()
 
 
 def listeners(gateway: RunningGateway) -> set[str]:
     """The names of the listeners that Envoy has."""
-    socket = GatewayFiles(gateway.directory).admin_socket
-
-    async def ask() -> bytes:
-        reader, writer = await asyncio.open_unix_connection(str(socket))
-        writer.write(b"GET /listeners?format=json HTTP/1.0\r\nhost: admin\r\n\r\n")
-        answer = await reader.read()
-        writer.close()
-        return answer
-
-    body = asyncio.run(ask()).partition(b"\r\n\r\n")[2]
-    return {each["name"] for each in json.loads(body)["listener_statuses"]}
+    connection = http.client.HTTPConnection("admin", timeout=20)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(GatewayFiles(gateway.directory).admin_socket))
+    connection.request("GET", "/listeners?format=json")
+    shown = json.loads(connection.getresponse().read())
+    connection.close()
+    return {each["name"] for each in shown["listener_statuses"]}

@@ -15,9 +15,9 @@ from windlass.settings import Settings
         ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
     ],
 )
-@pytest.mark.parametrize("option", ["external_url", "gateway_external_url"])
-def test_a_scheme_a_host_and_perhaps_a_port(option: str, given: str, read: str) -> None:
-    assert getattr(Settings(**{option: given}), option) == read
+def test_a_scheme_a_host_and_perhaps_a_port(given: str, read: str) -> None:
+    settings = Settings(external_url=given, gateway_external_url=given)
+    assert settings.external_url == settings.gateway_external_url == read
 
 
 @pytest.mark.parametrize(
