@@ -7,21 +7,19 @@ cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 
 main() {
-    tools/setup.sh test
-    # Tests start the platform many times. Where PYTHONDONTWRITEBYTECODE is set, as in containers it
-    # often is, each start would else compile all of it anew.
-    .venv/bin/python -m compileall -q src
+    # The longest of all where it has anything to do.
+    install_of_the_machine &
+    machine=$!
+    tools/setup.sh test || { wait "$machine"; exit 1; }
+    started=
     for lock in requirements/runapy-*.lock; do
-        install_beside "$(basename "$lock" .lock)" "$lock"
+        install_beside "$(basename "$lock" .lock)" "$lock" &
+        started="$started $!"
     done
-    if [ "$(id -u)" = 0 ] && ! postgresql_is_there; then install PostgreSQL postgresql; fi
-    if [ "$(id -u)" = 0 ] && ! podman_is_there; then
-        install "Podman and a registry" podman runc netavark aardvark-dns iptables busybox-static \
-            docker-registry
-    fi
-    if [ "$(id -u)" = 0 ] && ! docker_is_there; then
-        install_without_service Docker docker.io containerd runc iproute2 busybox-static
-    fi
+    for each in $started "$machine"; do wait "$each"; done
+    # Tests start the platform and the clients many times. Where PYTHONDONTWRITEBYTECODE is set, as in
+    # containers it often is, each start would else compile all of it anew.
+    .venv/bin/python -m compileall -q -j 0 src .cache/runapy-*
 }
 
 # Into .cache/NAME, which tests put on the path of the processes that need it.
@@ -31,9 +29,18 @@ install_beside() {
     [ "$(cat "$target/installed" 2>/dev/null)" != "$wanted" ] || return 0
     say "installing $1 into $target"
     rm -rf "$target"
-    .venv/bin/python -I -m pip --disable-pip-version-check install --quiet \
+    .venv/bin/python -I -m pip --disable-pip-version-check install --quiet --no-compile \
         --require-hashes --no-deps --target "$target" -r "$2"
     echo "$wanted" >"$target/installed"
+}
+
+install_of_the_machine() {
+    [ "$(id -u)" = 0 ] || return 0
+    postgresql_is_there || install PostgreSQL postgresql
+    podman_is_there || install "Podman and a registry" podman runc netavark aardvark-dns iptables \
+        busybox-static docker-registry
+    docker_is_there || install_without_service Docker \
+        docker.io containerd runc iproute2 busybox-static
 }
 
 postgresql_is_there() {
