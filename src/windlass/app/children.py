@@ -38,6 +38,11 @@ class Child:
         self._restart_at = 0.0
 
     @property
+    def runs(self) -> bool:
+        """Whether it was started, and no end of it has been seen since."""
+        return bool(self._pid)
+
+    @property
     def readiness(self) -> int | None:
         """The descriptor that becomes readable when it is ready or ends; None when it is known."""
         return self._readiness
@@ -75,8 +80,9 @@ class Child:
         status = 1
         try:
             # The parent's handlers would only note the signal, here as there.
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
+            signal.set_wakeup_fd(-1)
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() == parent:
                 self._run(partial(_tell, tell))
@@ -117,10 +123,22 @@ class Child:
         _log.error("a process of the control plane ended", name=self.name, again_in=delay)
 
 
-def wait_for_news(children: Sequence[Child], timeout_seconds: float) -> None:
-    """Return when a child is ready or ends before it is, or after the time."""
-    waiting = [child.readiness for child in children if child.readiness is not None]
-    select.select(waiting, [], [], timeout_seconds)
+class News:
+    """Wakes who waits for news of children, and of signals that this process handles."""
+
+    def __init__(self) -> None:
+        """For the main thread; there is one such object at a time."""
+        self._signalled, writable = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+        # One that does nothing: only what is handled wakes.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def wait(self, children: Sequence[Child], timeout_seconds: float) -> None:
+        """Return when a child is ready or ends, when a signal has come, or after the time."""
+        readiness = [child.readiness for child in children if child.readiness is not None]
+        select.select([self._signalled, *readiness], [], [], timeout_seconds)
+        with suppress(BlockingIOError):
+            os.read(self._signalled, 4096)
 
 
 def stop(children: Sequence[Child]) -> None:

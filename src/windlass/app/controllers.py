@@ -75,8 +75,9 @@ class Controllers:
         self._services = context.services()
 
     def stop(self) -> None:
-        """End soon."""
+        """End soon; at once where it waits for something to do."""
         self._stop.set()
+        Waker(self._context.data.wake_up).wake()
 
     def run(self) -> None:
         """Wait for the lease, then control until stopped or replaced."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from windlass.app.addresses import bind, settle_address
 from windlass.app.bootstrap import lay_foundation
-from windlass.app.children import Child, GaveUp, stop, wait_for_news
+from windlass.app.children import Child, GaveUp, News, stop
 from windlass.app.context import Context
 from windlass.app.controllers import Controllers
 from windlass.app.data_directory import DataDirectory, Membership, read_json, write_json
@@ -26,6 +26,7 @@ from windlass.kit.database import Database
 from windlass.settings import Address, Settings
 
 _LOOK_SECONDS = 0.05
+_LOOK_WHILE_BOTH_RUN_SECONDS = 0.5
 
 
 class CannotStart(Exception):
@@ -180,10 +181,13 @@ class _Parent:
         """Start both, say when they are ready, and restart what dies until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._request_stop)
+        news = News()
         try:
             while not self._stopping:
                 self._keep()
-                wait_for_news(self._children, _LOOK_SECONDS)
+                both_run = all(child.runs for child in self._children)
+                pause = _LOOK_WHILE_BOTH_RUN_SECONDS if both_run else _LOOK_SECONDS
+                news.wait(self._children, pause)
         except GaveUp as error:
             raise CannotStart(f"The {error} process ended; its log says why.") from None
         finally:
