@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.vendors_client import VendorsClient
 from tools.container_engine import EngineMissing, OwnEngine
 from tools.docker import Docker
 from tools.podman import Podman
@@ -33,16 +33,26 @@ LONGEST_FIRST = (
     "test_hostile_bodies.py",
     "test_reaching_across.py",
     "test_runapy_operations.py",
-    # tests/end_to_end
-    "test_restarts.py",
-    "test_container_guarantees.py",
-    "test_images.py",
-    "test_container_fields.py",
-    "test_autoscaling.py",
+    # tests/integration
+    "test_setup.py",
+    "test_time_outs.py",
+    "test_slots_end.py",
+    "test_measurement.py",
+    # tests/end_to_end: thousands of requests beside what mostly waits, then whatever takes longest
     "test_scale_to_zero.py",
-    "test_bad_luck.py",
-    "test_tls.py",
+    "test_autoscaling.py",
+    "test_connectivity_fields.py",
+    "test_images.py",
+    "test_restarts.py",
     "test_demo.py",
+    "test_container_guarantees.py",
+    "test_start_and_stop.py",
+    "test_container_fields.py",
+    "test_tls.py",
+    "test_cli.py",
+    "test_bad_luck.py",
+    "test_templates_page.py",
+    "test_access_page.py",
 )
 """Files that take longest. A file is for one process alone: none of these should begin when the
 others are about to end."""
@@ -88,9 +98,9 @@ def postgresql_url(
         yield url
 
 
-@pytest.fixture(scope="session", params=[Podman, Docker], ids=lambda kind: kind.name)
+@pytest.fixture(scope="module", params=[Podman, Docker], ids=lambda kind: kind.name)
 def container_engine(request: pytest.FixtureRequest) -> Iterator[OwnEngine]:
-    """An engine of this run's own, with its images; each test runs on Podman and on Docker."""
+    """An engine of this file's own, with its images; each test runs on Podman and on Docker."""
     yield from started_engine(request.param)
 
 
@@ -178,26 +188,26 @@ def store_in(folder: Path, kind: str, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture(params=RUNAPY_VERSIONS)
-def run_with_runapy(request: pytest.FixtureRequest) -> RunWithRunapy:
-    """A function that runs Python with these words, where `import runai` gives one version.
+def run_with_runapy(
+    request: pytest.FixtureRequest, started_clients: dict[str, VendorsClient]
+) -> RunWithRunapy:
+    """Runs a Python program with these words, where `import runai` gives one version.
 
-    Every test that takes it runs on each version. The process has this one's environment and what
-    is given as keywords; it may take `timeout` seconds. Raises CalledProcessError when it fails.
+    Every test that takes it runs on each version. Raises CalledProcessError when the program fails.
     """
-    packages = ROOT / ".cache" / f"runapy-{request.param}"
+    version = request.param
+    packages = ROOT / ".cache" / f"runapy-{version}"
     if not packages.exists():
-        pytest.skip(f"runapy {request.param} is not installed; tools/setup_tests.sh does it")
+        pytest.skip(f"runapy {version} is not installed; tools/setup_tests.sh does it")
+    if version not in started_clients:
+        started_clients[version] = VendorsClient(packages)
+    return started_clients[version].run
 
-    def run(
-        *words: str, timeout: float = 120, **environment: str
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, *words],
-            env={**os.environ, "PYTHONPATH": str(packages), **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=True,
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def started_clients() -> Iterator[dict[str, VendorsClient]]:
+    """The vendor's client, by version, for those tests that have asked for it already."""
+    started: dict[str, VendorsClient] = {}
+    yield started
+    for each in started.values():
+        each.stop()
