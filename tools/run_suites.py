@@ -1,8 +1,10 @@
-"""Runs the suites of `make test`, one after the other, and says at the end what ran.
+"""Runs the suites of `make test`, and says at the end what ran.
 
     python -m tools.run_suites [--long] [SUITE …]
 
-Every suite runs, whatever came of the one before; the exit status is 1 when any of them failed.
+Suites of tests run one after the other, and the checks, which take one processor each, beside the
+first of them. Every suite runs, whatever comes of others; the exit status is 1 when any of them
+failed.
 As root, where nothing can be missing, a skipped test fails the run unless
 `tests/permitted_skips.txt` lists it.
 """
@@ -15,8 +17,10 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tools.suite_results import SuiteResults
 
@@ -50,10 +54,10 @@ SUITES: tuple[Check | TestSuite, ...] = (
     TestSuite("unit", "auto"),
     TestSuite("api", "auto"),
     TestSuite("contract", "auto"),
-    # These mostly wait for processes to start and to end.
-    TestSuite("integration", "2"),
-    TestSuite("end_to_end", "2"),
-    TestSuite("crash"),
+    # These wait for processes to start and to end about as long as they compute.
+    TestSuite("integration", "3"),
+    TestSuite("end_to_end", "3"),
+    TestSuite("crash", "2"),
 )
 
 
@@ -80,17 +84,34 @@ def main() -> None:
     chosen = [suite for suite in SUITES if not options.suites or suite.name in options.suites]
     if options.long:
         chosen = [suite for suite in chosen if isinstance(suite, TestSuite)]
-    outcomes = [run(suite, options.long) for suite in chosen]
-    sys.exit(0 if report(outcomes) else 1)
+    begin = time.monotonic()
+    outcomes = run(chosen, options.long)
+    sys.exit(0 if report(outcomes, time.monotonic() - begin) else 1)
 
 
-def run(suite: Check | TestSuite, long: bool) -> Outcome:
-    """Run one suite, whatever comes of it."""
+def run(suites: Sequence[Check | TestSuite], long: bool) -> list[Outcome]:
+    """Run suites, whatever comes of each."""
+    with ThreadPoolExecutor(1) as beside:
+        checks = [suite for suite in suites if isinstance(suite, Check)]
+        checked = beside.submit(lambda: [run_check(check) for check in checks])
+        tested = [run_suite(suite, long) for suite in suites if isinstance(suite, TestSuite)]
+        return [*checked.result(), *tested]
+
+
+def run_check(check: Check) -> Outcome:
+    """Run its programs, and print what they say all at once."""
+    begin = time.monotonic()
+    with tempfile.TemporaryFile("w+") as said:
+        statuses = [run_program(command, said) for command in check.commands]
+        said.seek(0)
+        print(f"\n=== {check.name} ===\n{said.read()}", end="", flush=True)
+    return Outcome(check.name, not any(statuses), time.monotonic() - begin)
+
+
+def run_suite(suite: TestSuite, long: bool) -> Outcome:
+    """Run its tests."""
     print(f"\n=== {suite.name} ===", flush=True)
     begin = time.monotonic()
-    if isinstance(suite, Check):
-        statuses = [run_program(command) for command in suite.commands]
-        return Outcome(suite.name, not any(statuses), time.monotonic() - begin)
     ok, results = run_tests(suite, long)
     return Outcome(suite.name, ok, time.monotonic() - begin, results)
 
@@ -110,29 +131,31 @@ def run_tests(suite: TestSuite, long: bool) -> tuple[bool, SuiteResults]:
     return status == 0 or (long and status == 5), results
 
 
-def run_program(command: Sequence[str]) -> int:
-    """A program of the virtual environment; its exit status."""
+def run_program(command: Sequence[str], said: TextIO = sys.stdout) -> int:
+    """A program of the virtual environment, which writes to `said`; its exit status."""
     program, *arguments = command
-    process = subprocess.Popen([PROGRAMS / program, *arguments], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [PROGRAMS / program, *arguments], stdin=subprocess.DEVNULL, stdout=said, stderr=said
+    )
     try:
         return process.wait(LIMIT_SECONDS)
     except subprocess.TimeoutExpired:
-        print(f"{program} took more than {LIMIT_SECONDS} s and was killed")
+        print(f"{program} took more than {LIMIT_SECONDS} s and was killed", file=said)
         return -1
     finally:
         process.kill()
         process.wait()
 
 
-def report(outcomes: Sequence[Outcome]) -> bool:
-    """Print the closing lines; whether all is well."""
+def report(outcomes: Sequence[Outcome], seconds: float = 0.0) -> bool:
+    """Print the closing lines, after so many seconds; whether all is well."""
     total = SuiteResults()
     for outcome in outcomes:
         total.add(outcome.results or SuiteResults())
     print("\n=== summary ===")
     for outcome in outcomes:
         print_outcome(outcome)
-    print(f"{'all':12}{sum(outcome.seconds for outcome in outcomes):8.1f} s")
+    print(f"{'all':12}{seconds:8.1f} s")
     refused = print_skips(total.skipped)
     print(total.databases_line())
     for test in total.failed:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools import run_suites
-from tools.run_suites import Outcome, report
+from tools.run_suites import Check, Outcome, report, run
 from tools.suite_results import SuiteResults
 
 ROOT = Path(__file__).parents[3]
@@ -101,6 +101,17 @@ def test_the_last_line_counts_tests_of_all_suites(capsys: pytest.CaptureFixture[
 def test_a_failed_suite_fails_the_run(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     assert not report([outcome, Outcome("api", True, 1.0, SuiteResults(["c"]))])
     assert f"failed suites: {outcome.name}" in capsys.readouterr().out
+
+
+def test_every_check_runs_and_says_all_at_once_what_it_found(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_suites, "PROGRAMS", Path("/bin"))
+    wrong = Check("wrong", (("sh", "-c", "echo found; echo this >&2; exit 3"), ("echo", "more")))
+    outcomes = run([wrong, Check("right", (("echo", "nothing"),))], long=False)
+    assert [(each.name, each.ok) for each in outcomes] == [("wrong", False), ("right", True)]
+    said = capfd.readouterr().out
+    assert said == "\n=== wrong ===\nfound\nthis\nmore\n\n=== right ===\nnothing\n"
 
 
 @pytest.mark.usefixtures("skips_file")
