@@ -98,8 +98,10 @@ class World:
         for pid in _pids():
             environment = _environment(pid)
             home = environment.get("HOME", "")
+            if not home.startswith(homes):
+                continue
             fields, process = _stat(pid), Process.find(pid)
-            if home.startswith(homes) and fields is not None and process is not None:
+            if fields is not None and process is not None:
                 workload_id = environment.get("RUNAI_JOB_UUID", "")
                 replica_id = home.removeprefix(homes)
                 found.append(ReplicaProcess(process, int(fields[1]), workload_id, replica_id))
@@ -112,15 +114,16 @@ class World:
         for pid in _pids() if names else ():
             groups = " ".join(_words(pid, "cgroup"))
             container = _CONTAINER_GROUP.search(groups)
+            if container is None or container[1] not in names:
+                continue
             fields, process = _stat(pid), Process.find(pid)
             workload_id = _environment(pid).get("RUNAI_JOB_UUID")
             # Before its program is executed, a container's first process is still the engine's.
-            if container is None or fields is None or process is None or workload_id is None:
+            if fields is None or process is None or workload_id is None:
                 continue
-            if container[1] in names:
-                is_first = "\t1\n" in _line(pid, "NSpid")
-                name = names[container[1]]
-                found.append(ReplicaProcess(process, int(fields[1]), workload_id, name, is_first))
+            is_first = "\t1\n" in _line(pid, "NSpid")
+            name = names[container[1]]
+            found.append(ReplicaProcess(process, int(fields[1]), workload_id, name, is_first))
         return found
 
     def container_names(self) -> Mapping[str, str]:

@@ -16,28 +16,52 @@ from tests.end_to_end.platforms import ROOT, Platform, canary, eventually, runni
 from tests.end_to_end.replicas import Deploy, Replica
 from tools.container_engine import OwnEngine
 
+_SHARED = pytest.StashKey[Platform]()
+
 
 @pytest.fixture(scope="session")
-def platform(scratch_root: Path) -> Iterator[Platform]:
+def platform(scratch_root: Path, request: pytest.FixtureRequest) -> Iterator[Platform]:
     """One platform that tests share: each names its own workloads and deletes them."""
     images = scratch_root / "host-images.json"
     images.write_text(json.dumps(HOST_IMAGES))
     environment = {"NOT_FOR_REPLICAS": "of the control plane", **QUICK_AUTOSCALER}
-    yield from running(
+    for started in running(
         scratch_root / "shared",
         *("--simulate-gpus", "4xH100-80GB"),
         *("--node-label", "zone=near", "--node-label", "rank=5", "--node-label", "run.ai/type=lab"),
         *("--simulate-node", FAR_NODE),
         host_images=images,
         environment=environment,
-    )
+    ):
+        request.session.stash[_SHARED] = started
+        yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def _leave_the_platform_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is left behind breaks whichever file comes next in this process."""
+    yield
+    platform = request.session.stash.get(_SHARED, None)
+    if platform is None:
+        return
+    eventually(lambda: not platform.get("/api/v1/workloads")["workloads"], "an end of workloads")
+    for path, key in (
+        ("/api/v1/org-unit/departments", "departments"),
+        ("/api/v1/org-unit/projects", "projects"),
+        ("/api/v1/node-pools", "nodepools"),
+    ):
+        units = [unit["name"] for unit in platform.get(path)[key]]
+        assert units == ["default"], f"{path}: left behind by this file"
+
+
+@pytest.fixture(scope="module")
 def container_platform(scratch_root: Path, container_engine: OwnEngine) -> Iterator[Platform]:
-    """One platform with containers that tests share, as they share `platform`."""
+    """One platform with containers that the tests of a file share, as they share `platform`.
+
+    No longer than that: also one that has nothing to do takes its share of a processor.
+    """
     options = (*container_engine.options, "--container-pids-limit", "300")
-    folder = scratch_root / f"containers-{container_engine.name}"
+    folder = Path(tempfile.mkdtemp(prefix="containers-", dir=scratch_root)) / "data"
     yield from running(folder, *options, "--simulate-gpus", "4xH100-80GB")
 
 

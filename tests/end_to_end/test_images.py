@@ -35,11 +35,10 @@ class Shop:
 
     def push(self, registry: Registry, name: str, content: str) -> str:
         """Put an image with that content into a registry, and nowhere else; its name there."""
-        local, remote = f"localhost/{name}:1", f"{registry.host}/{name}:1"
-        self.engine.import_shell(local, content)
-        self.engine.run("tag", local, remote)
+        remote = f"{registry.host}/{name}:1"
+        self.engine.import_shell(remote, content)
         self.engine.push(remote, (USER, PASSWORD) if registry is self.closed else None)
-        self.engine.run("rmi", local, remote)
+        self.engine.run("rmi", remote)
         return remote
 
     def image_ids(self) -> set[str]:

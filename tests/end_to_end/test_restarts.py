@@ -4,6 +4,7 @@ import random
 import socket
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.crash.records import read_records
 from tests.crash.world import Process, ReplicaProcess, World, children
+from tests.end_to_end.containers import deployed
 from tests.end_to_end.platforms import (
     PATIENCE_SECONDS,
     Platform,
@@ -19,6 +21,7 @@ from tests.end_to_end.platforms import (
     eventually,
     fetch,
     run_windlass,
+    running,
     windlass,
 )
 from windlass.kit.ids import new_id
@@ -100,8 +103,8 @@ def test_after_the_machine_restarted_what_is_desired_runs_again_and_nothing_twic
     for number, workload_id in enumerate(wanted, 1):
         own_platform.wait_for_phase(workload_id, "Running")
         assert own_platform.ask(f"wanted-{number}").status == 200
-    running = [replica.workload_id for replica in replicas_of(own_platform)]
-    assert sorted(running) == sorted(wanted)
+    found = [replica.workload_id for replica in replicas_of(own_platform)]
+    assert sorted(found) == sorted(wanted)
 
 
 @pytest.mark.parametrize("times", [3, pytest.param(10, marks=pytest.mark.long)])
@@ -167,54 +170,58 @@ def test_a_down_that_is_killed_half_way_is_made_good_by_the_next_start(
     eventually(lambda: own_platform.ask("prompt").status == 200, "the one that had ended")
     eventually(lambda: not before[stubborn].is_alive(), "the end of the one that had not")
     eventually(lambda: own_platform.ask("stubborn").status == 200, "its successor")
-    running = [found.workload_id for found in replicas_of(own_platform)]
-    assert sorted(running) == sorted([prompt, stubborn])
+    again = [found.workload_id for found in replicas_of(own_platform)]
+    assert sorted(again) == sorted([prompt, stubborn])
 
 
-def test_a_replica_that_no_record_knows_is_ended_at_the_next_start(
-    own_platform: Platform,
-) -> None:
-    known = own_platform.deploy("known", canary())["workloadId"]
-    own_platform.kill()
-    stray = own_platform.data_dir / "replicas" / new_id()
-    sleeping = Specification(
-        id=stray.name, argv=("/bin/sleep", "600"), environment={}, working_directory="/"
-    )
-    assert launch(stray, sleeping)
-    process = eventually(lambda: World(own_platform.data_dir).supervised(stray), "the stray")
-    own_platform.up()
-    assert not process.is_alive()
-    assert not stray.exists()
-    assert [found.workload_id for found in replicas_of(own_platform)] == [known]
+@pytest.fixture(scope="module")
+def enduring(scratch_root: Path) -> Iterator[Platform]:
+    """A platform that tests may kill but leave as it was: up, and with no workload."""
+    yield from running(scratch_root / "enduring")
 
 
-def test_a_killed_control_plane_can_be_started_again_at_once(own_platform: Platform) -> None:
-    steady = own_platform.deploy("steady", canary())["workloadId"]
-    replica = replicas_of(own_platform)[0].process
-    for _ in range(3):
-        own_platform.kill()
-        own_platform.up()
-    assert own_platform.workload(steady)["phase"] == "Running"
-    assert [found.process for found in replicas_of(own_platform)] == [replica]
+def test_a_replica_that_no_record_knows_is_ended_at_the_next_start(enduring: Platform) -> None:
+    with deployed(enduring, "known", canary()) as created:
+        enduring.kill()
+        stray = enduring.data_dir / "replicas" / new_id()
+        sleeping = Specification(
+            id=stray.name, argv=("/bin/sleep", "600"), environment={}, working_directory="/"
+        )
+        assert launch(stray, sleeping)
+        process = eventually(lambda: World(enduring.data_dir).supervised(stray), "the stray")
+        enduring.up()
+        assert not process.is_alive()
+        assert not stray.exists()
+        assert [found.workload_id for found in replicas_of(enduring)] == [created["workloadId"]]
+
+
+def test_a_killed_control_plane_can_be_started_again_at_once(enduring: Platform) -> None:
+    with deployed(enduring, "steady", canary()) as steady:
+        replica = replicas_of(enduring)[0].process
+        for _ in range(3):
+            enduring.kill()
+            enduring.up()
+        assert enduring.workload(steady["workloadId"])["phase"] == "Running"
+        assert [found.process for found in replicas_of(enduring)] == [replica]
 
 
 @pytest.mark.parametrize("part", ["api", "controllers"])
 def test_a_killed_part_of_the_control_plane_comes_back_and_stays(
-    own_platform: Platform, part: str
+    enduring: Platform, part: str
 ) -> None:
-    assert own_platform.process is not None
-    parent = own_platform.process.pid
+    assert enduring.process is not None
+    parent = enduring.process.pid
     before = children(parent)
-    holder = read_records(own_platform.data_dir, None).controllers_pid
+    holder = read_records(enduring.data_dir, None).controllers_pid
     victim = next(child for child in before if (child.pid == holder) == (part == "controllers"))
     assert victim.kill()
     eventually(
         lambda: len(children(parent)) == 2 and victim not in children(parent), "its successor"
     )
     after = children(parent)
-    eventually(lambda: is_ready(own_platform), "readiness")
-    own_platform.deploy("deployed-after", canary())
-    assert children(parent) == after
+    eventually(lambda: is_ready(enduring), "readiness")
+    with deployed(enduring, "deployed-after", canary()):
+        assert children(parent) == after
 
 
 def is_ready(platform: Platform) -> bool:
