@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from tests.api.assets import DATA_SOURCES, ENVIRONMENT, make, some_name, unit
+from tests.api.data_volumes import CLAIM, VOLUMES
 from tests.api.serving import Api
 from tests.api.test_apply import Typed, told, typed
-from tests.api.test_data_volumes import CLAIM, VOLUMES
 from windlass.cli import applying
 from windlass.cli.applying import NoSuchAsset
 

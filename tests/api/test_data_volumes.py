@@ -1,81 +1,32 @@
-"""Data volumes over HTTP: made from volume claims, shared with scopes, used where they are."""
+"""Data volumes over HTTP: made from volume claims, listed, and what becomes of both."""
 
 import random
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.api.assets import (
-    DATA_SOURCES,
-    ENVIRONMENT,
-    TEMPLATE,
-    ask_for,
     make,
     place_of,
     some_name,
     unit,
 )
+from tests.api.data_volumes import (
+    CLAIM,
+    PVC,
+    VIEWER,
+    VOLUMES,
+    ask_for_template,
+    ask_for_volume,
+    one,
+    originated,
+    scope,
+    share,
+    volume,
+)
 from tests.api.serving import NOBODY, Api
 from tests.api.test_assets_raced import ROUNDS, at_once, check
-
-VOLUMES = "/api/v1/datavolumes"
-PVC = f"{DATA_SOURCES}/pvc"
-CLAIM = {"path": "/data", "claimInfo": {"size": "1Gi"}}
-VIEWER, VOLUME_ADMINISTRATOR, DEPARTMENT_ADMINISTRATOR = 4, 15, 2
-
-
-def body_of(api: Api, **fields: Any) -> dict[str, Any]:
-    """The body of a creation; from a claim of its own unless one is given."""
-    if "originPvcName" not in fields:
-        fields["originPvcName"] = make(api, PVC, CLAIM)["meta"]["name"]
-    return {"name": some_name("v"), "projectId": api.context.tree.project_id, **fields}
-
-
-def ask_for_volume(api: Api, **fields: Any) -> httpx.Response:
-    return api.ask("POST", VOLUMES, json=body_of(api, **fields))
-
-
-def volume(api: Api, **fields: Any) -> dict[str, Any]:
-    """A new data volume."""
-    answer = ask_for_volume(api, **fields)
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
-
-
-def one(made: dict[str, Any]) -> str:
-    return f"{VOLUMES}/{made['id']}"
-
-
-def scope(scope_type: str, scope_id: str) -> dict[str, str]:
-    return {"scopeType": scope_type, "scopeId": scope_id}
-
-
-def share(api: Api, made: dict[str, Any], **change: Any) -> httpx.Response:
-    return api.ask("PATCH", f"{one(made)}/sharedScopes", json=change)
-
-
-def usable(api: Api, project_id: str, **params: Any) -> set[str]:
-    """The data volumes that the project can use, by their ids."""
-    asked = {"requestType": "UsableInProject", "usableInProjectId": project_id, "limit": "500"}
-    return {entry["id"] for entry in api.get(VOLUMES, **asked, **params)["datavolumes"]}
-
-
-def originated(api: Api, **params: Any) -> list[str]:
-    """The names of those that the caller may read where they were made."""
-    found = api.get(VOLUMES, requestType="Originated", limit="500", **params)["datavolumes"]
-    return [entry["name"] for entry in found]
-
-
-def ask_for_template(api: Api, volume_id: str, project_id: str) -> httpx.Response:
-    """Ask for a template that names the data volume."""
-    runs = make(api, ENVIRONMENT, {"image": "host/canary"}, "tenant")["meta"]["id"]
-    source = {"id": volume_id, "kind": "data-volume", "overrides": {"containerPath": "/models"}}
-    spec = {"assets": {"environment": runs, "datasources": [source]}}
-    return ask_for(api, TEMPLATE, spec, projectId=int(project_id))
 
 
 def test_one_has_every_published_field(api: Api) -> None:
@@ -177,165 +128,6 @@ def test_only_the_description_can_be_changed(api: Api) -> None:
     assert refused.status_code == 400
     assert refused.json()["message"] == f"name: cannot be changed; it is '{made['name']}'"
     assert "description" not in api.get(one(made))
-
-
-def test_it_can_be_used_where_it_is_shared_and_below(api: Api) -> None:
-    department = unit(api, "departments")
-    inside, beside = (
-        unit(api, "projects", parentId=department),
-        unit(api, "projects"),
-    )
-    made = volume(api)
-    assert made["id"] in usable(api, api.context.tree.project_id)
-    assert made["id"] not in usable(api, inside)
-    shared = share(api, made, add=[scope("department", department)])
-    assert shared.status_code == 200
-    (told,) = shared.json()
-    assert (told["scopeType"], told["scopeId"]) == ("department", department)
-    assert told["scopeName"].startswith("u-")
-    assert api.get(f"{one(made)}/sharedScopes") == [told]
-    assert api.get(one(made))["sharedScopes"] == [told]
-    assert made["id"] in usable(api, inside)
-    assert made["id"] not in usable(api, beside)
-    both = [scope("project", beside), scope("cluster", api.context.tree.cluster_id)]
-    assert len(share(api, made, add=[*both, scope("project", beside)]).json()) == 3
-    assert len(share(api, made, add=both).json()) == 3
-    gone = share(api, made, remove=[*both, scope("project", inside)])
-    assert gone.json() == [told]
-    assert made["id"] not in usable(api, beside)
-
-
-@pytest.fixture
-def other_cluster(api: Api) -> Iterator[str]:
-    """The id of a cluster beside the platform's own."""
-    made = api.ask("POST", "/api/v1/clusters", json={"name": some_name("c"), "domain": "d.org"})
-    assert made.status_code == 201, made.text
-    cluster_id = made.json()["uuid"]
-    yield cluster_id
-    removed = api.ask("DELETE", f"/api/v1/clusters/{cluster_id}", params={"force": "true"})
-    assert removed.status_code == 204, removed.text
-
-
-def test_what_cannot_be_shared_is_refused_whole(api: Api, other_cluster: str) -> None:
-    made = volume(api)
-    good = scope("department", api.context.tree.department_id)
-    elsewhere = scope("cluster", other_cluster)
-    for change, problem in (
-        ({"add": [good, elsewhere]}, "add[1].scopeId: is in another cluster"),
-        ({"add": [good, scope("project", "4599999")]}, "add[1].scopeId: there is no project"),
-        ({"add": [good], "remove": [good]}, "remove[0]: is added and removed at once"),
-        ({"add": [good, scope("tenant", "1")]}, "add[1].scopeType: must be one of"),
-        ({"remove": [scope("project", "4599999")]}, "remove[0].scopeId: there is no project"),
-        ({"add": [good] * 51}, "add: "),
-    ):
-        refused = share(api, made, **change)
-        assert refused.status_code == 400, (change, refused.text)
-        assert refused.json()["message"].startswith(problem), refused.text
-    assert api.get(f"{one(made)}/sharedScopes") == []
-
-
-def test_templates_name_one_where_it_can_be_used_and_keep_it_there(api: Api) -> None:
-    other = unit(api, "projects")
-    made = volume(api)
-    refused = ask_for_template(api, made["id"], other)
-    assert refused.status_code == 400
-    assert "no asset of kind data-volume" in refused.json()["message"]
-    share(api, made, add=[scope("project", other)])
-    named = ask_for_template(api, made["id"], other)
-    assert named.status_code == 202, named.text
-    (source,) = named.json()["spec"]["assets"]["datasources"]
-    assert (source["id"], source["name"]) == (made["id"], made["name"])
-    kept = [share(api, made, remove=[scope("project", other)]), api.ask("DELETE", one(made))]
-    for answer in kept:
-        assert answer.status_code == 409
-        assert f"workload-template {named.json()['meta']['name']}" in answer.json()["message"]
-    assert made["id"] in usable(api, other)
-    assert api.ask("DELETE", place_of(named.json(), TEMPLATE)).status_code == 202
-    assert share(api, made, remove=[scope("project", other)]).json() == []
-
-
-def test_a_workload_cannot_mount_one_yet_and_says_so(api: Api) -> None:
-    made = volume(api)
-    template = ask_for_template(api, made["id"], api.context.tree.project_id).json()
-    launch = f"{place_of(template, TEMPLATE)}/launch"
-    answers = {
-        "storage": api.post(
-            api.creation(
-                some_name(),
-                {
-                    "image": "host/canary",
-                    "servingPort": {"container": 8000},
-                    "storage": {"dataVolume": [{"id": made["id"], "mountPath": "/m"}]},
-                },
-            )
-        ),
-        f"the data volume '{made['name']}'": api.ask(
-            "POST", launch, json=api.creation(some_name(), {"servingPort": {"container": 8000}})
-        ),
-    }
-    for told, answer in answers.items():
-        assert answer.status_code == 400, answer.text
-        assert told in answer.json()["message"]
-
-
-def test_whoever_may_read_where_it_is_shared_reads_it_and_no_more(api: Api) -> None:
-    there, hidden = unit(api, "projects"), unit(api, "projects")
-    made, other = volume(api), volume(api)
-    share(api, made, add=[scope("project", there), scope("project", hidden)])
-    reader = f"{some_name()}@example.org"
-    api.give(reader, VIEWER, "project", there)
-    headers = api.headers_of(reader)
-    shown = api.ask("GET", one(made), headers=headers)
-    assert shown.status_code == 200
-    assert [each["scopeId"] for each in shown.json()["sharedScopes"]] == [there]
-    assert api.ask("GET", one(other), headers=headers).status_code == 404
-    asked = {"requestType": "UsableInProject", "usableInProjectId": there}
-    listed = api.ask("GET", VOLUMES, headers=headers, params=asked).json()["datavolumes"]
-    # Others may share theirs with all of the department.
-    ids = {entry["id"] for entry in listed}
-    assert made["id"] in ids
-    assert other["id"] not in ids
-    own = api.ask("GET", VOLUMES, headers=headers, params={"requestType": "Originated"})
-    assert own.json()["datavolumes"] == []
-    change = api.ask("PATCH", one(made), headers=headers, json={"description": "x"})
-    assert change.status_code == 404
-    asked["usableInProjectId"] = hidden
-    listed = api.ask("GET", VOLUMES, headers=headers, params=asked).json()["datavolumes"]
-    assert listed == []
-
-
-def test_to_share_takes_the_permission_at_both_ends(api: Api) -> None:
-    mine, theirs = unit(api, "projects"), unit(api, "projects")
-    claim = make(api, PVC, CLAIM, projectId=int(mine))["meta"]["name"]
-    made = volume(api, projectId=mine, originPvcName=claim)
-    manager = f"{some_name()}@example.org"
-    api.give(manager, VOLUME_ADMINISTRATOR, "project", mine)
-    headers, path = api.headers_of(manager), f"{one(made)}/sharedScopes"
-    add = {"add": [scope("project", theirs)]}
-    refused = api.ask("PATCH", path, headers=headers, json=add)
-    assert (refused.status_code, "no project" in refused.text) == (400, True)
-    upwards = {"add": [scope("department", api.context.tree.department_id)]}
-    assert api.ask("PATCH", path, headers=headers, json=upwards).status_code == 403
-    api.give(manager, VOLUME_ADMINISTRATOR, "project", theirs)
-    assert api.ask("PATCH", path, headers=headers, json=add).status_code == 200
-    # What others shared, its manager may see and end, wherever it is.
-    far = unit(api, "projects")
-    share(api, made, add=[scope("project", far)])
-    shown = api.ask("GET", path, headers=headers).json()
-    assert {each["scopeId"] for each in shown} == {theirs, far}
-    ended = api.ask("PATCH", path, headers=headers, json={"remove": [scope("project", far)]})
-    assert [each["scopeId"] for each in ended.json()] == [theirs]
-
-
-def test_it_goes_with_its_project_and_a_share_with_the_other(api: Api) -> None:
-    mine, theirs = unit(api, "projects"), unit(api, "projects")
-    claim = make(api, PVC, CLAIM, projectId=int(mine))["meta"]["name"]
-    made = volume(api, projectId=mine, originPvcName=claim)
-    share(api, made, add=[scope("project", theirs)])
-    assert api.ask("DELETE", f"/api/v1/org-unit/projects/{theirs}").status_code == 204
-    assert api.get(one(made))["sharedScopes"] == []
-    assert api.ask("DELETE", f"/api/v1/org-unit/projects/{mine}").status_code == 204
-    assert api.ask("GET", one(made)).status_code == 404
 
 
 def test_lists_are_filtered_searched_sorted_paged_and_counted(api: Api) -> None:
