@@ -1,5 +1,6 @@
 """Random requests made from the served description: whatever is sent, the answer is described."""
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ WITHOUT_PARTS = (
     "/api/v1/platform/images",
     "/api/v1/platform/images/prune",
 )
+EMPTY = 40
+"""More ways than there are of which no request can be made."""
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -84,16 +87,31 @@ class Kind:
     mode: GenerationMode
     with_known_ids: bool
 
+    @property
+    def may_end_the_sign_in(self) -> bool:
+        """Whether what asks may be signed out, disabled or gone afterwards."""
+        return str(self.operation.method).upper() != "GET"
+
 
 def exercise_all(api: Api, wanted: int) -> int:
     """Try every operation in every way, until about as many requests as wanted were made."""
-    kinds = sorted(kinds_of(api), key=lambda kind: variety(kind.operation))
+    every = sorted(kinds_of(api), key=lambda kind: variety(kind.operation))
+    # Where that are fewer than there are ways, those are taken that lie evenly among all.
+    kinds = [every[int(place)] for place in spread(len(every), most=wanted + EMPTY)]
     tried = 0
     for number, kind in enumerate(kinds):
+        if number == 0 or kinds[number - 1].may_end_the_sign_in:
+            sign_in(api)
         # Some have fewer different requests than are asked for: those after them make up for it.
         share = max(1, -((tried - wanted) // (len(kinds) - number)))
         tried += exercise(api, kind, share)
     return tried
+
+
+def spread(count: int, most: int) -> Iterator[float]:
+    """Places from 0 to the count, at most so many, as far from each other as can be."""
+    step = max(1.0, count / most)
+    return itertools.takewhile(lambda place: place < count, itertools.count(0, step))
 
 
 def variety(operation: APIOperation) -> int:
@@ -113,7 +131,6 @@ def kinds_of(api: Api) -> Iterator[Kind]:
 
 def exercise(api: Api, kind: Kind, examples: int) -> int:
     """How many requests were tried."""
-    sign_in(api)
     operation = kind.operation
     known = existing(api, operation) if kind.with_known_ids else {}
     if kind.with_known_ids and not known:
