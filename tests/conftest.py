@@ -1,5 +1,6 @@
 """Fixtures for tests of every kind: databases, and the vendor's own client."""
 
+import gc
 import os
 import shutil
 import signal
@@ -75,6 +76,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays: the collector need not walk over it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
