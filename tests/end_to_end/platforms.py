@@ -313,7 +313,7 @@ def running(directory: Path, *options: str, **settings: Any) -> Iterator[Platfor
     """
     platform = Platform(directory, options, **settings)
     if "--database" not in options:
-        directory.mkdir(mode=0o711, parents=True)
+        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
         store = directory / "windlass.db"
         store.touch(mode=0o600)
         store.write_bytes(empty_store())
