@@ -183,14 +183,16 @@ def test_readiness_probe_timing(deploy: Deploy) -> None:
     asked: list[float] = careful.told("/requests?path=/ready")["seconds"]
     assert asked[0] >= 0.8, "the delay, less what the process took to begin counting"
     assert len(asked) >= 2, "two successes, each slower than the usual time-out of 1 s"
-    assert all(later - earlier >= 1.9 for earlier, later in itertools.pairwise(asked)), "period"
+    # One that came late may be followed soon.
+    assert all(later - earlier >= 1.5 for earlier, later in itertools.pairwise(asked)), "period"
 
     hasty = deploy(probes=probes(periodSeconds=3, failureThreshold=1))
     port = hasty.pod["port"]
-    fetch(f"http://127.0.0.1:{port}/set-ready?value=false")
     before = requests_of(port)
+    fetch(f"http://127.0.0.1:{port}/set-ready?value=false")
     eventually(lambda: not hasty.pod["ready"], "its being not ready")
-    assert requests_of(port) - before == 1, "one failure is enough"
+    # A probe may have come just before, or just after.
+    assert 1 <= requests_of(port) - before < 3, "one failure is enough, rather than three"
     assert "is not ready" in " ".join(hasty.events())
 
 
