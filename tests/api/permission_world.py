@@ -37,6 +37,7 @@ PROJECTS = "/api/v1/org-unit/projects"
 DEPARTMENTS = "/api/v1/org-unit/departments"
 RULES = "/api/v1/authorization/access-rules"
 GIVEN_ROLE = 9
+PLANTED_USER = "ada@example.org"
 
 
 @dataclass
@@ -267,7 +268,7 @@ def _plant(world: World) -> None:
         _plant_project(world, wing, department)
     beside = _created(world, PROJECTS, {"name": "beside", "parentId": world.ids["department-a"]})
     world.paths["project-beside"] = f"{world.paths['department-a']}/{beside}"
-    world.ids["user"] = _created(world, "/api/v1/users", {"email": "ada@example.org"})
+    world.ids["user"] = _created(world, "/api/v1/users", {"email": PLANTED_USER})
     pools = world.api.ask("GET", "/api/v1/node-pools", world.administrator, None).json
     world.ids["node-pool"] = pools["nodepools"][0]["id"]
     types = world.api.ask("GET", "/api/v1/workload-types", world.administrator, None).json

@@ -15,10 +15,11 @@ import structlog
 from sqlalchemy import Row, select
 
 from tests.api.in_process import Answer
-from tests.api.permission_world import World, headers_of, world_over
+from tests.api.permission_world import PLANTED_USER, World, headers_of, world_over
 from tests.api.serving import CHANGES, CHANGES_NOTHING
 from windlass.audit.tables import audit_record
 from windlass.identity.operations import Where, operations
+from windlass.identity.sign_in.service import UNKNOWN
 
 NOBODY = "nobody@example.org"
 SECRET = "hunter2-which-nobody-may-read"
@@ -90,12 +91,13 @@ def check_refusal(world: World, operation: str, answer: Answer, found: Row[Any])
 
 
 def claimed(world: World, operation: str) -> str | None:
-    """Who a sign-in says it is."""
+    """Who a sign-in says it is, if anybody has that name."""
     if operations()[operation].where is not Where.OPEN:
         return None
     example = example_of(world, operation)
     names = ("username", "clientID", "client_id", "name")
-    return next(str(example[name]) for name in names if name in example)
+    claim = next(str(example[name]) for name in names if name in example)
+    return claim if claim == PLANTED_USER else UNKNOWN
 
 
 def example_of(world: World, operation: str) -> Any:
