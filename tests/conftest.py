@@ -28,6 +28,8 @@ RunWithRunapy = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 LONGEST_FIRST = (
+    # tests/unit
+    "test_run_suites.py",
     # tests/api
     "test_permission_table.py",
     "test_random_requests.py",
