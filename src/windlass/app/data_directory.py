@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import time
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass.kit import datagrams
 from windlass.kit.supervision.program.processes import is_alive
 
-_LONGEST_SOCKET_PATH = 100
 _DYING_SECONDS = 5.0
 
 
@@ -87,14 +86,8 @@ class DataDirectory:
 
     @property
     def wake_up(self) -> str:
-        """The datagram socket that wakes the controllers.
-
-        Deep down, where a path would be too long for a socket, it is an abstract one.
-        """
-        path = str(self.root / "wake.sock")
-        if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-            return path
-        return f"@windlass-{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}"
+        """The datagram address that wakes the controllers."""
+        return datagrams.address_at(self.root / "wake.sock")
 
     def prepare(self) -> None:
         """Make the directories. Raises OSError."""

@@ -20,6 +20,7 @@ from windlass.engines.local.declared_nodes import (
 from windlass.engines.local.gpus import parse_simulated_gpus
 from windlass.engines.local.local_engine import LocalEngine
 from windlass.engines.local.processes.catalogue import Catalogue, CatalogueInvalid
+from windlass.gateway.files import GatewayFiles
 from windlass.settings import Settings
 
 
@@ -41,6 +42,7 @@ def make_engine(settings: Settings, data: DataDirectory, catalogue: Catalogue) -
         node_taints=taints,
         simulated_nodes=nodes,
         notify=data.wake_up,
+        notify_ready=GatewayFiles(data.gateway.absolute()).ready_address,
         containers=container_settings(settings),
     )
 

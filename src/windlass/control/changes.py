@@ -5,7 +5,6 @@ row that is missed costs time until the next full resync.
 """
 
 import contextlib
-import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from windlass.control.tables import change
+from windlass.kit import datagrams
 from windlass.kit.database import Database
 
 _CHANNEL = "windlass_change"
@@ -78,14 +78,8 @@ class WakeUps:
     """
 
     def __init__(self, address: str) -> None:
-        """`address` is a path, or an abstract name after an `@`."""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        if not address.startswith("@"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(address)
-        self._socket.bind(_socket_address(address))
-        if not address.startswith("@"):
-            os.chmod(address, 0o600)
+        """`address` is as `windlass.kit.datagrams` has it."""
+        self._socket = datagrams.listen(address)
 
     def wait(self, timeout_seconds: float) -> set[str]:
         """Wait for a datagram, then take all that are there; the ids in them."""
@@ -112,7 +106,7 @@ class Waker:
 
     def __init__(self, address: str) -> None:
         """`address` is that of `WakeUps`."""
-        self._address = _socket_address(address)
+        self._address = datagrams.native(address)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
@@ -136,7 +130,3 @@ def listen_to_postgresql(url: str, wake: Callable[[], None], stop: threading.Eve
                         wake()
         except psycopg.OperationalError:
             stop.wait(1.0)
-
-
-def _socket_address(address: str) -> str:
-    return f"\0{address[1:]}" if address.startswith("@") else address

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.kit import datagrams
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayFiles:
@@ -33,6 +35,11 @@ class GatewayFiles:
     def control_socket(self) -> Path:
         """Where the gate answers the control plane."""
         return self.directory / "control.sock"
+
+    @property
+    def ready_address(self) -> str:
+        """The datagram address at which the gate gets the ids of replicas that become ready."""
+        return datagrams.address_at(self.directory / "ready.sock")
 
     @property
     def admin_socket(self) -> Path:

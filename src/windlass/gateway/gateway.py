@@ -21,7 +21,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One ready replica."""
+    """One replica."""
 
     replica_id: str
     host: str
@@ -118,6 +118,9 @@ class Route:
     """How many requests may wait at once; one more is answered 503 with `Retry-After`."""
     concurrency_limit: int = 0
     """Most requests in flight to one replica; the rest queue. 0 is no limit."""
+    starting: tuple[Endpoint, ...] = ()
+    """What becomes an endpoint when its replica says that it is ready, to the gate itself: requests
+    that wait need wait for nobody else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def route_to_json(route: Route) -> dict[str, Any]:
         "hosts": list(route.hosts),
         "path_prefix": route.path_prefix,
         "endpoints": [endpoint_to_json(endpoint) for endpoint in route.endpoints],
+        "starting": [endpoint_to_json(endpoint) for endpoint in route.starting],
         "unavailable": route.unavailable,
         "callers": _callers_to_json(route.callers),
         "internal_only": route.internal_only,
@@ -72,6 +73,7 @@ def route_from_json(body: Mapping[str, Any]) -> Route:
         unavailable=body["unavailable"],
         request_timeout_seconds=body["request_timeout_seconds"],
         # A snapshot may have been written before there were these.
+        starting=tuple(endpoint_from_json(each) for each in body.get("starting", ())),
         callers=_callers_from_json(body.get("callers", body)),
         internal_only=body.get("internal_only", False),
         protocol=ReplicaProtocol(body.get("protocol", ReplicaProtocol.HTTP)),

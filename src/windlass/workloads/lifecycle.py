@@ -50,6 +50,8 @@ class Decision:
     """Of the living, those to start now."""
     endpoints: tuple[Pod, ...]
     """Of the living, those that requests may reach."""
+    starting: tuple[Pod, ...]
+    """Of the living, those that requests may reach as soon as they are ready."""
     draining: tuple[Pod, ...]
     """Of the living, those whose last requests may still be under way."""
     events: tuple[NewEvent, ...]
@@ -248,7 +250,8 @@ def _decision(
         ended=ended,
         start=start,
         endpoints=tuple(pod for pod in wanted if pod.ready),
-        draining=tuple(pod for pod in stopping if pod.first_ready_at is not None),
+        starting=tuple(pod for pod in wanted if _is_starting(pod)),
+        draining=tuple(pod for pod in stopping if pod.first_ready_at or _is_starting(pod)),
         events=tuple(_events(state.record, stopping, created, failure, now)),
         failure=failure,
         crash_loop=None if any(pod.ready for pod in wanted) else _crash_loop(state),
@@ -259,6 +262,11 @@ def _decision(
 
 def _has_not_started(pod: Pod) -> bool:
     return pod.state in (PodState.PENDING, PodState.PLACED)
+
+
+def _is_starting(pod: Pod) -> bool:
+    """Whether requests reach it from the moment that it is ready, which is known here later."""
+    return pod.state is PodState.RUNNING and not pod.ready
 
 
 def _never_started(pod: Pod, now: float) -> Pod:

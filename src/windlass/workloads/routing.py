@@ -1,5 +1,6 @@
 """The gateway's route of a workload. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from windlass.gateway.gateway import AdditionalRoute, Address, Endpoint, Route
@@ -18,7 +19,8 @@ def route_of(
     named = Named(record.name, record.project_name)
     route = replace(
         first_route(record.id, named, desired, places),
-        endpoints=tuple(endpoint for pod in decision.endpoints if (endpoint := _endpoint(pod))),
+        endpoints=_endpoints(decision.endpoints),
+        starting=_endpoints(decision.starting),
         no_replica_because=_no_replica_because(record, decision),
     )
     if failure is None:
@@ -72,6 +74,10 @@ def _no_replica_because(record: WorkloadRecord, decision: Decision) -> str | Non
     if record.is_out_of_room and decision.alive and not has_place:
         return f"Unschedulable: {record.pending_message}"
     return None
+
+
+def _endpoints(pods: Sequence[Pod]) -> tuple[Endpoint, ...]:
+    return tuple(endpoint for pod in pods if (endpoint := _endpoint(pod)))
 
 
 def _endpoint(pod: Pod) -> Endpoint | None:

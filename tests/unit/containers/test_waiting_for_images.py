@@ -13,6 +13,7 @@ DECISION = Decision(
     ended=(),
     start=(POD,),
     endpoints=(),
+    starting=(),
     draining=(),
     events=(),
     failure=None,

@@ -249,7 +249,14 @@ def test_scaling_down_keeps_what_serves() -> None:
     assert [item.id for item in decision.endpoints] == ["serving"]
     assert [item.id for item in decision.alive] == ["serving", "crashing"]
     assert [item.id for item in decision.ended] == ["waiting"]
-    assert decision.draining == ()
+    assert [item.id for item in decision.draining] == ["crashing"], "it may be ready by now"
+
+
+def test_requests_may_reach_what_runs_as_soon_as_it_is_ready() -> None:
+    pods = (running("ready", 0, ready=True), running("boots", 1), pod("waiting", 2))
+    decision = decided(WorkloadState(record(replicas=3), alive=pods))
+    assert [item.id for item in decision.endpoints] == ["ready"]
+    assert [item.id for item in decision.starting] == ["boots"]
 
 
 def test_scaling_to_zero_takes_every_replica_out_and_lets_it_drain() -> None:

@@ -77,6 +77,7 @@ class LocalEngine:
         node_taints: Sequence[Taint] = (),
         simulated_nodes: Sequence[Node] = (),
         notify: str | None = None,
+        notify_ready: str | None = None,
         shared_root: Path = SHARED_ROOT,
         containers: ContainerSettings | None = None,
     ) -> None:
@@ -101,6 +102,7 @@ class LocalEngine:
             groups=find_control_groups(f"windlass-{name}"),
             devices=devices,
             notify=notify,
+            notify_ready=notify_ready,
         )
         machine = _node(devices, node_labels or {}, node_taints)
         self._nodes = (machine, *simulated_nodes)
@@ -115,6 +117,7 @@ class LocalEngine:
             devices=devices,
             machine_memory_bytes=machine.memory_bytes,
             notify=notify,
+            notify_ready=notify_ready,
         )
         self._observations = Observations()
         self._quick_joins = QuickJoins()

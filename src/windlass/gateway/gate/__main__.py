@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
+import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -27,7 +30,10 @@ from windlass.gateway.gate.server import control_server, envoy_server
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.traffic import Traffic
+from windlass.kit import datagrams
 from windlass.kit.clock import SystemClock
+
+_LONGEST_REPLICA_ID = 1024
 
 
 def main() -> int:
@@ -70,8 +76,10 @@ async def _serve(files: GatewayFiles) -> None:
     for server in servers:
         await server.start()
     slots = await serve_streams(Path(files.slots_socket.name), Processing(admission).begin)
-    for socket in (files.envoy_socket, files.control_socket, files.slots_socket):
-        socket.chmod(0o600)
+    for path in (files.envoy_socket, files.control_socket, files.slots_socket):
+        path.chmod(0o600)
+    ready = datagrams.listen(files.ready_address)
+    asyncio.get_running_loop().add_reader(ready.fileno(), partial(_hear_of_ready, ready, publisher))
     tasks = [asyncio.create_task(each) for each in (drain.sweep_forever(), recount.run_forever())]
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
@@ -81,6 +89,13 @@ async def _serve(files: GatewayFiles) -> None:
     slots.close()
     for server in servers:
         await server.stop(grace=None)
+
+
+def _hear_of_ready(told: socket.socket, publisher: Publisher) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            replica_id = told.recv(_LONGEST_REPLICA_ID, socket.MSG_DONTWAIT)
+            publisher.replica_is_ready(replica_id.decode(errors="replace"))
 
 
 if __name__ == "__main__":

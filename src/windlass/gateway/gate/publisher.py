@@ -65,6 +65,7 @@ class Publisher:
         self._clock = clock
         self._workloads: dict[str, Workload] = {}
         self._limits: Limits | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._gone: dict[str, float] = {}
         """When workloads were forgotten, or removed without being known, by the monotonic clock;
         the oldest first."""
@@ -175,6 +176,21 @@ class Publisher:
         while known.step is not None and not known.step.done():
             with suppress(Superseded):
                 await self._wait_for(known.step)
+
+    def replica_is_ready(self, replica_id: str) -> None:
+        """Its requests go there from now on, if it was said to be starting. Does not wait."""
+        for workload in self._workloads.values():
+            route = workload.record.route
+            ready = [each for each in route.starting if each.replica_id == replica_id]
+            if ready and not workload.record.removed:
+                task = asyncio.create_task(self._put_unless_refused(_with_ready(route, ready[0])))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _put_unless_refused(self, route: Route) -> None:
+        # The control plane puts the same, and is told why it is refused.
+        with suppress(Superseded, Rejected, AddressInUse, RouteConflict):
+            await self.put(route)
 
     async def remove(self, workload_id: str) -> None:
         """Return once new requests get 404. Raises Rejected, Superseded."""
@@ -334,6 +350,14 @@ class Publisher:
 def _in_use(address: Address, reason: str) -> str:
     why = "something else listens there" if "already in use" in reason else reason
     return f"The gateway cannot listen on {address.host}:{address.port}: {why}."
+
+
+def _with_ready(route: Route, endpoint: Endpoint) -> Route:
+    return replace(
+        route,
+        endpoints=(*route.endpoints, endpoint),
+        starting=tuple(each for each in route.starting if each is not endpoint),
+    )
 
 
 def _leaving(record: Record, route: Route) -> tuple[Endpoint, ...]:

@@ -38,7 +38,7 @@ class Record:
     def removed_now(self) -> "Record":
         """The same workload with every endpoint on its way out."""
         leaving = (*self.route.endpoints, *self.draining)
-        return Record(replace(self.route, endpoints=()), leaving, removed=True)
+        return Record(replace(self.route, endpoints=(), starting=()), leaving, removed=True)
 
 
 class Store:

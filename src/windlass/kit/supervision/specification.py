@@ -97,6 +97,8 @@ class Specification:
     """When set, the supervisor kills a process tree whose memory exceeds it."""
     notify: str | None = None
     """A Unix datagram address that gets the id at every change; `@…` is an abstract one."""
+    notify_ready: str | None = None
+    """Another, that gets it whenever the process becomes ready."""
     mark: str | None = None
     """`NAME=value` in the environment that no other process has: what is left when a supervisor
     was killed is also found by it."""

@@ -56,6 +56,7 @@ class ContainerRuntime:
     devices: Sequence[Device]
     machine_memory_bytes: int
     notify: str | None
+    notify_ready: str | None
 
     def refusals(self, template: ReplicaTemplate, host_images: str) -> Sequence[Refusal]:
         """Why a template could not run here; empty when it could.
@@ -158,6 +159,7 @@ class ContainerRuntime:
                 None if facts.limits_memory else template.limits.memory_bytes_limit
             ),
             notify=self.notify,
+            notify_ready=self.notify_ready,
             holds_secrets=template.holds_secrets,
             labels={
                 NOTES: "\n".join(notes),

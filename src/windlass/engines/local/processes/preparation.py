@@ -44,6 +44,7 @@ class Preparation:
     groups: ControlGroups | None
     devices: Sequence[Device]
     notify: str | None
+    notify_ready: str | None
     mps_directory: Path = mps.DEFAULT_PIPE_DIRECTORY
 
     def refusals(self, template: ReplicaTemplate, owner: str) -> Sequence[Refusal]:
@@ -173,6 +174,7 @@ class Preparation:
             control_groups=groups or (),
             sampled_memory_bytes=None if held_by_kernel else limits.memory_bytes_limit,
             notify=self.notify,
+            notify_ready=self.notify_ready,
             holds_secrets=spec.template.holds_secrets,
             mark=f"HOME={home}" if what.environment.get("HOME") == str(home) else None,
             labels={NOTES: "\n".join(notes), PORTS: json.dumps(dict(ports))},

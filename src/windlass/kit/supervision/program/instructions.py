@@ -61,6 +61,7 @@ class Instructions:
         self.log_files: int = content["log_files"]
         self.memory_limit: int | None = content["sampled_memory_bytes"]
         self.notify: str | None = content["notify"]
+        self.notify_ready: str | None = content.get("notify_ready")
         self.mark: str | None = content["mark"]
         self.holds_secrets: bool = content.get("holds_secrets", False)
 

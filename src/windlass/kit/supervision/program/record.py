@@ -12,10 +12,17 @@ from windlass.kit.supervision.program.directory import Directory, write_json
 class Record:
     """The content of `state.json`. Times are in seconds since the epoch."""
 
-    def __init__(self, directory: Directory, identifier: str, notify: str | None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        identifier: str,
+        notify: str | None,
+        notify_ready: str | None = None,
+    ) -> None:
         self._path = directory.state
         self._id = identifier
-        self._address = notify and ("\0" + notify[1:] if notify.startswith("@") else notify)
+        self._address = _socket_address(notify)
+        self._ready_address = _socket_address(notify_ready)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._saved: dict[str, object] | None = None
         self._ticks = processes.start_ticks(os.getpid())
@@ -44,10 +51,13 @@ class Record:
 
     def set_readiness(self, ready: bool, message: str | None) -> None:
         """What the latest probe saw."""
+        becomes_ready = ready and not self.ready
         self.ready = ready
         self.readiness_message = None if ready else message
         if ready and self.first_ready_at is None:
             self.first_ready_at = time.time()
+        if becomes_ready:
+            self._tell(self._ready_address)
         self.save()
 
     def set_log_loss(self, bytes_lost: int, error: str | None) -> None:
@@ -71,9 +81,8 @@ class Record:
 
     def save(self) -> None:
         """Write and tell what changed since it was last written; a full disk is tried again."""
-        if self.save_untold() and self._address:
-            with contextlib.suppress(OSError):
-                self._socket.sendto(self._id.encode(), self._address)
+        if self.save_untold():
+            self._tell(self._address)
 
     def save_untold(self) -> bool:
         """Write what changed, for those who look; whether anything was written."""
@@ -90,6 +99,11 @@ class Record:
     def is_saved(self) -> bool:
         """Whether the file says what this object does."""
         return self._content() == self._saved
+
+    def _tell(self, address: str | None) -> None:
+        if address is not None:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(self._id.encode(), address)
 
     def _content(self) -> dict[str, object]:
         return {
@@ -109,3 +123,9 @@ class Record:
             "log_error": self.log_error,
             "engine_message": self.engine_message,
         }
+
+
+def _socket_address(address: str | None) -> str | None:
+    if address is None or not address.startswith("@"):
+        return address
+    return f"\0{address[1:]}"

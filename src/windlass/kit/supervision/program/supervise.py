@@ -30,7 +30,12 @@ class Supervisor:
         self._lock = lock
         self._forked = forked
         self._instructions = Instructions(directory.specification)
-        self._record = Record(directory, self._instructions.id, self._instructions.notify)
+        self._record = Record(
+            directory,
+            self._instructions.id,
+            self._instructions.notify,
+            self._instructions.notify_ready,
+        )
         self._log = Log(
             directory.log, self._instructions.log_file_bytes, self._instructions.log_files
         )
