@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from urllib.request import urlopen
 
 import pytest
 
@@ -59,11 +60,17 @@ def test_room_that_would_not_help_keeps_nobody_waiting(platform: Platform, aslee
     full = platform.deploy("takes-all", canary(compute=WHOLE_MACHINE))
     other = platform.deploy("without-gpu", canary())
     try:
-        with leaving(platform, other, "without-gpu", seconds=20) as slow:
+        # Its last request ends only when its client leaves.
+        with urlopen(f"{platform.gateway}/default/without-gpu/stream?count=1000") as stream:
+            assert stream.read1()
+            path = f"/api/v1/workloads/inferences/{other['workloadId']}"
+            assert platform.call("DELETE", path).status == 202
+            eventually(lambda: platform.ask("without-gpu").status == 404, "its leaving")
             answer = platform.ask(asleep)
-            assert not slow.done(), "it was told while the other was still on its way out"
             assert answer.status == 503
             assert answer.json()["message"].startswith("Unschedulable: ")
+            assert platform.workload(other["workloadId"])["phase"] == "Deleting"
+        platform.wait_until_gone(other["workloadId"])
     finally:
         platform.delete(full["workloadId"])
 
