@@ -221,10 +221,11 @@ def test_control_planes_that_join_share_the_work_and_take_over(
 
         first.kill()
         created = ask(first, address, "POST", "/api/v1/workloads/inferences", creation(first))
+        # Whoever controls by then.
+        assert first.ask("by-the-joined").status == 200
         workload = f"/api/v1/workloads/{created['workloadId']}"
         eventually(lambda: ask(first, address, "GET", workload)["phase"] == "Running", "Running")
         assert first.ask("steady").status == 200
-        assert first.ask("by-the-joined").status == 200
         host = {"Host": "by-the-joined-runai-default.models.example"}
         internal = first.administrator["internal_url"]
         for gateway in (first.gateway, internal):
