@@ -10,11 +10,11 @@ place found is kept for the claim and for those that are moved; and only claim a
 in the trial (in KAI, a workload that can never run may keep those behind it from claiming).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from windlass.scheduling.allocate import place_job, place_together, shape_of
 from windlass.scheduling.capacity import is_allowed
-from windlass.scheduling.cluster import Cluster, NodeState
 from windlass.scheduling.decisions import Cause
 from windlass.scheduling.jobs import Job, PodState, PodStatus, total_asked
 from windlass.scheduling.model import Request
@@ -86,44 +86,6 @@ class RoomMaker:
                 session.causes[pod.id] = cause(pod)
 
 
-class _FoundOnNode:
-    """The possible victims that a search ever found on one node, and how many devices they use."""
-
-    __slots__ = ("devices", "pods", "state")
-
-    def __init__(self, state: NodeState | None) -> None:
-        self.state = state
-        self.pods: list[PodState] = []
-        self.devices = 0
-
-    def might_take(self, request: Request, going: Sequence[PodState]) -> bool:
-        """Whether the node could take the request if these of its pods went, devices only counted;
-        else an attempt is in vain."""
-        state = self.state
-        if state is None or not going:
-            return False
-        devices, cpu, memory = 0, state.free_cpu, state.free_memory
-        for pod in going:
-            devices += pod.request.devices
-            cpu += pod.request.cpu_millicores
-            memory += pod.request.memory_bytes
-        if cpu < request.cpu_millicores or memory < request.memory_bytes:
-            return False
-        needed = 0 if request.mig_profile else request.devices
-        return state.free_devices + state.shared_devices + devices >= needed
-
-
-class _FoundByNode(dict[str, _FoundOnNode]):
-    """By the name of the node, made when first asked for."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-
-    def __missing__(self, name: str) -> _FoundOnNode:
-        found = self[name] = _FoundOnNode(self._cluster.by_name.get(name))
-        return found
-
-
 class _Search:
     """Scenarios for claims that ask for the same, from few victims to many."""
 
@@ -140,7 +102,10 @@ class _Search:
         self._attempts_left = session.settings.most_scenarios
         self.solution = list(recorded)
         """Pods of the jobs that had to give way for what was solved last."""
-        self._found_on = _FoundByNode(session.cluster)
+        self._found_on: defaultdict[str, list[PodState]] = defaultdict(list)
+        """The possible victims that were ever found on a node."""
+        self._devices_found: defaultdict[str, int] = defaultdict(int)
+        """How many devices they use."""
         self._found_at: dict[PodState, int] = {}
         """When possible victims were found, by the clock of `running`."""
         self._gave_way_at: dict[Job, int] = {}
@@ -174,8 +139,8 @@ class _Search:
         fits_already = self._fits_already(claim)
         needed = 0 if fits_already or request.mig_profile else request.devices
         for node in self._nodes_with(needed, set(recorded)):
-            found = [pod for pod in node.pods if self._is_possible(pod)]
-            if not fits_already and not node.might_take(request, found):
+            found = [pod for pod in self._found_on[node] if self._is_possible(pod)]
+            if not fits_already and not self._might_take(node, found, request):
                 continue
             self._attempts_left -= 1
             if self._attempt(claim, recorded, self._with_all_of_their_jobs(found), judge):
@@ -184,41 +149,55 @@ class _Search:
                 return False
         return False
 
-    def _nodes_with(self, devices: int, known: set[PodState]) -> Iterator["_FoundOnNode"]:
+    def _nodes_with(self, devices: int, known: set[PodState]) -> Iterator[str]:
         """Nodes, one after the other as possible victims pile up, that may have so many devices if
         those there went."""
         if not self._attempts_left:
             return
+        nodes, ever_found = self._session.cluster.by_name, self._devices_found
         for chunk in self._order:
             if known and not known.isdisjoint(chunk):
                 continue
-            for node in self._add(chunk):
-                state = node.state
-                if state is None:
+            for name in self._add(chunk):
+                node = nodes.get(name)
+                if node is None:
                     continue
-                if node.devices + state.free_devices + state.shared_devices >= devices:
-                    yield node
+                if ever_found[name] + node.free_devices + node.shared_devices >= devices:
+                    yield name
 
-    def _add(self, chunk: Chunk) -> Sequence["_FoundOnNode"]:
+    def _add(self, chunk: Chunk) -> Sequence[str]:
         """Add possible victims: returns the nodes of their job."""
         now = next(self._running.clock)
         for pod in chunk:
             self._found_at[pod] = now
             place = pod.place or pod.home
-            node = self._found_on["" if place is None else place.node]
-            node.pods.append(pod)
-            node.devices += pod.request.devices
+            node = "" if place is None else place.node
+            self._found_on[node].append(pod)
+            self._devices_found[node] += pod.request.devices
         job = chunk[0].job
         if len(job.pods) == 1:
             return (node,)
-        names = {pod.place.node for pod in job.pods if pod.place is not None}
-        return [self._found_on[name] for name in sorted(names)]
+        return sorted({pod.place.node for pod in job.pods if pod.place is not None})
 
     def _is_possible(self, pod: PodState) -> bool:
         """Whether the pod was found, and its job has neither changed nor given way since."""
         found_at = self._found_at.get(pod, -1)
         job = pod.job
         return found_at > max(self._running.changed_at.get(job, -1), self._gave_way_at.get(job, -1))
+
+    def _might_take(self, name: str, going: Sequence[PodState], request: Request) -> bool:
+        """Whether the node could take the request if these of its pods went, devices only counted;
+        else an attempt is in vain."""
+        node = self._session.cluster.by_name[name]
+        devices, cpu, memory = 0, node.free_cpu, node.free_memory
+        for pod in going:
+            devices += pod.request.devices
+            cpu += pod.request.cpu_millicores
+            memory += pod.request.memory_bytes
+        if not going or cpu < request.cpu_millicores or memory < request.memory_bytes:
+            return False
+        needed = 0 if request.mig_profile else request.devices
+        return node.free_devices + node.shared_devices + devices >= needed
 
     def _with_all_of_their_jobs(self, found: Sequence[PodState]) -> list[PodState]:
         """These possible victims, and those of the same jobs on other nodes."""
