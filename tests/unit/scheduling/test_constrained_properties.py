@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.scheduling.constrained import constrained, misplaced, over_bounds_by_pool
 from tests.unit.scheduling.snapshots import (
     below_minimum,
+    fewer_wait,
     for_nobody,
     oversubscribed,
     places_after,
@@ -64,6 +65,18 @@ def test_every_waiting_workload_has_a_remedy(snapshot: Snapshot) -> None:
         for remedy in found:
             changed = apply(snapshot, remedy.changes)
             assert pending.workload_id in served(changed, plan(changed)), remedy
+
+
+@settings(EXAMPLES, max_examples=15)
+@given(constrained())
+def test_every_extra_pod_that_waits_has_a_remedy(snapshot: Snapshot) -> None:
+    decided = plan(snapshot)
+    runs = served(snapshot, decided)
+    for pending in [item for item in decided.pending if item.workload_id in runs][:1]:
+        found = remedies(snapshot, pending.workload_id, decided)
+        assert found, pending
+        for remedy in found:
+            assert fewer_wait(pending, plan(apply(snapshot, remedy.changes))), remedy
 
 
 @pytest.mark.long

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.unit.scheduling.building import GIB, node, queue, running, workload
-from tests.unit.scheduling.snapshots import busy
+from tests.unit.scheduling.snapshots import busy, fewer_wait
 from windlass.scheduling import (
     AffinityType,
     LabelOperator,
     LabelRule,
     PodAffinity,
+    RemedyKind,
     Request,
     Snapshot,
     Taint,
@@ -174,6 +175,20 @@ def test_a_toleration_for_the_taints_in_the_way_and_no_others() -> None:
     )
 
 
+def test_extra_pods_that_wait_have_remedies_of_their_own() -> None:
+    queues = (queue("p", 1, limit=1),)
+    elastic = workload("wants", Request(devices=1), pods=3, min_members=1, queue="p")
+    snapshot = Snapshot((node("n", gpus=2),), (elastic,), queues)
+    found = {remedy.kinds: remedy for remedy in remedies(snapshot, "wants")}
+    remedy = found[RemedyKind.RAISE_LIMIT, RemedyKind.RAISE_QUOTA]
+    assert remedy.message == (
+        "One more of its pods would run now with a higher limit: of queue p to 2 GPUs; and with a "
+        "higher quota: of queue p to 2 GPUs."
+    )
+    decided = plan(apply(snapshot, remedy.changes))
+    assert set(decided.placements) == {"wants-0", "wants-1"}
+
+
 def test_no_more_plans_are_made_than_allowed() -> None:
     wants = workload("wants", Request(devices=2), queue="p")
     snapshot = Snapshot((node("n", gpus=1),), (wants,), (queue("p", 0),))
@@ -199,3 +214,20 @@ def test_every_waiting_workload_has_a_remedy_and_every_remedy_helps(snapshot: Sn
             changed = apply(snapshot, remedy.changes)
             assert pending.workload_id in served(changed, plan(changed)), remedy
     assert sizes[0] == 0, "without any remedy"
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(busy())
+def test_every_extra_pod_that_waits_has_a_remedy_and_every_remedy_helps(snapshot: Snapshot) -> None:
+    decided = plan(snapshot)
+    runs = served(snapshot, decided)
+    for pending in [item for item in decided.pending if item.workload_id in runs][:1]:
+        found = remedies(snapshot, pending.workload_id, decided)
+        assert found, pending
+        for remedy in found:
+            assert fewer_wait(pending, plan(apply(snapshot, remedy.changes))), remedy

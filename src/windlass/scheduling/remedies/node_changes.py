@@ -9,7 +9,7 @@ from windlass.scheduling.matching import lets_in
 from windlass.scheduling.model import Device, Node, Request, Snapshot, Workload
 from windlass.scheduling.placing import choose_devices
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
-from windlass.scheduling.remedies.steps import Step, waiting_pod
+from windlass.scheduling.remedies.steps import Step, open_pools, waiting_pod
 from windlass.scheduling.topology import topologies_of
 from windlass.scheduling.what_if import Changes
 
@@ -18,10 +18,11 @@ def more_nodes(then: Snapshot, workload: Workload) -> Sequence[Step]:
     """More nodes like the largest of those that could take one of its pods."""
     request = waiting_pod(workload).request
     suited = [node for node in then.nodes if lets_in(node, workload) and could_hold(node, request)]
-    like = max(suited, key=partial(_usefulness, workload.pools), default=None)
+    pools = open_pools(then, workload)
+    like = max(suited, key=partial(_usefulness, pools), default=None)
     if like is None:
         return ()
-    pool = like.pool if like.pool in workload.pools else workload.pools[0]
+    pool = like.pool if like.pool in pools else pools[0]
     return [
         _with_nodes(like, count, pool, f"like {like.name}")
         for count in range(1, MOST_NODES_ADDED + 1)
@@ -35,7 +36,7 @@ def larger_nodes(then: Snapshot, workload: Workload) -> Sequence[Step]:
         return ()
     sizes = (device.memory_bytes for node in then.nodes for device in node.devices)
     memory = request.device_memory_bytes or max(sizes, default=LEAST_DEVICE_MEMORY)
-    node = node_for(workload, request, memory)
+    node = node_for(workload, request, memory, open_pools(then, workload)[0])
     return [
         _with_nodes(node, count, node.pool, f"with {_size(request)}")
         for count in range(1, MOST_NODES_ADDED + 1)
@@ -53,8 +54,8 @@ def could_hold(node: Node, request: Request) -> bool:
     )
 
 
-def node_for(workload: Workload, request: Request, device_memory: int) -> Node:
-    """A node of the workload's first pool that has what the request asks for, and no more."""
+def node_for(workload: Workload, request: Request, device_memory: int, pool: str) -> Node:
+    """A node of the pool that has what the request asks for, and no more."""
     devices = (
         Device(f"gpu{index}", device_memory, request.mig_profile)
         for index in range(request.devices)
@@ -65,7 +66,7 @@ def node_for(workload: Workload, request: Request, device_memory: int) -> Node:
         request.cpu_millicores,
         request.memory_bytes,
         tuple(devices),
-        workload.pools[0],
+        pool,
         {**dict.fromkeys(levels, "added"), **workload.node_labels},
     )
 

@@ -7,7 +7,7 @@ from windlass.scheduling.amounts import NOTHING, SHARED_RESOURCES, Amounts, plus
 from windlass.scheduling.jobs import asked_by
 from windlass.scheduling.model import Pod, Queue, Quota, Snapshot, Workload
 from windlass.scheduling.quantities import describe
-from windlass.scheduling.remedies.steps import Step
+from windlass.scheduling.remedies.steps import Step, open_pools
 from windlass.scheduling.what_if import Changes
 
 
@@ -61,7 +61,7 @@ def _raised(
 ) -> Sequence[Step]:
     """Raise every queue on the workload's line by what lets it in: in one of its pools, in the last
     of them first, then in all."""
-    pools = workload.pools
+    pools = open_pools(then, workload)
     choices = [(pool,) for pool in reversed(pools)] + [pools] * (len(pools) > 1)
     steps: list[Step] = []
     for holding in holdings:
@@ -167,8 +167,10 @@ def _held_by_all(then: Snapshot, _workload: Workload, queue_id: str, pool: str) 
 def _asked_by_all(then: Snapshot, workload: Workload, queue_id: str, pool: str) -> Amounts:
     total = NOTHING
     for each in _below(then, queue_id, pool):
-        if each.id != workload.id and pool in each.pools:
-            total = plus(total, _sum_asked(then, each.pods, pool))
+        if pool in each.pools:
+            itself = each.id == workload.id
+            pods = (pod for pod in each.pods if pod.placement is not None or not itself)
+            total = plus(total, _sum_asked(then, pods, pool))
     return total
 
 

@@ -7,7 +7,7 @@ room, nor the reverse.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from windlass.scheduling.decisions import PendingReason, Plan, ReasonCode
 from windlass.scheduling.model import Snapshot, Workload
@@ -94,19 +94,20 @@ def remedies(
     decided: Plan | None = None,
     most_plans: int = MOST_PLANS,
 ) -> tuple[Remedy, ...]:
-    """What would make the workload run, with as few changes as possible; none where it runs.
+    """What would make the workload run, with as few changes as possible; none where all of it runs.
 
-    Each stands for itself. `decided` is the plan of this snapshot, if it was made already. Costs at
-    most `most_plans` plans. Raises KeyError for an unknown workload.
+    Of one that runs, but of which extra pods wait, what would make one more of them run. Each
+    stands for itself. `decided` is the plan of this snapshot, if it was made already. Costs at most
+    `most_plans` plans. Raises KeyError for an unknown workload.
     """
     if all(workload.id != workload_id for workload in snapshot.workloads):
         raise KeyError(workload_id)
     decided = decided or plan(snapshot)
-    if workload_id in served(snapshot, decided):
+    reasons = _reasons(decided, workload_id)
+    if not reasons:
         return ()
     trials = _Trials(snapshot, carried_out(snapshot, decided), workload_id, most_plans)
-    reasons = _reasons(decided, workload_id)
-    untried: set[tuple[RemedyKind, ...]] = {(kind,) for kind in helpful_kinds(reasons)}
+    untried: set[tuple[RemedyKind, ...]] = {(kind,) for kind in trials.helpful_kinds(reasons)}
     for _ in range(MOST_TOGETHER):
         wider: set[tuple[RemedyKind, ...]] = set()
         found = []
@@ -116,7 +117,8 @@ def remedies(
                 continue
             if outcome.runs:
                 found.append(kinds)
-            wider.update(_with_one_more(kinds, outcome.reasons))
+            for kind in trials.helpful_kinds(outcome.reasons) - set(kinds):
+                wider.add(tuple(sorted((*kinds, kind), key=_ORDER.index)))
         if found:
             return tuple(trials.weakest(kinds) for kinds in found)
         untried = wider
@@ -150,6 +152,21 @@ class _Trials:
     """The snapshot once its plan is carried out."""
     workload_id: str
     plans_left: int
+    extras_placed: int | None = field(init=False)
+    """How many of its pods run without changes, where only extra ones wait."""
+
+    def __post_init__(self) -> None:
+        workload = _workload(self.then, self.workload_id)
+        placed = _pods_placed(workload)
+        self.extras_placed = placed if placed >= workload.minimum else None
+
+    def helpful_kinds(self, reasons: Iterable[PendingReason]) -> set[RemedyKind]:
+        """Changes that may help against the reasons: pods beside those that run neither depend on
+        how many start together, nor go to another pool."""
+        kinds = helpful_kinds(reasons)
+        if self.extras_placed is not None:
+            kinds -= {RemedyKind.FEWER_TOGETHER, RemedyKind.OTHER_POOL}
+        return kinds
 
     def try_strongest(self, kinds: Sequence[RemedyKind]) -> _Outcome | None:
         """Make the largest change of each kind; None where one of them cannot change anything."""
@@ -165,7 +182,7 @@ class _Trials:
         return Remedy(
             tuple(kinds),
             merged(step.changes for step in steps),
-            f"It would run now {'; and '.join(step.words for step in steps)}.",
+            f"{self._who()} would run now {'; and '.join(step.words for step in steps)}.",
         )
 
     def _least(
@@ -208,8 +225,16 @@ class _Trials:
 
     def _next_steps(self, kind: RemedyKind, steps: Sequence[Step]) -> Sequence[Step]:
         then = apply(self.then, merged(step.changes for step in steps))
-        workload = next(each for each in then.workloads if each.id == self.workload_id)
-        return STEPS[kind](then, workload)
+        return STEPS[kind](then, _workload(then, self.workload_id))
+
+    def _who(self) -> str:
+        return "It" if self.extras_placed is None else "One more of its pods"
+
+    def _runs(self, changed: Snapshot, decided: Plan) -> bool:
+        if self.extras_placed is None:
+            return self.workload_id in served(changed, decided)
+        workload = _workload(carried_out(changed, decided), self.workload_id)
+        return _pods_placed(workload) > self.extras_placed
 
     def _try(self, steps: Sequence[Step]) -> _Outcome:
         changes = merged(step.changes for step in steps)
@@ -218,9 +243,17 @@ class _Trials:
         self.plans_left -= 1
         changed = apply(self.snapshot, changes)
         decided = plan(changed)
-        if self.workload_id in served(changed, decided):
+        if self._runs(changed, decided):
             return _Outcome(runs=True)
         return _Outcome(runs=False, reasons=_reasons(decided, self.workload_id))
+
+
+def _workload(snapshot: Snapshot, workload_id: str) -> Workload:
+    return next(each for each in snapshot.workloads if each.id == workload_id)
+
+
+def _pods_placed(workload: Workload) -> int:
+    return sum(pod.placement is not None for pod in workload.pods)
 
 
 def _reasons(decided: Plan, workload_id: str) -> tuple[PendingReason, ...]:
@@ -233,10 +266,3 @@ _ORDER = list(STEPS)
 
 def _in_order(kinds: Iterable[RemedyKind]) -> list[int]:
     return [_ORDER.index(kind) for kind in kinds]
-
-
-def _with_one_more(
-    kinds: Sequence[RemedyKind], reasons: Iterable[PendingReason]
-) -> Iterable[tuple[RemedyKind, ...]]:
-    for kind in helpful_kinds(reasons) - set(kinds):
-        yield tuple(sorted((*kinds, kind), key=_ORDER.index))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from windlass.scheduling.model import Pod, Workload
+from windlass.scheduling.model import Pod, Snapshot, Workload
 from windlass.scheduling.what_if import Changes
 
 
@@ -30,6 +30,12 @@ class Step:
 
     changes: Changes
     words: str
+
+
+def open_pools(then: Snapshot, workload: Workload) -> tuple[str, ...]:
+    """Node pools to which pods of the workload that wait may go: that of those that run, if any."""
+    on = {pod.placement.node for pod in workload.pods if pod.placement is not None}
+    return tuple({node.pool: None for node in then.nodes if node.name in on}) or workload.pools
 
 
 def waiting_pod(workload: Workload) -> Pod:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from windlass.scheduling.matching import has_labels, keeps_off
 from windlass.scheduling.model import Request, Snapshot, Taint, Toleration, Workload
 from windlass.scheduling.quantities import WHOLE_DEVICE, Resource, describe
-from windlass.scheduling.remedies.steps import Step, waiting_pod
+from windlass.scheduling.remedies.steps import Step, open_pools, waiting_pod
 from windlass.scheduling.what_if import Changes
 
 
@@ -62,10 +62,11 @@ def fewer_constraints(_then: Snapshot, workload: Workload) -> Sequence[Step]:
 def tolerations(then: Snapshot, workload: Workload) -> Sequence[Step]:
     """For the taints of one node with the labels asked for, from few to many; then for all taints
     of such nodes."""
+    pools = open_pools(then, workload)
     nodes = [
         node
         for node in sorted(then.nodes, key=lambda node: node.name)
-        if node.pool in workload.pools and has_labels(node.labels, workload)
+        if node.pool in pools and has_labels(node.labels, workload)
     ]
     of_nodes = {
         tuple(taint for taint in node.taints if keeps_off(taint, workload)): None for node in nodes
