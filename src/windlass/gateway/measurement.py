@@ -60,6 +60,8 @@ class Measurement:
     in_flight: int
     """At the second reading, as is `held`."""
     held: int
+    waited_seconds: float = 0.0
+    """How long requests waited meanwhile, all together."""
     replicas: Mapping[str, ReplicaMeasurement] = field(default_factory=dict)
     """By replica id, of the second reading's."""
 
@@ -93,6 +95,7 @@ class TrafficMeter:
             answered=change.answered,
             in_flight=after.in_flight,
             held=after.held,
+            waited_seconds=change.held_seconds,
             replicas=self._measure_replicas(after, change.started, seconds),
         )
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from windlass.autoscaling import (
     Autoscaler,
@@ -40,6 +41,8 @@ class Wanted:
     because: str
 
 
+LEAST_THROUGHPUT = 0.01
+"""Requests a second that never ask for more than one replica."""
 _PUNCTUAL_SECONDS = 0.5
 """A reading that comes later than this after its second has missed one."""
 
@@ -65,13 +68,19 @@ class RequestScaler:
 
     def observe(self, measured: Measurement, at: float) -> None:
         """Take what was measured up to `at`, once for each second that it covers."""
-        sample = measured.requests_per_second if self._by_throughput else measured.concurrency
+        sample = self._throughput(measured) if self._by_throughput else measured.concurrency
         second = math.floor(at)
         covered = math.ceil(measured.seconds - _PUNCTUAL_SECONDS)
         for each in range(max(self._last_second + 1, second - covered + 1), second + 1):
             self._autoscaler.record(max(0.0, sample - self._counted_early), each)
             self._counted_early = 0.0
         self._last_second = second
+
+    def _throughput(self, measured: Measurement) -> float:
+        """Requests a second; never 0 while one is being answered or waits, though none may come
+        any more: its replica must not go."""
+        unanswered = measured.in_flight or measured.held
+        return max(measured.requests_per_second, LEAST_THROUGHPUT if unanswered else 0.0)
 
     def request_came(self, at: float) -> None:
         """Count the request that found no replica, before the second it came in is measured."""
@@ -114,9 +123,11 @@ class MetricScaler:
         self._autoscaler = HorizontalAutoscaler(
             metric_settings(scaling, times), at, running=standing.wanted
         )
+        self._waits_count = scaling.concurrency_limit > 0
+        self._measured = False
         self._answered = 0.0
-        self._answered_ms = 0.0
-        self._in_flight = 0
+        self._taken_ms = 0.0
+        self._unanswered = 0
 
     @property
     def by_latency(self) -> bool:
@@ -125,19 +136,25 @@ class MetricScaler:
 
     def observe(self, measured: Measurement) -> None:
         """Take what was measured in a second."""
-        self._in_flight = measured.in_flight + measured.held
+        self._measured = True
+        self._unanswered = measured.in_flight + measured.held
         if measured.latency_ms is not None:
             self._answered += measured.answered
-            self._answered_ms += measured.latency_ms * measured.answered
+            self._taken_ms += measured.latency_ms * measured.answered
+        if self._waits_count:
+            # Where replicas take only so many at once, it is the queue that tells of too few.
+            self._taken_ms += measured.waited_seconds * 1e3
 
     def take_latency(self) -> float | None:
         """The mean since the last call, in milliseconds: 0 where nobody asked, None where those
-        who did still wait."""
-        answered, total = self._answered, self._answered_ms
-        self._answered = self._answered_ms = 0.0
+        who did still wait, or where nothing was measured."""
+        measured, answered, total = self._measured, self._answered, self._taken_ms
+        self._measured, self._answered = False, 0.0
+        if answered or not self._unanswered:
+            self._taken_ms = 0.0
         if answered:
             return total / answered
-        return None if self._in_flight else 0.0
+        return 0.0 if measured and not self._unanswered else None
 
     def decide(self, values: Sequence[float | None], standing: Standing, at: float) -> Wanted:
         """How many there are to be; `values` has one entry for each ready replica."""
@@ -181,4 +198,6 @@ _RULES = {
 
 def _rounded(value: float, digits: int) -> str:
     """As people read it: without an exponent, and nothing after the point where it is large."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{Decimal(f'{value:.{digits}g}'):f}"

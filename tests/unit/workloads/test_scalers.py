@@ -22,7 +22,8 @@ def measured(concurrency: float = 0.0, seconds: float = 1.0, **known: float) -> 
         latency_ms=known.get("latency_ms"),
         answered=int(known.get("answered", 0)),
         in_flight=int(known.get("in_flight", 0)),
-        held=0,
+        held=int(known.get("held", 0)),
+        waited_seconds=known.get("waited_seconds", 0.0),
     )
 
 
@@ -80,7 +81,55 @@ def test_latency_is_the_mean_of_the_requests_answered_since_the_last_decision() 
     scaler.observe(measured(latency_ms=100.0, answered=30))
     scaler.observe(measured(latency_ms=500.0, answered=10))
     assert scaler.take_latency() == pytest.approx(200.0)
+    scaler.observe(measured())
     assert scaler.take_latency() == 0.0
+
+
+@pytest.mark.parametrize("unanswered", [{"in_flight": 1}, {"held": 1}])
+def test_by_throughput_too_the_last_replica_stays_until_nobody_waits(
+    unanswered: dict[str, float],
+) -> None:
+    scaling = Scaling(0, 8, metric="throughput", threshold=1, utilization_percentage=1)
+    scaler = RequestScaler(scaling, TIMES, RUNNING, 100.0)
+    scaler.observe(measured(rate=1.0, **unanswered), 101.0)
+    for second in range(102, 400):
+        scaler.observe(measured(**unanswered), second)
+        if second > 110:
+            assert scaler.decide(RUNNING, second + 0.5).replicas == 1
+    for second in range(400, 420):
+        scaler.observe(measured(), second)
+        found = scaler.decide(RUNNING, second + 0.5).replicas
+    assert found == 0
+
+
+def test_numbers_are_told_without_an_exponent() -> None:
+    scaling = Scaling(0, 8, metric="throughput", threshold=1, utilization_percentage=100)
+    scaler = RequestScaler(scaling, AutoscalerTimes(stable_window_seconds=3600), RUNNING, 0.0)
+    for second in range(1, 3600):
+        scaler.observe(measured(), second)
+    scaler.observe(measured(in_flight=1), 3600.0)
+    told = scaler.decide(Standing(4, 4, has_run=True), 3600.5).because
+    assert told.startswith("0.000003 requests a second"), told
+
+
+def test_what_was_not_measured_is_no_silence() -> None:
+    scaler = MetricScaler(BY_LATENCY, TIMES, RUNNING, 0.0)
+    assert scaler.take_latency() is None
+    scaler.observe(measured())
+    assert scaler.take_latency() == 0.0
+    assert scaler.take_latency() is None
+
+
+def test_where_replicas_are_limited_the_queue_is_part_of_the_latency() -> None:
+    limited = Scaling(1, 8, metric="latency", threshold=200, concurrency_limit=1)
+    queueing = measured(latency_ms=100.0, answered=10, held=9, waited_seconds=9.0)
+    scaler = MetricScaler(limited, TIMES, RUNNING, 0.0)
+    scaler.observe(queueing)
+    assert scaler.take_latency() == pytest.approx(1000.0)
+    # Elsewhere nothing waits but for a replica that has yet to run.
+    scaler = MetricScaler(BY_LATENCY, TIMES, RUNNING, 0.0)
+    scaler.observe(queueing)
+    assert scaler.take_latency() == pytest.approx(100.0)
 
 
 def test_requests_that_wait_for_their_answer_leave_the_latency_unknown() -> None:
