@@ -59,6 +59,15 @@ class Course:
             PATIENCE_SECONDS,
         )
 
+    def wait_for_event(self, reason: str) -> str:
+        """Its message."""
+
+        def told() -> str | None:
+            events = self.platform.events(self.id)
+            return next((each["message"] for each in events if each["reason"] == reason), None)
+
+        return eventually(told, reason, PATIENCE_SECONDS)
+
     def ask(self, path: str = "/echo") -> dict[str, Any]:
         answer = self.platform.ask(self.name, path, timeout=PATIENCE_SECONDS)
         assert answer.status == 200, (answer.status, answer.body)
@@ -222,9 +231,11 @@ def custom_metric(course: Course) -> None:
         {"minReplicas": 1, "maxReplicas": 4, "metric": "queue_depth", "metricThreshold": 10},
         annotations=[{"name": "prometheus.io/path", "value": "/metrics"}],
     )
+    assert "tells nothing of queue_depth" in course.wait_for_event("FailedGetMetric")
     course.ask("/set-metric?name=queue_depth&value=27")
     course.wait_for_ready(3)
     assert "queue_depth is 27 " in course.scaled()[0][1]
+    assert "queue_depth" in course.wait_for_event("MetricFound")
 
 
 def custom_metric_of_another_port(course: Course) -> None:

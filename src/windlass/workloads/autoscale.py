@@ -10,7 +10,6 @@ away before it has seen enough.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,16 +23,15 @@ from windlass.control.lease import require_epoch
 from windlass.gateway.gateway import GatewayUnavailable, StaleEpoch
 from windlass.gateway.measurement import Measurement, TrafficMeter
 from windlass.kit.errors import Unavailable
-from windlass.telemetry.scraping import NotTold, scrape
 from windlass.workloads import store
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import NewEvent
+from windlass.workloads.replica_metrics import ReplicaMetrics, Told
 from windlass.workloads.scalers import MetricScaler, RequestScaler, Standing, Wanted
 from windlass.workloads.scaling import AutoscalerTimes, Measure, Scaling
 from windlass.workloads.surroundings import WORKLOAD, Surroundings
-from windlass.workloads.tables import pod, workload
+from windlass.workloads.tables import workload
 
-_SCRAPED_AT_ONCE = 16
 # Built once: that takes longer than to run them.
 _AUTOSCALED: Select[Any] = select(
     workload.c.id,
@@ -68,6 +66,8 @@ class _Scaled:
     scaler: RequestScaler | MetricScaler
     decided_at: float
     meter: TrafficMeter = field(default_factory=TrafficMeter)
+    is_untold: bool = False
+    """Its replicas do not tell their metric, as its events say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ class _Change:
     wanted: Wanted
 
 
+_News = tuple[str, NewEvent]
+"""Something to tell of a workload."""
+
+
 class WorkloadAutoscaler:
     """Every workload whose number of replicas may move. Threads may share it."""
 
@@ -88,7 +92,7 @@ class WorkloadAutoscaler:
         self._times = times
         self._lock = threading.Lock()
         self._scaled: dict[str, _Scaled] = {}
-        self._scraping = ThreadPoolExecutor(_SCRAPED_AT_ONCE, thread_name_prefix="scrape")
+        self._replicas = ReplicaMetrics(around.database, around.engine)
 
     def run(self, stop: threading.Event) -> None:
         """Observe and decide by the clock, and watch for requests, in threads until `stop`."""
@@ -146,16 +150,18 @@ class WorkloadAutoscaler:
         """
         due = self._due_metrics()
         asked = self._ask_replicas(due)
-        changes = []
+        changes, news = [], []
         for row, scaled in due:
-            values = self._values(row, scaled, asked.get(row.id, []))
+            told = asked.get(row.id, [])
+            news += _news(row, scaled, told)
+            values = self._values(row, scaled, told)
             at = self._around.clock.monotonic()
             with self._lock:
                 assert isinstance(scaled.scaler, MetricScaler)
                 change = _change(row, scaled.scaler.decide(values, _standing(row), at))
             if change is not None:
                 changes.append(change)
-        self._commit(changes)
+        self._commit(changes, news)
 
     def wake(self, workload_id: str) -> None:
         """Decide at once: a request came for which there is no replica."""
@@ -241,36 +247,15 @@ class WorkloadAutoscaler:
         by_metric = isinstance(scaled.scaler, MetricScaler)
         return by_metric and at - scaled.decided_at >= self._times.metric_period_seconds
 
-    def _addresses(self, rows: Sequence[Row[Any]]) -> Mapping[str, list[Row[Any]]]:
-        """The ready pods of each workload, without those that are on their way out."""
-        query: Select[Any] = select(pod.c.id, pod.c.workload_id, pod.c.host, pod.c.port).where(
-            pod.c.workload_id.in_([row.id for row in rows]),
-            pod.c.exited_at.is_(None),
-            pod.c.ready.is_(True),
-            pod.c.stop_requested_at.is_(None),
-        )
-        found: dict[str, list[Row[Any]]] = {}
-        if rows:
-            with self._around.database.read() as connection:
-                for item in connection.execute(query):
-                    found.setdefault(item.workload_id, []).append(item)
-        return found
-
     def _ask_replicas(
         self, due: Sequence[tuple[Row[Any], _Scaled]]
-    ) -> Mapping[str, list[float | None]]:
-        """What ready replicas tell, by workload: all at once, for some may take their time."""
-        asked = {row.id: scaled.scaling for row, scaled in due if scaled.scaling.source is not None}
-        rows = self._addresses([row for row, _ in due if row.id in asked])
-        ready = [(key, item) for key, several in rows.items() for item in several]
-        told = self._scraping.map(lambda each: self._scraped(asked[each[0]], each[1]), ready)
-        values: dict[str, list[float | None]] = {}
-        for (workload_id, _), value in zip(ready, told, strict=True):
-            values.setdefault(workload_id, []).append(value)
-        return values
+    ) -> Mapping[str, Sequence[Told]]:
+        return self._replicas.ask(
+            {row.id: scaled.scaling for row, scaled in due if scaled.scaling.source is not None}
+        )
 
     def _values(
-        self, row: Row[Any], scaled: _Scaled, asked: Sequence[float | None]
+        self, row: Row[Any], scaled: _Scaled, told: Sequence[Told]
     ) -> Sequence[float | None]:
         """The metric of each ready replica."""
         assert isinstance(scaled.scaler, MetricScaler)
@@ -278,26 +263,10 @@ class WorkloadAutoscaler:
             with self._lock:
                 latency = scaled.scaler.take_latency()
             return [latency] * row.running_pods
-        return asked
+        return [each.value for each in told]
 
-    def _scraped(self, scaling: Scaling, item: Row[Any]) -> float | None:
-        source, metric = scaling.source, scaling.metric
-        if source is None or metric is None:
-            return None
-        port = item.port
-        if source.port is not None:
-            seen = self._around.engine.observe_one(item.id)
-            port = seen.additional_ports.get(source.port) if seen else None
-        if item.host is None or port is None:
-            return None
-        try:
-            return scrape(f"http://{item.host}:{port}{source.path}", metric)
-        except NotTold as reason:
-            _log.info("a replica does not tell its metric", pod=item.id, reason=str(reason))
-            return None
-
-    def _commit(self, changes: Sequence[_Change]) -> None:
-        if not changes:
+    def _commit(self, changes: Sequence[_Change], news: Sequence[_News] = ()) -> None:
+        if not changes and not news:
             return
         told_at = self._around.wall_clock.now()
         if any(change.wanted.replicas > change.before for change in changes):
@@ -305,6 +274,8 @@ class WorkloadAutoscaler:
 
         def save(connection: Connection) -> list[str]:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
+            for workload_id, event in news:
+                store.add_events(connection, workload_id, [event], told_at)
             return [change.workload_id for change in changes if _save(connection, change, told_at)]
 
         for workload_id in self._around.database.write(save):
@@ -338,6 +309,19 @@ def _change(row: Row[Any], wanted: Wanted) -> _Change | None:
     if wanted.replicas == row.wanted_replicas:
         return None
     return _Change(row.id, row.revision_id, row.wanted_replicas, wanted)
+
+
+def _news(row: Row[Any], scaled: _Scaled, told: Sequence[Told]) -> list[_News]:
+    """That replicas do not tell their metric, or tell it again; each once."""
+    is_untold = bool(told) and all(each.value is None for each in told)
+    if not told or is_untold == scaled.is_untold:
+        return []
+    scaled.is_untold = is_untold
+    metric = scaled.scaling.metric
+    if is_untold:
+        message = f"No replica tells {metric}, and their number stays: {told[0].untold_because}."
+        return [(row.id, NewEvent("FailedGetMetric", message, True))]
+    return [(row.id, NewEvent("MetricFound", f"Replicas tell {metric} again."))]
 
 
 def _save(connection: Connection, change: _Change, told_at: float) -> bool:

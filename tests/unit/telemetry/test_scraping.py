@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from windlass.telemetry import scraping
-from windlass.telemetry.scraping import LARGEST_BYTES, NotTold, scrape
+from windlass.telemetry.scraping import LARGEST_BYTES, MOST_SERIES, NotTold, scrape
 
 Answer = Callable[[socket.socket], None]
 
@@ -52,6 +52,25 @@ def test_a_counter_is_found_by_the_name_it_has() -> None:
     body = b"# HELP nv_inference_count Number.\n# TYPE nv_inference_count counter\n"
     with _replica(_telling(body + b'nv_inference_count{model="m"} 7\n')) as url:
         assert scrape(url, "nv_inference_count") == 7
+
+
+def test_a_number_that_is_no_float_is_told_as_such() -> None:
+    with (
+        _replica(_telling(b"waiting 1" + b"0" * 400 + b"\n")) as url,
+        pytest.raises(NotTold, match="too large"),
+    ):
+        scrape(url, "waiting")
+
+
+def test_so_many_series_are_read_and_no_more() -> None:
+    many = b"".join(b'waiting{a="%d"} 1\n' % number for number in range(MOST_SERIES))
+    with _replica(_telling(many + b"waiting_long 1\n")) as url:
+        assert scrape(url, "waiting") == MOST_SERIES
+    with (
+        _replica(_telling(many + b"waiting 1\n")) as url,
+        pytest.raises(NotTold, match="more than"),
+    ):
+        scrape(url, "waiting")
 
 
 def test_other_lines_may_be_nonsense_and_not_even_text() -> None:

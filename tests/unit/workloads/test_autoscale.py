@@ -14,6 +14,7 @@ class _Around:
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
+        self.database = self.engine = None
 
 
 class _Paced(WorkloadAutoscaler):
