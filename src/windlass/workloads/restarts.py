@@ -23,9 +23,9 @@ def ended_by_itself(pod: Pod) -> bool:
 
 
 def failed_starts(ended: Sequence[Pod]) -> int:
-    """How many starts in a row ended by themselves before readiness; newest first."""
-    own = [pod for pod in ended if ended_by_itself(pod)]
-    return sum(1 for _ in takewhile(lambda pod: pod.first_ready_at is None, own))
+    """How many starts ended by themselves since one was last ready; newest first."""
+    since = takewhile(lambda pod: pod.first_ready_at is None, ended)
+    return sum(ended_by_itself(pod) for pod in since)
 
 
 def back_off_seconds(ended: Sequence[Pod]) -> float:

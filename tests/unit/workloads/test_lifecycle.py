@@ -282,6 +282,15 @@ def test_a_woken_workload_whose_replicas_only_crash_says_so_and_is_not_given_up(
     assert decision.crash_loop.reason == "CrashLoop"
 
 
+@pytest.mark.parametrize("reason", [ExitReason.STOPPED, ExitReason.LOST])
+def test_a_start_that_was_ready_ends_the_row_of_those_that_crashed(reason: ExitReason) -> None:
+    served = ended("served", reason, first_ready_at=NOW - 4, last_ready_at=NOW - 2)
+    crashes = [ended(f"e{number}") for number in range(8)]
+    history = (*crashes[:4], served, *crashes[4:])
+    woken = record(replicas=1, first_running_at=NOW - 99)
+    assert decided(WorkloadState(woken, ended=history)).crash_loop is None
+
+
 def test_only_where_all_of_it_ends_do_requests_in_flight_end_before_their_time_out() -> None:
     deleted = record(desired_phase=DesiredPhase.DELETED, delete_requested_at=NOW)
     crashed = Failure("CrashLoop", "because")
