@@ -82,3 +82,15 @@ def test_a_taken_name_is_still_said_to_be_that(api: Api) -> None:
     refused = api.post(api.creation("named-twice", asking(ports=[NODE_PORT])))
     assert refused.status_code == 409
     assert refused.json()["message"].startswith("name: 'named-twice' is taken")
+
+
+@pytest.mark.parametrize("dry_run", [{}, {"dryRun": "true"}])
+def test_two_ports_of_one_workload_cannot_have_one_host(api: Api, dry_run: dict[str, str]) -> None:
+    project, domain = api.context.tree.project_name, api.context.settings.domain
+    own = {"container": 9001, "url": f"https://{project}-one-host.{domain}"}
+    spec = asking(exposedUrls=[{"container": 9000}, own])
+    body = api.creation("one-host", spec)
+    refused = api.ask("POST", INFERENCES, json=body, params=dry_run)
+    assert refused.status_code == 400
+    assert refused.json()["message"].startswith("spec.exposedUrls[1].url: must not be")
+    assert "spec.exposedUrls[0].url" in refused.json()["message"]

@@ -89,7 +89,7 @@ class GateClient:
         epoch: int,
         certificate: Certificate | None = None,
     ) -> Collection[str]:
-        """Make these the only routes; the ids of workloads for which `put` raises AddressInUse."""
+        """Make these the only routes; the ids of workloads that `put` would refuse."""
         body = {
             "certificate": None if certificate is None else certificate_to_json(certificate),
             "routes": [route_to_json(route) for route in routes],

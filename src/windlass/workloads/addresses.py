@@ -71,6 +71,18 @@ def claimed_addresses(named: Named, desired: DesiredWorkload, domain: str) -> di
     }
 
 
+def repeated_hosts(
+    named: Named, desired: DesiredWorkload, domain: str
+) -> Iterator[tuple[str, str, str]]:
+    """Hosts that the workload asks for twice, where each leads to one port: such a host, the field
+    that asks for it again, and the one that asked first."""
+    first: dict[str, str] = {}
+    for exposure in desired.exposures:
+        host = exposed_host(named, exposure, domain)
+        if host is not None and first.setdefault(host, exposure.field) != exposure.field:
+            yield host, exposure.field, first[host]
+
+
 def urls_of(named: Named, desired: DesiredWorkload, places: Places) -> list[str]:
     """Every URL of a workload, the path form first, which needs no name resolution."""
     base = places.internal_url if desired.internal_only else places.gateway_url

@@ -7,19 +7,26 @@ from sqlalchemy import Connection, delete, insert, select
 from windlass.kit.database import Database
 from windlass.kit.errors import Conflict, FieldError, invalid_fields
 from windlass.spec.hosts import reserved_because
-from windlass.workloads.addresses import NODE_PORT_PREFIX
+from windlass.workloads.addresses import (
+    NODE_PORT_PREFIX,
+    Named,
+    claimed_addresses,
+    repeated_hosts,
+)
+from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.tables import workload, workload_address
 
 
-def require_unreserved(asked: Mapping[str, str], domain: str) -> None:
-    """Raises BadRequest where an address belongs to the platform itself.
-
-    `asked` has the field that asks for it beside each address.
-    """
+def require_sound(named: Named, desired: DesiredWorkload, domain: str) -> None:
+    """Raises BadRequest where an address belongs to the platform itself, or is asked for twice."""
     errors = [
         FieldError(field, reason)
-        for address, field in asked.items()
+        for address, field in claimed_addresses(named, desired, domain).items()
         if (reason := reserved_because(address, domain)) is not None
+    ]
+    errors += [
+        FieldError(field, f"must not be {host} again, which {first} has; choose another")
+        for host, field, first in repeated_hosts(named, desired, domain)
     ]
     if errors:
         raise invalid_fields(errors)

@@ -19,7 +19,14 @@ from tests.integration.gateway.running import (
     free_port,
     route,
 )
-from windlass.gateway.gateway import AdditionalRoute, Address, AddressInUse, Endpoint, Route
+from windlass.gateway.gateway import (
+    AdditionalRoute,
+    Address,
+    AddressInUse,
+    Endpoint,
+    GatewayUnavailable,
+    Route,
+)
 
 TOOL = 9000
 
@@ -42,6 +49,11 @@ def _both(replica: Replica, tool: Replica) -> Endpoint:
 def _route(name: str, *endpoints: Endpoint, listen: Address | None = None) -> Route:
     further = AdditionalRoute("tool", TOOL, hosts=(_host(name),), listen=listen)
     return route(name, *endpoints, additional=(further,))
+
+
+def _leading_two_ways(name: str, endpoint: Endpoint) -> Route:
+    ways = [AdditionalRoute(each, TOOL, hosts=(_host(name),)) for each in ("one", "two")]
+    return route(name, endpoint, additional=tuple(ways))
 
 
 def test_each_port_is_reached_by_its_own_host(
@@ -162,8 +174,9 @@ def test_an_address_in_use_is_told_and_tried_again(
         own_gateway.client.remove(f"id-{name}", EPOCH)
         free = Address("127.0.0.1", free_port())
         other = _route("other", _both(replica, tool), listen=free)
-        refused = own_gateway.client.replace_all([wanted, other], NO_TRUST, EPOCH)
-        assert list(refused) == [f"id-{name}"]
+        twice = _leading_two_ways("twice", _both(replica, tool))
+        refused = own_gateway.client.replace_all([wanted, twice, other], NO_TRUST, EPOCH)
+        assert sorted(refused) == ["id-twice", f"id-{name}"]
         assert _request_at(own_gateway, free.port, "/echo")["replica"] == "tool"
         assert own_gateway.request(f"/team/{name}/echo").status == 200
     own_gateway.client.put(wanted, EPOCH)
@@ -227,3 +240,13 @@ def _request_at(
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_one_host_cannot_lead_two_ways(
+    gateway: RunningGateway, replica: Replica, tool: Replica, name: str
+) -> None:
+    rejections = gateway.client.status()["rejections"]
+    with pytest.raises(GatewayUnavailable, match="two ways"):
+        gateway.client.put(_leading_two_ways(name, _both(replica, tool)), EPOCH)
+    assert gateway.client.status()["rejections"] == rejections
+    assert gateway.request(f"/team/{name}/echo").status == 404

@@ -12,6 +12,7 @@ from windlass.workloads.addresses import (
     claimed_addresses,
     connections_of,
     exposed_host,
+    repeated_hosts,
     urls_of,
 )
 from windlass.workloads.inferences.desired import desired_of
@@ -95,6 +96,19 @@ def test_what_is_made_of_the_workloads_own_name_alone_needs_no_claim() -> None:
         "vision-model-9004.example.org": "spec.exposedUrls[2].url",
     }
     assert claimed_addresses(MODEL, desired_of(spec()), "example.org") == {}
+
+
+@pytest.mark.parametrize("first", [{"url": "Vision-Model.example.org:81"}, {}])
+def test_a_host_asked_for_twice_is_found_whatever_its_form(first: dict[str, str]) -> None:
+    urls = [
+        {"container": 1, **first},
+        {"container": 2, "url": "https://vision-model.example.org"},
+        {"container": 3, "url": "other.example.org"},
+    ]
+    assert list(repeated_hosts(MODEL, desired_of(spec(exposedUrls=urls)), "example.org")) == [
+        ("vision-model.example.org", "spec.exposedUrls[1].url", "spec.exposedUrls[0].url")
+    ]
+    assert not list(repeated_hosts(MODEL, desired_of(spec(**EXPOSING)), "example.org"))
 
 
 def test_connections_say_who_may_use_them() -> None:

@@ -20,10 +20,9 @@ from windlass.gateway.gate.discovery import (
 from windlass.gateway.gate.holds import Denial, Outlook
 from windlass.gateway.gate.inner_listeners import USUAL_LIMIT_SECONDS, InnerListeners
 from windlass.gateway.gate.resources import Resources, inner_limit
-from windlass.gateway.gate.routes import scope_names
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Record, Store
-from windlass.gateway.gate.ways import cluster_names, is_held, listener_name
+from windlass.gateway.gate.ways import cluster_names, is_held, listener_name, ways
 from windlass.gateway.gate.workload import Workload, endpoint_keys
 from windlass.gateway.gateway import Address, AddressInUse, Endpoint, Route
 from windlass.gateway.names import NOT_HERE
@@ -203,8 +202,8 @@ class Publisher:
 
     async def replace_all(self, routes: Sequence[Route]) -> Sequence[str]:
         """Make these the only routes, but for those introduced a moment ago, of which the caller
-        may not have known. Raises as `put` does, but for AddressInUse: the ids of those workloads
-        are returned."""
+        may not have known. Raises as `put` does, but for AddressInUse and RouteConflict: the ids of
+        those workloads are returned."""
         wanted = {route.workload_id for route in routes}
         gone = [
             workload_id
@@ -214,14 +213,14 @@ class Publisher:
             and not self._is_just_introduced(workload)
         ]
         await asyncio.gather(*(self.remove(workload_id) for workload_id in gone))
-        refused = await asyncio.gather(*(self._put_unless_in_use(route) for route in routes))
+        refused = await asyncio.gather(*(self._put_unless_taken(route) for route in routes))
         return [workload_id for workload_id in refused if workload_id is not None]
 
-    async def _put_unless_in_use(self, route: Route) -> str | None:
-        """The workload's id where an address of it is in use."""
+    async def _put_unless_taken(self, route: Route) -> str | None:
+        """The workload's id where a way or an address of it is taken."""
         try:
             await self.put(route)
-        except AddressInUse:
+        except (AddressInUse, RouteConflict):
             return route.workload_id
         return None
 
@@ -320,8 +319,13 @@ class Publisher:
         await acknowledged(self._resources.publish_endpoints(workload))
 
     def _require_free(self, route: Route) -> None:
-        """Raises RouteConflict where another workload has one of the keys."""
-        for key in scope_names(route):
+        """Raises RouteConflict where another workload has one of the keys, or two ways of this one
+        have."""
+        keys = [key for way in ways(route) for key in way.keys]
+        if len(set(keys)) < len(keys):
+            # Envoy would refuse it, and with it whatever else it is sent at once.
+            raise RouteConflict(f"One key leads to two ways of workload {route.workload_id}.")
+        for key in keys:
             owner = self._resources.owner(key)
             if owner is not None and owner != route.workload_id:
                 raise RouteConflict(f"{key} belongs to workload {owner}.")

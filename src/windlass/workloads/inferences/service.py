@@ -122,11 +122,11 @@ class Inferences:
 
     def _preview(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
         sound = self._checked(given, caller)
+        named = Named(sound.body.name, sound.owner.name)
+        claims.require_sound(named, sound.desired, self.domain)
         if not sound.body.use_given_name_as_prefix:
             self._require_free(sound.owner, sound.body.name)
-            named = Named(sound.body.name, sound.owner.name)
             addresses = claimed_addresses(named, sound.desired, self.domain)
-            claims.require_unreserved(addresses, self.domain)
             claims.require_unclaimed(self.database, addresses)
         asked, *below = sound.composed.layers
         own = Layer(asked.origin, InferenceSpec.model_validate(asked.spec).submitted())
@@ -229,10 +229,11 @@ class Inferences:
         is_prefix = bool(body.use_given_name_as_prefix)
         for _ in range(_ATTEMPTS):
             name = with_random_suffix(body.name) if is_prefix else body.name
-            asked = claimed_addresses(Named(name, owner.name), desired, self.domain)
-            claims.require_unreserved(asked, self.domain)
+            named = Named(name, owner.name)
+            claims.require_sound(named, desired, self.domain)
+            asked = claimed_addresses(named, desired, self.domain)
             given, told = self._with_node_ports(body, desired)
-            addresses = claimed_addresses(Named(name, owner.name), told, self.domain)
+            addresses = claimed_addresses(named, told, self.domain)
             new = new_inference(given, name, owner, told, addresses, caller, self.clock.now())
             try:
                 self.database.write(partial(new.insert, event, sound.used, caller))
