@@ -29,6 +29,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterato
         route("open", replica.endpoint),
         route("closed", replica.endpoint, callers=SIGNED_IN),
         route("waiting", callers=SIGNED_IN),
+        route("failed", callers=SIGNED_IN, unavailable="It broke."),
     ]
     running.client.replace_all(routes, trust_in(issuer), EPOCH)
     yield running
@@ -50,6 +51,17 @@ def test_a_valid_token_passes_and_is_not_shown_to_the_replica(
     assert "authorization" not in answer.json["headers"]
     refused = guarded.request(path, method, host=host, body=body)
     assert refused.status == 401
+
+
+@pytest.mark.parametrize("by_host", [False, True])
+def test_why_a_workload_has_failed_is_told_to_its_callers_alone(
+    guarded: RunningGateway, issuer: Issuer, by_host: bool
+) -> None:
+    path, host = ("/", f"failed-runai-team.{DOMAIN}") if by_host else ("/team/failed/", None)
+    stranger = guarded.request(path, host=host)
+    assert (stranger.status, b"broke" in stranger.body) == (401, False)
+    told = guarded.request(path, host=host, headers=bearer(issuer.token()))
+    assert (told.status, told.json["message"]) == (503, "It broke.")
 
 
 def _bad_tokens() -> dict[str, str]:

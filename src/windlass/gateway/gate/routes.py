@@ -122,7 +122,9 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
         _answer(_add_route(host, outside), 404, NOT_HERE)
     if route.unavailable is not None:
         built.max_direct_response_body_size_bytes.value = len(route.unavailable.encode()) + 1
-        _answer(_add_route(host, []), 503, route.unavailable)
+        failed = _add_route(host, [])
+        _answer(failed, 503, route.unavailable)
+        _configure(failed, caller_filters(way.callers))
         return built
     if is_limited(route, way):
         _lead_to_slot(_add_route(host, [_present(INNER_HEADER)]), route, way)
