@@ -64,8 +64,8 @@ function envoy_on_request(handle)
     handle:clearRouteCache()
     if handle:metadata():get("{SERVED}") then return end
   end
-  local key, rest = headers:get(":path"):match("^(/[^/?]+/[^/?]+)(.*)$")
-  if not key then return end
+  local key, rest = headers:get(":path"):match("^(/[^/?:]+/[^/?:]+)(.*)$")
+  if not key or rest:sub(1, 1) == ":" then return end
   headers:replace("{ROUTE_KEY_HEADER}", key)
   if rest:sub(1, 1) ~= "/" then rest = "/" .. rest end
   headers:replace(":path", rest)
@@ -73,7 +73,8 @@ function envoy_on_request(handle)
 end
 """
 """Runs for requests whose host, as it stands, is no workload's: tries the host in lower case, then
-the first two segments of the path, which it removes."""
+the first two segments of the path, which it removes. They have no colon, behind which a key ends as
+a host does."""
 
 
 def route_key() -> dict[str, Any]:

@@ -64,7 +64,11 @@ def test_a_host_that_is_a_workloads_wins_over_a_path(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/team", "/team/", "/team/{name}x/", "/Team/{name}/", "//{name}/"]
+    "path",
+    [
+        *("/", "/team", "/team/", "/team/{name}x/", "/Team/{name}/", "//{name}/"),
+        *("/team/{name}:predict", "/team/{name}:80/echo", "/team:80/{name}/echo"),
+    ],
 )
 def test_what_no_workload_serves_is_404_in_the_error_shape(
     gateway: RunningGateway, replica: Replica, name: str, path: str
