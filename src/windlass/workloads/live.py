@@ -16,6 +16,10 @@ from windlass.workloads.kind import DesiredWorkload
 
 _READING_SECONDS = 0.9
 """Who asks once a second gets a new reading each time, be they one or many."""
+_PATIENCE_SECONDS = 0.1
+"""A reading hardly ever takes longer."""
+_RECENT_SECONDS = 3.0
+"""What is older is not known to be so right now."""
 _FORGOTTEN_AFTER_SECONDS = 10.0
 """Rates over longer would not be of right now."""
 
@@ -34,15 +38,22 @@ class LiveTraffic:
     def measurements(self) -> Mapping[str, Measurement]:
         """By workload id; without those whose counters were read for the first time just now.
 
-        Empty when the gateway does not answer.
+        Empty when the gateway does not answer. One asks it at a time; who comes meanwhile gets what
+        was measured last, for a gateway that is silent must not take up everybody who answers
+        requests to the API.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=_PATIENCE_SECONDS):
+            since = self._seconds_since_reading()
+            return self._measured if since is not None and since < _RECENT_SECONDS else {}
+        try:
             since = self._seconds_since_reading()
             if since is None or since >= _READING_SECONDS:
                 if since is None or since > _FORGOTTEN_AFTER_SECONDS:
                     self._meters, self._measured = {}, {}
                 self._read()
             return self._measured
+        finally:
+            self._lock.release()
 
     def _seconds_since_reading(self) -> float | None:
         return None if self._read_at is None else self._clock.monotonic() - self._read_at
@@ -51,8 +62,7 @@ class LiveTraffic:
         try:
             traffic = self._gateway.traffic()
         except GatewayUnavailable:
-            self._read_at, self._measured = None, {}
-            return
+            traffic = {}
         self._read_at = self._clock.monotonic()
         self._meters = {key: self._meters.get(key) or TrafficMeter() for key in traffic}
         measured = {key: self._meters[key].measure(each) for key, each in traffic.items()}
