@@ -45,10 +45,10 @@ def scale(client: Client, workload_id: str, url: str, body: bytes) -> Course:
         began = time.monotonic()
         _ask(_connection(url), url, body)
         woken_after = time.monotonic() - began
-        watching.wait(lambda seen: seen.ready > 0, FALLEN_WITHIN_SECONDS, "come back")
+        watching.wait(lambda seen: bool(seen.ready), FALLEN_WITHIN_SECONDS, "come back")
         time.sleep(2 * LOOK_SECONDS)
     moments = tuple(watching.moments)
-    return Course(moments, max(each.ready for each in moments), asked, woken_after)
+    return Course(moments, max(each.ready or 0 for each in moments), asked, woken_after)
 
 
 def _ask_until_risen(watching: "Watching", url: str, body: bytes) -> int:
@@ -82,32 +82,37 @@ class Watching:
         """Wait until a moment is as wanted. Raises DidNotScale."""
         with self._changed:
             found = self._changed.wait_for(
-                lambda: bool(self.moments) and reached(self.moments[-1]), seconds
+                lambda: bool(self.moments) and self._has(reached), seconds
             )
         if not found:
             last = self.moments[-1] if self.moments else None
             raise DidNotScale(f"The replicas did not {what} within {seconds:g} s; last: {last}")
 
+    def _has(self, reached: Callable[[Moment], bool]) -> bool:
+        last = self.moments[-1]
+        return last.ready is not None and reached(last)
+
     def _look(self) -> None:
         began = time.monotonic()
         while not self._stop.wait(LOOK_SECONDS):
-            with contextlib.suppress(ClientError):
-                self._see(began)
+            moment = self._seen(began)
+            with self._changed:
+                self.moments.append(moment)
+                self._changed.notify_all()
 
-    def _see(self, began: float) -> None:
-        for each in self._client.live():
-            if each["id"] == self._id:
-                moment = Moment(
-                    seconds=time.monotonic() - began,
-                    ready=each["replicas"]["ready"],
-                    wanted=each["replicas"]["wanted"],
-                    most=each["replicas"]["max"],
-                    requests_per_second=each["requestsPerSecond"] or 0.0,
-                    held=each["held"] or 0,
-                )
-                with self._changed:
-                    self.moments.append(moment)
-                    self._changed.notify_all()
+    def _seen(self, began: float) -> Moment:
+        with contextlib.suppress(ClientError):
+            for each in self._client.live():
+                if each["id"] == self._id:
+                    return Moment(
+                        seconds=time.monotonic() - began,
+                        ready=each["replicas"]["ready"],
+                        wanted=each["replicas"]["wanted"],
+                        most=each["replicas"]["max"],
+                        requests_per_second=each["requestsPerSecond"],
+                        held=each["held"],
+                    )
+        return Moment(time.monotonic() - began)
 
 
 @contextmanager
