@@ -140,6 +140,7 @@ def test_initial_and_activation_replicas(
         ("vllm:num_requests_running", "vllm/vllm-openai:v1", {}, MetricSource("/metrics")),
         ("num_requests_waiting", "nvcr.io/nim/meta/llama3", {}, MetricSource("/v1/metrics")),
         ("nv_inference_queue_duration_us", "tritonserver", {}, MetricSource("/metrics", 8002)),
+        ("nv_inference_count", "nvcr.io/nim/nvidia/nv-embed", {}, MetricSource("/metrics", 8002)),
         ("q", "host/a", {"prometheus.io/path": "stats"}, MetricSource("/stats")),
         ("q", "host/a", {"prometheus.io/port": "9100"}, MetricSource("/metrics", 9100)),
         ("q", "host/a", {"prometheus.io/port": "8000"}, MetricSource("/metrics")),

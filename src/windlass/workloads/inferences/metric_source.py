@@ -29,7 +29,7 @@ def metric_source_of(spec: InferenceSpec) -> MetricSource | None:
     port = _port_of(named.get(PORT_ANNOTATION, "")) or _usual_port(metric)
     serving = spec.serving_port.container if spec.serving_port else None
     return MetricSource(
-        path=_absolute(named.get(PATH_ANNOTATION) or _usual_path(spec.image or "")),
+        path=_absolute(named.get(PATH_ANNOTATION) or _usual_path(spec.image or "", metric)),
         port=None if port == serving else port,
     )
 
@@ -64,8 +64,10 @@ def _usual_port(metric: str) -> int | None:
     return _TRITON_PORT if metric.startswith(_TRITON_METRICS) else None
 
 
-def _usual_path(image: str) -> str:
-    return "/v1/metrics" if any(part in image for part in _NIM_IMAGES) else "/metrics"
+def _usual_path(image: str, metric: str) -> str:
+    # Several NIM are served by a Triton of their own, which tells its metrics itself.
+    of_nim = any(part in image for part in _NIM_IMAGES) and _usual_port(metric) is None
+    return "/v1/metrics" if of_nim else "/metrics"
 
 
 def _absolute(path: str) -> str:
