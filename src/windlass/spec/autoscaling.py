@@ -142,6 +142,15 @@ def _metric_errors(scaling: Autoscaling, path: str) -> Iterator[FieldError]:
             "must be throughput or concurrency where minReplicas is 0: no other wakes from 0",
         )
     if (
+        metric is not None
+        and metric not in _SCALING_TO_ZERO
+        and (scaling.activation_replicas or 0) > scaling.start
+    ):
+        yield FieldError(
+            f"{path}.activationReplicas",
+            "belongs to the metrics throughput and concurrency, which tell of any traffic",
+        )
+    if (
         metric not in _SCALING_TO_ZERO
         and (scaling.metric_threshold_percentage or DEFAULT_PERCENTAGE) != DEFAULT_PERCENTAGE
     ):

@@ -28,6 +28,8 @@ from windlass.workloads.inferences.fields import MOST_PROCESSES
         {"minReplicas": 2, "maxReplicas": 2, "initialReplicas": 2, "activationReplicas": 2},
         {"concurrencyHardLimit": 0, "scaleDownDelaySeconds": 3600},
         {"initializationTimeoutSeconds": 5},
+        {"minReplicas": 2, "maxReplicas": 4, "metric": "latency", "metricThreshold": 5}
+        | {"activationReplicas": 2},
     ],
 )
 def test_takes_what_agrees(scaling: dict[str, Any]) -> None:
@@ -61,6 +63,11 @@ def test_takes_what_agrees(scaling: dict[str, Any]) -> None:
         ({"minReplicas": 1, "initialReplicas": 2}, "initialReplicas", "at most maxReplicas"),
         ({"minReplicas": 2, "activationReplicas": 1}, "activationReplicas", "from 2 to 2"),
         ({"minReplicas": 0, "activationReplicas": 2}, "activationReplicas", "from 0 to 1"),
+        (
+            {"maxReplicas": 4, "metric": "mine", "metricThreshold": 5, "activationReplicas": 2},
+            "activationReplicas",
+            "throughput and concurrency",
+        ),
     ],
 )
 def test_refuses_what_does_not_agree(scaling: dict[str, Any], field: str, words: str) -> None:
