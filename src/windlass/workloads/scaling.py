@@ -19,6 +19,10 @@ LATENCY = "latency"
 """The metric that the gateway measures, in milliseconds; every other name is a replica's own."""
 
 
+ACTIVATION_BUFFER_SECONDS = 30.0
+"""How much longer than they may take to be ready, replicas that nobody asks for any more are kept,
+as with Knative."""
+
 _BY_REQUESTS = frozenset(metric.value for metric in Metric)
 
 
@@ -50,6 +54,8 @@ class Scaling:
     """Most requests in flight to one replica; 0 is no limit."""
     scale_to_zero_retention_seconds: float = 0.0
     scale_down_delay_seconds: int = 0
+    initialization_timeout_seconds: float = 600.0
+    """How long replicas may take to be ready."""
     source: MetricSource | None = None
     """Where a metric of the replicas is read; None where the gateway measures."""
 
@@ -94,6 +100,7 @@ def request_settings(scaling: Scaling, times: AutoscalerTimes) -> Settings:
         scale_down_delay_s=scaling.scale_down_delay_seconds,
         scale_to_zero_grace_s=times.scale_to_zero_grace_seconds,
         scale_to_zero_retention_s=scaling.scale_to_zero_retention_seconds,
+        activation_timeout_s=scaling.initialization_timeout_seconds + ACTIVATION_BUFFER_SECONDS,
     )
 
 

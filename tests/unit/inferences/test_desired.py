@@ -111,8 +111,9 @@ def test_every_field_of_autoscaling_counts() -> None:
             "concurrencyHardLimit": 7,
             "scaleToZeroRetentionSeconds": 11,
             "scaleDownDelaySeconds": 12,
-        }
-    ) == Scaling(0, 9, 2, 3, "throughput", 40, 55.5, 7, 11, 12)
+        },
+        servingConfiguration={"initializationTimeoutSeconds": 13},
+    ) == Scaling(0, 9, 2, 3, "throughput", 40, 55.5, 7, 11, 12, 13)
 
 
 @pytest.mark.parametrize(

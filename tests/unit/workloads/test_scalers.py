@@ -1,6 +1,7 @@
 """What a workload's autoscaler makes of measurements, and how its decisions read."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,20 @@ def test_a_second_without_a_reading_is_no_second_without_traffic() -> None:
     scaler.observe(measured(14.0), 101.0)
     scaler.observe(measured(14.0, seconds=4.0), 105.0)
     assert scaler.decide(RUNNING, 105.5).replicas == 2
+
+
+def test_what_was_woken_has_the_time_it_may_take_to_be_ready_though_nobody_waits_any_more() -> None:
+    slow = replace(BY_CONCURRENCY, initialization_timeout_seconds=1800)
+    starting = Standing(0, 1, has_run=True)
+    scaler = RequestScaler(slow, TIMES, ASLEEP, 100.0)
+    scaler.request_came(100.5)
+    assert scaler.decide(ASLEEP, 100.5).replicas == 1
+    wanted = {}
+    for second in range(101, 2000):
+        scaler.observe(measured(), second)
+        wanted[second] = scaler.decide(starting, second + 0.5).replicas
+    assert wanted[1900] == 1
+    assert wanted[1999] == 0
 
 
 def test_silence_takes_the_last_replica_after_the_window() -> None:

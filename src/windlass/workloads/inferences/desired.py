@@ -72,9 +72,7 @@ def desired_of(spec: InferenceSpec) -> DesiredInference:
         protocol=ReplicaProtocol(serving.protocol or ReplicaProtocol.HTTP),
         exposures=exposures_of(spec),
         request_timeout_seconds=times.request_timeout_seconds or DEFAULT_REQUEST_TIMEOUT_SECONDS,
-        initialization_timeout_seconds=(
-            times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS
-        ),
+        initialization_timeout_seconds=_initialization_timeout(spec),
         category=category,
         priority_class=priority_class,
         priority=PRIORITY_CLASSES[priority_class],
@@ -141,6 +139,7 @@ def scaling_of(spec: InferenceSpec) -> Scaling:
         concurrency_limit=asked.concurrency_hard_limit or 0,
         scale_to_zero_retention_seconds=asked.scale_to_zero_retention_seconds or 0,
         scale_down_delay_seconds=asked.scale_down_delay_seconds or 0,
+        initialization_timeout_seconds=_initialization_timeout(spec),
         source=metric_source_of(spec),
     )
 
@@ -163,6 +162,11 @@ def exposures_of(spec: InferenceSpec) -> tuple[Exposure, ...]:
         ),
         *urls,
     )
+
+
+def _initialization_timeout(spec: InferenceSpec) -> int:
+    times = spec.serving_configuration or ServingConfiguration()
+    return times.initialization_timeout_seconds or DEFAULT_INITIALIZATION_TIMEOUT_SECONDS
 
 
 def _additional_ports(spec: InferenceSpec) -> tuple[int, ...]:
