@@ -240,8 +240,7 @@ class Gateway(Protocol):
         """Make these the only routes, changing nothing that is already so. Without a certificate
         the gateway speaks plain HTTP.
 
-        The ids of those workloads that `put` would refuse, for their addresses, hosts or paths are
-        taken; the others are served.
+        The ids of those workloads that cannot be served: `put` says why. All others are.
         """
 
     def in_flight(self, workload_id: str) -> Mapping[str, int]:

@@ -17,7 +17,7 @@ from tests.integration.gateway.running import (
     route,
 )
 from windlass.gateway.client import GateClient
-from windlass.gateway.gateway import GatewayUnavailable, Route, StaleEpoch
+from windlass.gateway.gateway import Endpoint, GatewayUnavailable, Route, StaleEpoch
 
 WORKLOADS = 1000
 HELD = 200
@@ -202,6 +202,21 @@ def test_replacing_all_routes_keeps_what_is_the_same_and_ends_the_rest(
         own_gateway.client.replace_all([kept, gone], NO_TRUST, EPOCH)
         assert own_gateway.request("/team/gone/echo").status == 200
     assert set(load.finish()) == {200}
+
+
+def test_a_workload_that_envoy_refuses_keeps_no_other_out(
+    own_gateway: RunningGateway, replica: Replica
+) -> None:
+    wrong = route("wrong", Endpoint("replica", "no.address", 80))
+    routes = [route("first", replica.endpoint), wrong, route("last", replica.endpoint)]
+    assert list(own_gateway.client.replace_all(routes, NO_TRUST, EPOCH)) == ["id-wrong"]
+    own_gateway.kill_envoy()
+    own_gateway.start_envoy()
+    own_gateway.wait_until_listening()
+    eventually(lambda: own_gateway.request("/team/first/echo").status == 200)
+    eventually(lambda: own_gateway.request("/team/last/echo").status == 200)
+    with pytest.raises(GatewayUnavailable, match=r"no\.address"):
+        own_gateway.client.put(wrong, EPOCH)
 
 
 def test_only_the_owner_can_open_the_directory_and_its_sockets(

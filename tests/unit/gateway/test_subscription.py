@@ -138,6 +138,27 @@ def test_a_listener_that_is_refused_takes_no_other_with_it_and_is_tried_again() 
     asyncio.run(scenario())
 
 
+def test_one_that_is_refused_among_many_takes_no_other_with_it() -> None:
+    async def scenario() -> None:
+        discovery = Discovery()
+        keys = [discovery.publish(SCOPE, name, _scope(name)) for name in ("a", "wrong", "z")]
+        envoy = Envoy(discovery)
+        envoy.subscribe(SCOPE)
+        together = await envoy.receive()
+        assert len(together.resources) == len(keys)
+        envoy.answer(together, "wrong is wrong")
+        for _ in keys:
+            response = await envoy.receive()
+            [resource] = response.resources
+            envoy.answer(response, "so it is" if resource.name == "wrong" else "")
+        await discovery.wait_until_acknowledged([keys[0], keys[2]])
+        with pytest.raises(Rejected, match="so it is"):
+            await discovery.wait_until_acknowledged(keys)
+        assert discovery.rejections == 1
+
+    asyncio.run(scenario())
+
+
 def test_an_earlier_acknowledgement_of_the_same_content_does_not_count() -> None:
     async def scenario() -> None:
         discovery = Discovery()

@@ -202,8 +202,8 @@ class Publisher:
 
     async def replace_all(self, routes: Sequence[Route]) -> Sequence[str]:
         """Make these the only routes, but for those introduced a moment ago, of which the caller
-        may not have known. Raises as `put` does, but for AddressInUse and RouteConflict: the ids of
-        those workloads are returned."""
+        may not have known. Raises Superseded; the ids of those workloads of which `put` raises
+        anything else are returned, for one that is wrong must keep no other out."""
         wanted = {route.workload_id for route in routes}
         gone = [
             workload_id
@@ -213,14 +213,14 @@ class Publisher:
             and not self._is_just_introduced(workload)
         ]
         await asyncio.gather(*(self.remove(workload_id) for workload_id in gone))
-        refused = await asyncio.gather(*(self._put_unless_taken(route) for route in routes))
+        refused = await asyncio.gather(*(self._put_or_refuse(route) for route in routes))
         return [workload_id for workload_id in refused if workload_id is not None]
 
-    async def _put_unless_taken(self, route: Route) -> str | None:
-        """The workload's id where a way or an address of it is taken."""
+    async def _put_or_refuse(self, route: Route) -> str | None:
+        """The workload's id where it cannot be served."""
         try:
             await self.put(route)
-        except (AddressInUse, RouteConflict):
+        except (AddressInUse, RouteConflict, Rejected):
             return route.workload_id
         return None
 

@@ -7,7 +7,7 @@ the client already has, and acknowledge (or refuse) a response by its nonce.
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from envoy.service.discovery.v3 import discovery_pb2
 
@@ -38,6 +38,8 @@ class Subscription:
         self._sent: dict[ResourceKey, str] = {}
         self._unanswered: dict[str, dict[ResourceKey, str | None]] = {}
         self._due: dict[str, set[str]] = defaultdict(set)
+        self._suspected: set[ResourceKey] = set()
+        """Refused together with others: sent by themselves from then on."""
         self._nonces = itertools.count(1)
         self._wake = asyncio.Event()
 
@@ -78,9 +80,7 @@ class Subscription:
             await self._wake.wait()
             self._wake.clear()
             for type_url, names in self._take_due():
-                # One listener that cannot be bound must not have others refused with it.
-                size = 1 if type_url == LISTENER else RESOURCES_PER_RESPONSE
-                for batch in _batches(names, size):
+                for batch in self._batches(type_url, names):
                     response = self._response(type_url, batch)
                     if response is not None:
                         yield response
@@ -103,9 +103,7 @@ class Subscription:
     def _answer(self, request: discovery_pb2.DeltaDiscoveryRequest) -> None:
         answered = self._unanswered.pop(request.response_nonce, {})
         if request.HasField("error_detail"):
-            for key in answered:
-                self._sent.pop(key, None)
-                self._discovery.rejected(key, request.error_detail.message)
+            self._take_back(list(answered), request.error_detail.message)
             return
         for key, version in answered.items():
             if version is None:
@@ -113,6 +111,27 @@ class Subscription:
             elif self._wants(key):
                 self._acknowledged[key] = version
             self._discovery.acknowledged(key)
+
+    def _take_back(self, refused: Sequence[ResourceKey], reason: str) -> None:
+        """Envoy refuses a response as a whole: of several, each is tried once more by itself, so
+        that one that is wrong takes no other with it."""
+        for key in refused:
+            self._sent.pop(key, None)
+        if len(refused) == 1:
+            self._discovery.rejected(refused[0], reason)
+            return
+        self._suspected.update(refused)
+        for key in refused:
+            self._due[key.type_url].add(key.name)
+
+    def _batches(self, type_url: str, names: set[str]) -> Iterator[list[str]]:
+        suspected = {name for name in names if ResourceKey(type_url, name) in self._suspected}
+        yield from ([name] for name in sorted(suspected))
+        if suspected == names and names:
+            return
+        # One listener that cannot be bound must not have others refused with it.
+        size = 1 if type_url == LISTENER else RESOURCES_PER_RESPONSE
+        yield from _batches(names - suspected, size)
 
     def _forget(self, key: ResourceKey) -> None:
         self._subscribed[key.type_url].discard(key.name)
@@ -157,6 +176,7 @@ class Subscription:
                 if self._wants(key):
                     response.removed_resources.append(name)
                     self._sent.pop(key, None)
+                    self._suspected.discard(key)
                     carried[key] = None
             elif self._sent.get(key) != resource.version:
                 response.resources.add(
