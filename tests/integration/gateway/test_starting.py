@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.gateway.replica import Replica
+from tests.integration.gateway.replica import Replica, StartReplica
 from tests.integration.gateway.running import EPOCH, Answer, RunningGateway, eventually, route
 from windlass.gateway.files import GatewayFiles
 from windlass.kit import datagrams
@@ -36,6 +36,23 @@ def test_what_waits_is_answered_at_a_replicas_own_word(
     assert replica.seen["/echo"] == 1
     gateway.client.put(route(name, replica.endpoint, concurrency_limit=limit), EPOCH)
     assert gateway.request(f"/team/{name}/echo").status == 200
+
+
+def test_of_several_that_are_ready_at_once_all_get_requests(
+    gateway: RunningGateway, start_replica: StartReplica, name: str
+) -> None:
+    replicas = [start_replica(f"{name}-{number}") for number in range(3)]
+    starting = tuple(each.endpoint for each in replicas)
+    gateway.client.put(route(name, starting=starting), EPOCH)
+    for endpoint in starting:
+        say_ready(gateway, endpoint.replica_id)
+
+    def all_asked() -> bool:
+        assert gateway.request(f"/team/{name}/echo").status == 200
+        return all(each.seen["/echo"] for each in replicas)
+
+    eventually(all_asked)
+    assert set(gateway.client.in_flight(f"id-{name}")) == {each.replica_id for each in starting}
 
 
 def test_who_is_no_longer_wanted_gets_none(

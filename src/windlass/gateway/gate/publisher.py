@@ -179,17 +179,19 @@ class Publisher:
     def replica_is_ready(self, replica_id: str) -> None:
         """Its requests go there from now on, if it was said to be starting. Does not wait."""
         for workload in self._workloads.values():
-            route = workload.record.route
-            ready = [each for each in route.starting if each.replica_id == replica_id]
-            if ready and not workload.record.removed:
-                task = asyncio.create_task(self._put_unless_refused(_with_ready(route, ready[0])))
+            if _starting(workload.record, replica_id) is not None:
+                task = asyncio.create_task(self._let_in(workload, replica_id))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _put_unless_refused(self, route: Route) -> None:
+    async def _let_in(self, workload: Workload, replica_id: str) -> None:
+        # Looked for once more: others may have said so at the same moment.
+        endpoint = _starting(workload.record, replica_id)
+        if endpoint is None:
+            return
         # The control plane puts the same, and is told why it is refused.
         with suppress(Superseded, Rejected, AddressInUse, RouteConflict):
-            await self.put(route)
+            await self.put(_with_ready(workload.record.route, endpoint))
 
     async def remove(self, workload_id: str) -> None:
         """Return once new requests get 404. Raises Rejected, Superseded."""
@@ -354,6 +356,12 @@ class Publisher:
 def _in_use(address: Address, reason: str) -> str:
     why = "something else listens there" if "already in use" in reason else reason
     return f"The gateway cannot listen on {address.host}:{address.port}: {why}."
+
+
+def _starting(record: Record, replica_id: str) -> Endpoint | None:
+    """What becomes an endpoint when that replica is ready."""
+    found = (each for each in record.route.starting if each.replica_id == replica_id)
+    return None if record.removed else next(found, None)
 
 
 def _with_ready(route: Route, endpoint: Endpoint) -> Route:
