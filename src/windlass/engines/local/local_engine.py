@@ -173,7 +173,8 @@ class LocalEngine:
 
     def expect_start(self) -> None:
         """Have replicas join their cgroups at once, for a moment."""
-        if self._preparation.groups is not None:
+        groups = self._preparation.groups
+        if groups is not None and groups.joins_wait:
             self._quick_joins.expect()
 
     def start(self, spec: ReplicaSpec, epoch: int) -> None:

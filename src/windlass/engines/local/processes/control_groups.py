@@ -30,6 +30,12 @@ class ControlGroups:
     folders: Mapping[str, Path]
     """By controller: `cpu`, `memory`, or both. In version 2 both are the same folder."""
 
+    @property
+    def joins_wait(self) -> bool:
+        """Whether a process that joins waits for the kernel; in version 1 a single thread need
+        not."""
+        return self.version == 2
+
     def create(self, replica_id: str, limits: Limits) -> tuple[str, ...]:
         """Make the replica's groups, with its limits. Raises OSError, and then leaves none."""
         paths = self.of(replica_id)

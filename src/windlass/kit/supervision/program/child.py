@@ -132,8 +132,7 @@ def _run_child(told: int, output: int, parent: int, failure: int) -> None:
             what = _what_to_start(pipe.read())
         step = "could not join its cgroups"
         for group in what.control_groups:
-            with open(os.path.join(group, "cgroup.procs"), "w") as file:
-                file.write("0")
+            _join(group)
         if what.user is not None:
             step = f"could not change to user {what.user[0]}"
             _become(what.user)
@@ -150,6 +149,14 @@ def _run_child(told: int, output: int, parent: int, failure: int) -> None:
         os.write(failure, f"{step}: {error}".encode())
     finally:
         os._exit(127)
+
+
+def _join(group: str) -> None:
+    """In version 1 by `tasks`: to move the one thread there is, Linux need not wait until nobody
+    forks or exits, about 10 ms, as it does to move a process (cgroup_procs_write_start)."""
+    tasks = os.path.join(group, "tasks")
+    with open(tasks if os.path.exists(tasks) else os.path.join(group, "cgroup.procs"), "w") as file:
+        file.write("0")
 
 
 def _what_to_start(data: bytes) -> Start:
