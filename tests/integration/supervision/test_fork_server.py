@@ -117,8 +117,11 @@ def test_nothing_of_a_directory_stays_with_the_server(server: ForkServer, tmp_pa
     """It would hold the lock of a directory whose supervisor is gone."""
     held = Path(f"/proc/{pid_of(server)}/fd")
     launched(tmp_path / "one", server)
+    # It has as many whenever the next supervisor waits.
+    waiting_for(server)
     before = len(list(held.iterdir()))
     launched(tmp_path / "two", server)
+    waiting_for(server)
     assert len(list(held.iterdir())) == before
     os.kill(supervisor_of(tmp_path / "one"), signal.SIGKILL)
     eventually(lambda: (seen := observe(tmp_path / "one")) and seen.state is State.LOST, "its loss")

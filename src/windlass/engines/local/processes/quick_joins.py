@@ -1,9 +1,10 @@
 """Has the kernel let processes join cgroups at once, for a moment.
 
-In version 2, who is the first to join a cgroup after a while waits for a grace period of the kernel, about 10 ms;
-who follows closely does not. Sources: kernel/cgroup/cgroup.c (cgroup_threadgroup_rwsem) and
-kernel/rcu/sync.c (rcu_sync_enter) of Linux. So this process joins the group that it is in already,
-which changes nothing, while there is other work to do before the process that matters is started.
+In version 2, who is the first to join a cgroup after a while waits for a grace period of the
+kernel, about 10 ms; who follows closely does not. Sources: kernel/cgroup/cgroup.c
+(cgroup_threadgroup_rwsem) and kernel/rcu/sync.c (rcu_sync_enter) of Linux. So this process joins
+the group that it is in already, which changes nothing, while there is other work to do before the
+process that matters is started.
 """
 
 import contextlib
