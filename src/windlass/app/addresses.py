@@ -1,6 +1,7 @@
 """Which ports to use: those asked for, or free ones that are kept for the next start."""
 
 import socket
+from collections.abc import Collection
 
 from windlass.app.data_directory import DataDirectory, read_json, write_json
 from windlass.settings import Address
@@ -18,8 +19,8 @@ def settle_address(data: DataDirectory, name: str, wanted: Address) -> Address:
     known = kept.get(name)
     if isinstance(known, dict) and known.get("host") == wanted.host:
         return Address(wanted.host, int(known["port"]))
-    with _bound(Address(wanted.host, 0)) as probe:
-        port = int(probe.getsockname()[1])
+    others = {each.get("port") for each in kept.values() if isinstance(each, dict)}
+    port = _free_port(wanted.host, others)
     write_json(data.addresses, {**kept, name: {"host": wanted.host, "port": port}})
     return Address(wanted.host, port)
 
@@ -33,6 +34,15 @@ def bind(address: Address, option: str) -> socket.socket:
             f"Cannot listen on {address}: {error.strerror or error}. "
             f"Stop what uses it, or choose another address with {option} HOST:PORT."
         ) from None
+
+
+def _free_port(host: str, kept: Collection[object]) -> int:
+    """One that is not kept for another name, whose socket is not there yet."""
+    while True:
+        with _bound(Address(host, 0)) as probe:
+            port = int(probe.getsockname()[1])
+        if port not in kept:
+            return port
 
 
 def _bound(address: Address) -> socket.socket:

@@ -48,10 +48,16 @@ def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> None:
 
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ones: chosen one after the other, they could be the same."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def route(name: str, *endpoints: Endpoint, **fields: Any) -> Route:
@@ -82,8 +88,7 @@ class RunningGateway:
         self.directory = directory
         self.certificate = certificate
         self._workers = workers
-        self.port = free_port()
-        self.internal_port = free_port()
+        self.port, self.internal_port = free_ports(2)
         self.client = GateClient(directory)
         self.gate: subprocess.Popen[bytes] | None = None
         self.envoy: subprocess.Popen[bytes] | None = None

@@ -5,7 +5,7 @@ import resource
 import subprocess
 from pathlib import Path
 
-from tests.integration.gateway.running import eventually, free_port
+from tests.integration.gateway.running import eventually, free_ports
 from windlass.gateway.gateway import Address
 from windlass.gateway.processes import envoy_command
 
@@ -18,7 +18,7 @@ def _lower_limit() -> None:
 
 
 def test_envoy_may_open_as_many_files_as_is_allowed_at_all(tmp_path: Path) -> None:
-    outer, internal = (Address("127.0.0.1", free_port()) for _ in range(2))
+    outer, internal = (Address("127.0.0.1", port) for port in free_ports(2))
     command = envoy_command(tmp_path, outer, internal, concurrency=1)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert most > USUAL_OPEN_FILES
