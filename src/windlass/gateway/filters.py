@@ -145,21 +145,20 @@ def router() -> dict[str, Any]:
 
 
 def _token() -> dict[str, Any]:
-    return {
-        "name": TOKEN_FILTER,
-        "config_discovery": {
-            "config_source": DISCOVERED,
-            "type_urls": [f"{EXTENSIONS}.filters.http.jwt_authn.v3.JwtAuthentication"],
-        },
-    }
+    return _discovered(TOKEN_FILTER, "jwt_authn.v3.JwtAuthentication")
 
 
 def _revoked() -> dict[str, Any]:
+    return _discovered(REVOKED_FILTER, "rbac.v3.RBAC")
+
+
+def _discovered(name: str, kind: str) -> dict[str, Any]:
+    """A filter whose configuration the gate tells."""
     return {
-        "name": REVOKED_FILTER,
+        "name": name,
         "config_discovery": {
             "config_source": DISCOVERED,
-            "type_urls": [f"{EXTENSIONS}.filters.http.rbac.v3.RBAC"],
+            "type_urls": [f"{EXTENSIONS}.filters.http.{kind}"],
         },
     }
 
