@@ -12,7 +12,6 @@ from windlass.scheduling import (
     WHOLE_DEVICE,
     Device,
     Node,
-    PendingWorkload,
     Placement,
     Plan,
     Pod,
@@ -298,9 +297,3 @@ def shuffled(snapshot: Snapshot, order: Iterable[int]) -> Snapshot:
 
 def _exceeds(amount: int, bound: int | None) -> bool:
     return bound is not None and amount > bound
-
-
-def fewer_wait(pending: PendingWorkload, decided: Plan) -> bool:
-    """Whether fewer pods of a workload wait by this plan than did before."""
-    waiting = {item.workload_id: item.pod_ids for item in decided.pending}
-    return len(waiting.get(pending.workload_id, ())) < len(pending.pod_ids)

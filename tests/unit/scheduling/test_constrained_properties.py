@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.scheduling import extra_pods
 from tests.unit.scheduling.constrained import constrained, misplaced, over_bounds_by_pool
 from tests.unit.scheduling.snapshots import (
     below_minimum,
-    fewer_wait,
     for_nobody,
     oversubscribed,
     places_after,
@@ -70,13 +70,7 @@ def test_every_waiting_workload_has_a_remedy(snapshot: Snapshot) -> None:
 @settings(EXAMPLES, max_examples=15)
 @given(constrained())
 def test_every_extra_pod_that_waits_has_a_remedy(snapshot: Snapshot) -> None:
-    decided = plan(snapshot)
-    runs = served(snapshot, decided)
-    for pending in [item for item in decided.pending if item.workload_id in runs][:1]:
-        found = remedies(snapshot, pending.workload_id, decided)
-        assert found, pending
-        for remedy in found:
-            assert fewer_wait(pending, plan(apply(snapshot, remedy.changes))), remedy
+    extra_pods.require_remedies(snapshot)
 
 
 @pytest.mark.long

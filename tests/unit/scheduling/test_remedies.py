@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.unit.scheduling import extra_pods
 from tests.unit.scheduling.building import GIB, node, queue, running, workload
-from tests.unit.scheduling.snapshots import busy, fewer_wait
+from tests.unit.scheduling.snapshots import busy
 from windlass.scheduling import (
     AffinityType,
     LabelOperator,
@@ -224,10 +225,4 @@ def test_every_waiting_workload_has_a_remedy_and_every_remedy_helps(snapshot: Sn
 )
 @given(busy())
 def test_every_extra_pod_that_waits_has_a_remedy_and_every_remedy_helps(snapshot: Snapshot) -> None:
-    decided = plan(snapshot)
-    runs = served(snapshot, decided)
-    for pending in [item for item in decided.pending if item.workload_id in runs][:1]:
-        found = remedies(snapshot, pending.workload_id, decided)
-        assert found, pending
-        for remedy in found:
-            assert fewer_wait(pending, plan(apply(snapshot, remedy.changes))), remedy
+    extra_pods.require_remedies(snapshot)
