@@ -11,6 +11,7 @@ from windlass.gateway.gateway import Access, Callers, TokenTrust
 
 ISSUER = "https://windlass.bench"
 USER = "someone@windlass.bench"
+USER_ID = "0c1f9a52-6f6e-4f0b-9b8e-1c5a52f7d0aa"
 LISTED = Callers(Access.AUTHORIZED, users=("another@windlass.bench", USER))
 
 
@@ -28,6 +29,23 @@ class Issuer:
 
     def header(self) -> dict[str, str]:
         """The header of a request by a listed user."""
-        claims = {"iss": ISSUER, "sub": "someone", "email": USER, "exp": time.time() + 3600}
+        now = int(time.time())
+        # As many and as long as the platform's own.
+        claims = {
+            "iss": ISSUER,
+            "sub": USER_ID,
+            "typ": "user",
+            "tid": USER_ID,
+            "email": USER,
+            "groups": ["vision", "speech"],
+            "uid": None,
+            "gid": None,
+            "supplementary_gids": [],
+            "iat": now,
+            "exp": now + 3600,
+            "jti": USER_ID,
+            "sid": USER_ID,
+            "gen": USER_ID,
+        }
         token = jwt.encode(claims, self._key, "RS256", headers={"kid": "bench"})
         return {"Authorization": f"Bearer {token}"}

@@ -29,8 +29,19 @@ SLOTS_CLUSTER = "gate-slots"
 TOKEN_REQUIREMENT = "signed-in"
 """The requirement that routes name when only signed-in callers may pass."""
 
+GROUPS_REQUIREMENT = "signed-in-groups"
+"""The same for routes that ask which groups a caller is in."""
+
 CLAIMS = "claims"
-"""Where the filter of tokens leaves a token's claims for the filter of callers."""
+"""Where the filter of tokens leaves all claims of a token for the filter of callers, by the second
+requirement alone: it copies them for each request."""
+
+USER_CLAIM, SESSION_CLAIM, GENERATION_CLAIM = "email", "sid", "gen"
+CLAIM_HEADERS = {
+    claim: f"x-windlass-claim-{claim}" for claim in (USER_CLAIM, SESSION_CLAIM, GENERATION_CLAIM)
+}
+"""By claim, where the filter of tokens leaves its text for the filters after it. They neither come
+from clients nor reach replicas."""
 
 ARRIVAL_HEADER = "x-windlass-arrival"
 """Of a request that may wait: when it arrived, on which connection, and at which workload."""

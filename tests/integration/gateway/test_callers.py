@@ -10,6 +10,7 @@ from tests.integration.gateway.issuer import Issuer, bearer, trust_in
 from tests.integration.gateway.replica import PIECE, Replica
 from tests.integration.gateway.running import DOMAIN, EPOCH, RunningGateway, free_port, route
 from windlass.gateway.gateway import Access, AdditionalRoute, Address, Callers
+from windlass.gateway.names import CLAIM_HEADERS
 
 SOME_USERS = Callers(Access.AUTHORIZED, users=("ann@example.org", "bob@example.org"))
 SOME_GROUPS = Callers(Access.AUTHORIZED, groups=("vision", "speech"))
@@ -41,6 +42,7 @@ def listed(
     routes = [
         route("users", replica.endpoint, callers=SOME_USERS),
         route("groups", replica.endpoint, callers=SOME_GROUPS),
+        route("open", replica.endpoint),
         route("nobody", replica.endpoint, callers=NOBODY),
         route("waiting", callers=SOME_USERS),
         route("two", replica.endpoint, callers=SOME_USERS, additional=(second,)),
@@ -80,6 +82,25 @@ def test_the_list_decides(
             "code": 403,
             "message": "The token's owner may not call this workload.",
         }
+
+
+@pytest.mark.parametrize("email", ["eve@example.org", "", None])
+@pytest.mark.parametrize("workload", ["users", "waiting"])
+def test_a_client_cannot_say_itself_what_its_token_does_not(
+    listed: RunningGateway, issuer: Issuer, workload: str, email: str | None
+) -> None:
+    headers = bearer(issuer.token(email=email)) | {CLAIM_HEADERS["email"]: "ann@example.org"}
+    assert listed.request(f"/team/{workload}/echo", headers=headers).status == 403
+
+
+@pytest.mark.parametrize("workload", ["users", "groups", "open"])
+def test_replicas_are_told_nothing_of_tokens(
+    listed: RunningGateway, issuer: Issuer, workload: str
+) -> None:
+    signed_in = bearer(issuer.token(email="ann@example.org", groups=["vision"], sid="1", gen="2"))
+    said = {**signed_in, **dict.fromkeys(CLAIM_HEADERS.values(), "anything")}
+    seen = listed.request(f"/team/{workload}/echo", headers=said).json["headers"]
+    assert not [name for name in seen if name.lower().startswith("x-windlass")]
 
 
 @pytest.mark.parametrize("workload", ["users", "groups", "nobody", "waiting"])

@@ -1,6 +1,6 @@
 """Envoy's filter for tokens that were revoked before they end: a list of what they carry.
 
-It stands behind the filter of tokens, which leaves the claims of a valid one for it, and does
+It stands behind the filter of tokens, which leaves claims of a valid one for it, and does
 nothing on routes that ask for no token. The policy's name tells its refusals from others, so that
 they are answered with 401 rather than Envoy's 403.
 """
@@ -11,10 +11,12 @@ from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 
 from windlass.gateway.gate.callers import claims
 from windlass.gateway.gateway import TokenTrust
-from windlass.gateway.names import REVOKED_FILTER, REVOKED_POLICY
-
-SESSION_CLAIM = "sid"
-GENERATION_CLAIM = "gen"
+from windlass.gateway.names import (
+    GENERATION_CLAIM,
+    REVOKED_FILTER,
+    REVOKED_POLICY,
+    SESSION_CLAIM,
+)
 
 
 def revocation_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:

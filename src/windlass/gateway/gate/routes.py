@@ -39,6 +39,7 @@ from windlass.gateway.names import (
     ARRIVAL_HEADER,
     ARRIVED,
     CALLER_FILTERS,
+    CLAIM_HEADERS,
     HOLD_FILTER,
     INNER_HEADER,
     INTERNAL_HEADER,
@@ -60,6 +61,7 @@ NOT_FOR_REPLICAS = (
     INTERNAL_HEADER,
     ARRIVAL_HEADER,
     UNREACHED_HEADER,
+    *CLAIM_HEADERS.values(),
     "x-envoy-external-address",
 )
 """The last is Envoy's own word for what `x-forwarded-for` says."""
@@ -255,14 +257,13 @@ def _straight_filters(route: Route, processing: Mapping[str, str]) -> dict[str, 
 
 def _lead_to_replicas(built: route_components_pb2.Route, route: Route, way: Way) -> None:
     built.request_headers_to_remove.extend(NOT_FOR_REPLICAS)
-    limit = limit_seconds(route)
     action = built.route
     action.cluster = way.cluster
-    # The whole answer may take as long as it likes: `timeout` off. Until its first byte, the
-    # per-try limit holds, and silence never lasts longer than the idle limit.
+    # The whole answer may take as long as it likes: `timeout` off. But silence never lasts longer
+    # than the limit, neither before its first byte nor later.
     action.timeout.SetInParent()
-    action.idle_timeout.FromMicroseconds(int(limit * 1e6))
-    action.retry_policy.CopyFrom(_retries(limit))
+    action.idle_timeout.FromMicroseconds(int(limit_seconds(route) * 1e6))
+    action.retry_policy.CopyFrom(_retries())
 
 
 def _lead_to_slot(built: route_components_pb2.Route, route: Route, way: Way) -> None:
@@ -305,11 +306,10 @@ def _arrival(route: Route) -> base_pb2.HeaderValueOption:
     return set_header(ARRIVAL_HEADER, f"{ARRIVED} {workload_id}")
 
 
-def _retries(limit_seconds: float) -> route_components_pb2.RetryPolicy:
+def _retries() -> route_components_pb2.RetryPolicy:
     policy = route_components_pb2.RetryPolicy(retry_on=RETRIED, host_selection_retry_max_attempts=5)
     policy.num_retries.value = TRIES - 1
     policy.retry_back_off.CopyFrom(_pauses())
-    policy.per_try_timeout.FromMicroseconds(int(limit_seconds * 1e6))
     policy.retry_host_predicate.add(
         name="previous_hosts",
         typed_config=packed(previous_hosts_pb2.PreviousHostsPredicate()),

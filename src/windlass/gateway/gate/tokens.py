@@ -10,7 +10,13 @@ from envoy.config.core.v3 import extension_pb2
 from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
 
 from windlass.gateway.gateway import TokenTrust
-from windlass.gateway.names import CLAIMS, TOKEN_FILTER, TOKEN_REQUIREMENT
+from windlass.gateway.names import (
+    CLAIM_HEADERS,
+    CLAIMS,
+    GROUPS_REQUIREMENT,
+    TOKEN_FILTER,
+    TOKEN_REQUIREMENT,
+)
 
 CLOCK_SKEW_SECONDS = 1
 NO_TRUST = TokenTrust(issuer="nobody", jwks={"keys": []})
@@ -21,23 +27,31 @@ _SECRET_BYTES = 32
 
 
 def token_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
-    """One requirement that routes can name; a route that names none lets everyone pass."""
+    """Two requirements that routes can name; a route that names none lets everyone pass."""
     authentication = config_pb2.JwtAuthentication()
-    provider = authentication.providers[TOKEN_REQUIREMENT]
+    for name in (TOKEN_REQUIREMENT, GROUPS_REQUIREMENT):
+        authentication.providers[name].CopyFrom(_provider(trust))
+        authentication.requirement_map[name].provider_name = name
+    authentication.providers[GROUPS_REQUIREMENT].payload_in_metadata = CLAIMS
+    built = extension_pb2.TypedExtensionConfig(name=TOKEN_FILTER)
+    built.typed_config.Pack(authentication, deterministic=True)
+    return built
+
+
+def _provider(trust: TokenTrust) -> config_pb2.JwtProvider:
+    provider = config_pb2.JwtProvider()
     provider.issuer = trust.issuer
     if trust.audience is not None:
         provider.audiences.append(trust.audience)
     provider.require_expiration = True
     provider.clock_skew_seconds = CLOCK_SKEW_SECONDS
     provider.local_jwks.inline_string = json.dumps(_never_empty(trust.jwks), sort_keys=True)
-    provider.payload_in_metadata = CLAIMS
+    for claim, header in CLAIM_HEADERS.items():
+        provider.claim_to_headers.add(claim_name=claim, header_name=header)
     # To check a signature costs more than all else of a small request.
     provider.jwt_cache_config.jwt_cache_size = REMEMBERED_TOKENS
     provider.from_headers.add(name="Authorization", value_prefix="Bearer ")
-    authentication.requirement_map[TOKEN_REQUIREMENT].provider_name = TOKEN_REQUIREMENT
-    built = extension_pb2.TypedExtensionConfig(name=TOKEN_FILTER)
-    built.typed_config.Pack(authentication, deterministic=True)
-    return built
+    return provider
 
 
 def _never_empty(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
