@@ -5,6 +5,9 @@ from typing import Any
 from windlass.gateway.names import (
     ARRIVAL_FILTER,
     ARRIVAL_HEADER,
+    ASKS,
+    ASKS_AT_LENGTH,
+    ASKS_HEADER,
     CALLERS_FILTER,
     GATE_CLUSTER,
     HOLD_FILTER,
@@ -22,6 +25,7 @@ from windlass.gateway.names import (
 )
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
+_MATCHER = "type.googleapis.com/envoy.type.matcher.v3"
 DISCOVERED: dict[str, Any] = {
     "ads": {},
     "resource_api_version": "V3",
@@ -48,8 +52,6 @@ SLOT_PROCESSING = {
 }
 """What the gate is told of a request that needs a slot. The stream lives until its answer ended,
 since it asks to be told of trailers."""
-NO_PROCESSING = {phase: "SKIP" for phase in SLOT_PROCESSING if not phase.endswith("body_mode")}
-"""The gate is told nothing."""
 UPLOAD_PROCESSING = {**SLOT_PROCESSING, "response_header_mode": "SEND"}
 """The same where the gate must know whether the answer has begun, since it ends what takes longer
 than its time-out."""
@@ -117,12 +119,30 @@ def slot() -> dict[str, Any]:
 
 
 def straight_slot() -> dict[str, Any]:
-    """Asks for a slot where a route wants one.
+    """Asks for a slot where a request is marked as one that needs it.
 
-    Like the next, it is there for every request whose route is not known at once, since it must be
-    there for some. Routes that are, and do not want it, have it left out.
+    What asks is made for such requests alone: this is there for every request whose route is not
+    known at once, and to make it costs more than to find the route.
     """
-    return _asking_for_slot(STRAIGHT_SLOT_FILTER, NO_PROCESSING)
+    asking = {
+        mark: {"action": _instead(_asking_for_slot(STRAIGHT_SLOT_FILTER, processing))}
+        for mark, processing in ((ASKS, SLOT_PROCESSING), (ASKS_AT_LENGTH, UPLOAD_PROCESSING))
+    }
+    header = {"@type": f"{_MATCHER}.HttpRequestHeaderMatchInput", "header_name": ASKS_HEADER}
+    placeholder = {"@type": f"{EXTENSIONS}.filters.http.composite.v3.Composite"}
+    return {
+        "name": STRAIGHT_SLOT_FILTER,
+        "typed_config": {
+            "@type": f"{EXTENSIONS}.common.matching.v3.ExtensionWithMatcher",
+            "extension_config": {"name": STRAIGHT_SLOT_FILTER, "typed_config": placeholder},
+            "xds_matcher": {
+                "matcher_tree": {
+                    "input": {"name": "header", "typed_config": header},
+                    "exact_match_map": {"map": asking},
+                }
+            },
+        },
+    }
 
 
 def arrival() -> dict[str, Any]:
@@ -168,6 +188,12 @@ def _callers() -> dict[str, Any]:
         "name": CALLERS_FILTER,
         "typed_config": {"@type": f"{EXTENSIONS}.filters.http.rbac.v3.RBAC"},
     }
+
+
+def _instead(made: dict[str, Any]) -> dict[str, Any]:
+    """The action to make this filter in the place of another."""
+    kind = f"{EXTENSIONS}.filters.http.composite.v3.ExecuteFilterAction"
+    return {"name": "instead", "typed_config": {"@type": kind, "typed_config": made}}
 
 
 def _asking_for_slot(name: str, processing: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from windlass.gateway.filters import (
 from windlass.gateway.header_values import header_value
 from windlass.gateway.local_replies import local_replies
 from windlass.gateway.names import (
+    ASKS_HEADER,
     CERTIFICATE_SECRET,
     INNER_HEADER,
     INTERNAL_HEADER,
@@ -122,6 +123,7 @@ def _client_listener(
             {"append": header_value(ROUTE_KEY_HEADER, key)},
             {"remove": INNER_HEADER},
             {"remove": UNREACHED_HEADER},
+            {"remove": ASKS_HEADER},
             mark,
         ),
         # Clients are outside: their `x-envoy-…` headers count for nothing.

@@ -49,6 +49,11 @@ ARRIVAL_HEADER = "x-windlass-arrival"
 ARRIVED = "%START_TIME(%s.%9f)% %CONNECTION_ID%"
 """The first two of these, in words that Envoy fills in."""
 
+ASKS_HEADER = "x-windlass-asks"
+ASKS, ASKS_AT_LENGTH = "shortly", "at-length"
+"""Marks a request that needs a slot where it came in, and of these tells apart long uploads. It
+neither comes from clients nor reaches replicas."""
+
 UNREACHED_HEADER = "x-windlass-unreached"
 """In an inner listener's answer, where no byte of the request reached the replica: it is tried
 again. In a request, that it went straight to a replica and did not reach it, and so that its caller

@@ -11,11 +11,13 @@ from windlass.gateway.gate.statistics import in_flight_of
 from windlass.gateway.gate.ways import counted_clusters
 from windlass.gateway.gateway import Access, Callers, Endpoint, ReplicaProtocol, Route
 from windlass.gateway.names import (
+    ARRIVAL_FILTER,
+    ARRIVAL_HEADER,
+    ASKS_HEADER,
     HOLD_FILTER,
     INNER_HEADER,
     LONGEST_SECONDS,
     SLOT_FILTER,
-    STRAIGHT_SLOT_FILTER,
     TOKEN_FILTER,
     UNREACHED_HEADER,
 )
@@ -38,6 +40,12 @@ def _ways(route: Route) -> list[dict[str, Any]]:
 def _leads_to(way: dict[str, Any]) -> str:
     target: str = way["route"]["cluster"]
     return target
+
+
+def _marks(way: dict[str, Any]) -> set[str]:
+    """The headers that its requests get before anything else looks at them."""
+    changes = way["typedPerFilterConfig"][ARRIVAL_FILTER]["mutations"]["requestMutations"]
+    return {change["append"]["header"]["key"] for change in changes}
 
 
 def test_each_host_and_the_path_is_a_scope_of_its_own() -> None:
@@ -140,7 +148,7 @@ def test_a_limited_workload_asks_for_the_token_before_it_asks_for_a_slot() -> No
     for way in (without, straight, *asking):
         assert TOKEN_FILTER in way["typedPerFilterConfig"]
     for way in asking:
-        assert "processingMode" in way["typedPerFilterConfig"][STRAIGHT_SLOT_FILTER]["overrides"]
+        assert _marks(way) == {ARRIVAL_HEADER, ASKS_HEADER}
     marks = {each["name"] for each in unreached["match"]["headers"]}
     assert marks == {INNER_HEADER, UNREACHED_HEADER}
     assert _leads_to(rest) == "inner-300000"

@@ -4,6 +4,8 @@
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
+from envoy.extensions.common.matching.v3 import extension_matcher_pb2
+from envoy.extensions.filters.http.composite.v3 import composite_pb2
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2 as filter_pb2
@@ -16,6 +18,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.type.matcher.v3 import http_inputs_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 
@@ -50,11 +53,14 @@ from windlass.gateway.names import (
 # Named inside the listener: reading it needs their descriptions loaded.
 _NAMED_INSIDE = (
     cel_pb2.ExpressionFilter,
+    composite_pb2.Composite,
     ext_authz_pb2.ExtAuthz,
     ext_proc_pb2.ExternalProcessor,
+    extension_matcher_pb2.ExtensionWithMatcher,
     filter_pb2.HeaderMutation,
     header_mutation_pb2.HeaderMutation,
     http_connection_manager_pb2.HttpConnectionManager,
+    http_inputs_pb2.HttpRequestHeaderMatchInput,
     rbac_pb2.RBAC,
     router_pb2.Router,
     tls_pb2.DownstreamTlsContext,

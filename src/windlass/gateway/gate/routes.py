@@ -17,7 +17,6 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 from xds.type.v3 import typed_struct_pb2
 
-from windlass.gateway.filters import SLOT_PROCESSING, UPLOAD_PROCESSING
 from windlass.gateway.gate.callers import caller_filters
 from windlass.gateway.gate.inner import again_cluster_name, inner_cluster_name
 from windlass.gateway.gate.packing import (
@@ -38,6 +37,9 @@ from windlass.gateway.names import (
     ARRIVAL_FILTER,
     ARRIVAL_HEADER,
     ARRIVED,
+    ASKS,
+    ASKS_AT_LENGTH,
+    ASKS_HEADER,
     CALLER_FILTERS,
     CLAIM_HEADERS,
     HOLD_FILTER,
@@ -60,6 +62,7 @@ NOT_FOR_REPLICAS = (
     INNER_HEADER,
     INTERNAL_HEADER,
     ARRIVAL_HEADER,
+    ASKS_HEADER,
     UNREACHED_HEADER,
     *CLAIM_HEADERS.values(),
     "x-envoy-external-address",
@@ -220,14 +223,14 @@ def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, 
     action.retry_policy.num_retries.value = 1
     action.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
     _configure(with_slot, caller_filters(way.callers))
-    processing = [(condition, SLOT_PROCESSING) for condition in _complete_soon()]
-    processing.append(([_matches("content-length", LARGE_BODY)], UPLOAD_PROCESSING))
-    for condition, mode in processing:
+    marks = [(condition, ASKS) for condition in _complete_soon()]
+    marks.append(([_matches("content-length", LARGE_BODY)], ASKS_AT_LENGTH))
+    for condition, mark in marks:
         # This is where it goes without a slot: when the gate went while it was asked for one.
         asking = _add_route(host, condition)
         _lead_to_inner(asking, route, way)
         asking.request_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
-        _configure(asking, {**caller_filters(way.callers), **_straight_filters(route, mode)})
+        _configure(asking, {**caller_filters(way.callers), ARRIVAL_FILTER: _marked(route, mark)})
 
 
 def _by_try(first: str, second: str) -> typed_struct_pb2.TypedStruct:
@@ -247,12 +250,11 @@ def _by_try(first: str, second: str) -> typed_struct_pb2.TypedStruct:
     )
 
 
-def _straight_filters(route: Route, processing: Mapping[str, str]) -> dict[str, Message]:
-    arrival = header_mutation_pb2.HeaderMutationPerRoute()
-    arrival.mutations.request_mutations.add(append=_arrival(route))
-    slot = ext_proc_pb2.ExtProcPerRoute()
-    ParseDict(processing, slot.overrides.processing_mode)
-    return {ARRIVAL_FILTER: arrival, STRAIGHT_SLOT_FILTER: slot}
+def _marked(route: Route, mark: str) -> Message:
+    marked = header_mutation_pb2.HeaderMutationPerRoute()
+    for header in (_arrival(route), set_header(ASKS_HEADER, mark)):
+        marked.mutations.request_mutations.add(append=header)
+    return marked
 
 
 def _lead_to_replicas(built: route_components_pb2.Route, route: Route, way: Way) -> None:
