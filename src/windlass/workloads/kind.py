@@ -71,7 +71,7 @@ class Kinds:
 
     def desired(self, type_: str, revision_id: str, spec: Mapping[str, Any]) -> DesiredWorkload:
         """What a revision asks for; a revision never changes, so it is read once."""
-        found = self._read.get(revision_id)
+        found = self.remembered(revision_id)
         if found is None:
             found = self._read[revision_id] = self._kinds[type_](spec)
             if len(self._read) > _REMEMBERED_REVISIONS:
@@ -81,3 +81,7 @@ class Kinds:
     def known(self, revision_id: str) -> DesiredWorkload:
         """What a revision asks for that was read a moment ago. Raises KeyError."""
         return self._read[revision_id]
+
+    def remembered(self, revision_id: str) -> DesiredWorkload | None:
+        """The same of a revision that was read already."""
+        return self._read.get(revision_id)

@@ -12,6 +12,7 @@ from windlass.control.lease import require_epoch
 from windlass.engines.engine import DeviceShare, Node
 from windlass.org.queues import PROJECT_QUEUE, Queues, load_queues, project_queue
 from windlass.workloads import store
+from windlass.workloads.kind import DesiredWorkload
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import NewEvent, PodState
 from windlass.workloads.surroundings import EVERYTHING, WORKLOAD, Surroundings
@@ -28,9 +29,7 @@ _LIVING_PODS: Select[Any] = (
         pod.c.devices,
         pod.c.stop_requested_at,
         workload.c.desired_phase,
-        workload.c.type,
         workload.c.revision_id,
-        workload.c.spec,
         workload.c.project_id,
         workload.c.priority,
         workload.c.pending_reasons,
@@ -41,6 +40,10 @@ _LIVING_PODS: Select[Any] = (
     .where((workload.c.desired_phase == DesiredPhase.RUNNING.value) | pod.c.node_name.is_not(None))
     .order_by(workload.c.created_at, pod.c.ordinal)
 )
+_SPECS = select(workload.c.id, workload.c.type, workload.c.revision_id, workload.c.spec).where(
+    workload.c.id.in_(bindparam("ids", expanding=True))
+)
+_SPECS_AT_ONCE = 500
 _PLACE = (
     update(pod)
     .where(pod.c.id == bindparam("placed_pod"), pod.c.state == PodState.PENDING.value)
@@ -66,11 +69,12 @@ class PlacementReconciler:
                 return None
             projects = {row.project_id for row in rows}
             queues = load_queues(connection, self._around.cluster_id, projects)
+            desired = self._desired(connection, rows)
         nodes = self._around.engine.nodes()
         real = [node for node in nodes if not node.simulated]
         snapshot = scheduling.Snapshot(
             nodes=tuple(_node(node, queues) for node in real),
-            workloads=tuple(self._workloads(rows, real, queues)),
+            workloads=tuple(_workloads(rows, desired, real, queues)),
             queues=queues.queues,
             settings=queues.settings,
         )
@@ -84,36 +88,21 @@ class PlacementReconciler:
         self._commit(rows, plan, snapshot, reasons)
         return None
 
-    def _workloads(
-        self, rows: Sequence[Row[Any]], nodes: Sequence[Node], queues: Queues
-    ) -> Iterable[scheduling.Workload]:
-        grouped: dict[str, list[Row[Any]]] = {}
-        for row in rows:
-            grouped.setdefault(row.workload_id, []).append(row)
-        for workload_id, members in grouped.items():
-            first = members[0]
-            desired = self._around.kinds.desired(first.type, first.revision_id, first.spec)
-            # Those that have a place count first towards the minimum.
-            members.sort(key=lambda row: (row.node_name is None, row.ordinal))
-            wanted = desired.constraints
-            yield scheduling.Workload(
-                id=workload_id,
-                pods=tuple(
-                    scheduling.Pod(
-                        id=row.id, request=desired.request, placement=_placement(row, nodes)
-                    )
-                    for row in members
-                ),
-                min_members=min(max(1, desired.scaling.minimum), len(members)),
-                priority=first.priority,
-                submitted_at=first.workload_created_at,
-                queue=project_queue(first.project_id),
-                pools=wanted.node_pools or queues.default_pools[first.project_id],
-                node_labels=wanted.node_labels,
-                node_affinity=wanted.node_affinity,
-                tolerations=wanted.tolerations,
-                pod_affinity=wanted.pod_affinity,
-            )
+    def _desired(
+        self, connection: Connection, rows: Sequence[Row[Any]]
+    ) -> Mapping[str, DesiredWorkload]:
+        """What each workload asks for, unless it was deleted meanwhile. Specs are large: only
+        those are loaded that nobody has read."""
+        kinds = self._around.kinds
+        revisions = {row.workload_id: row.revision_id for row in rows}
+        known = {key: kinds.remembered(revision) for key, revision in revisions.items()}
+        unread = [key for key, desired in known.items() if desired is None]
+        read = {
+            row.id: kinds.desired(row.type, row.revision_id, row.spec)
+            for start in range(0, len(unread), _SPECS_AT_ONCE)
+            for row in connection.execute(_SPECS, {"ids": unread[start : start + _SPECS_AT_ONCE]})
+        }
+        return {**{key: found for key, found in known.items() if found is not None}, **read}
 
     def _commit(
         self,
@@ -178,6 +167,41 @@ def waiting_for_room(
     after = replace(snapshot, workloads=tuple(each for each in staying if each.pods))
     placed = scheduling.plan(after).placements.keys()
     return {item.workload_id for item in plan.pending if not placed.isdisjoint(item.pod_ids)}
+
+
+def _workloads(
+    rows: Sequence[Row[Any]],
+    desired: Mapping[str, DesiredWorkload],
+    nodes: Sequence[Node],
+    queues: Queues,
+) -> Iterable[scheduling.Workload]:
+    grouped: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row.workload_id, []).append(row)
+    for workload_id, members in grouped.items():
+        asked = desired.get(workload_id)
+        if asked is None:
+            continue
+        first = members[0]
+        # Those that have a place count first towards the minimum.
+        members.sort(key=lambda row: (row.node_name is None, row.ordinal))
+        wanted = asked.constraints
+        yield scheduling.Workload(
+            id=workload_id,
+            pods=tuple(
+                scheduling.Pod(id=row.id, request=asked.request, placement=_placement(row, nodes))
+                for row in members
+            ),
+            min_members=min(max(1, asked.scaling.minimum), len(members)),
+            priority=first.priority,
+            submitted_at=first.workload_created_at,
+            queue=project_queue(first.project_id),
+            pools=wanted.node_pools or queues.default_pools[first.project_id],
+            node_labels=wanted.node_labels,
+            node_affinity=wanted.node_affinity,
+            tolerations=wanted.tolerations,
+            pod_affinity=wanted.pod_affinity,
+        )
 
 
 def _without(workload: scheduling.Workload, pod_ids: Set[str]) -> scheduling.Workload:

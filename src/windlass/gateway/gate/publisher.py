@@ -260,13 +260,16 @@ class Publisher:
 
     async def _bring(self, workload: Workload) -> None:
         record = workload.record
-        saving = self._save(workload)
-        if record.removed:
-            await self._bring_out(workload)
-        elif record.route.endpoints and record.route.unavailable is None:
-            await self._bring_endpoints_first(workload)
+        if record.route.endpoints and record.route.unavailable is None and not record.removed:
+            try:
+                await self._bring_endpoints(workload)
+            finally:
+                # Only now: who waited for a replica goes first.
+                saving = self._save(workload)
+            await self._bring_routes_last(workload)
         else:
-            await self._bring_routes_first(workload)
+            saving = self._save(workload)
+            await (self._bring_out if record.removed else self._bring_routes_first)(workload)
         workload.acknowledged_at = self._clock.monotonic()
         self.inner_listeners.settle(record.route.workload_id, inner_limit(record))
         if saving is not None:
@@ -294,11 +297,15 @@ class Publisher:
             await asyncio.to_thread(self._store.save_record, record)
         workload.saved = record
 
-    async def _bring_endpoints_first(self, workload: Workload) -> None:
-        acknowledged = self._discovery.wait_until_acknowledged
-        await acknowledged(self._resources.publish_endpoints(workload))
+    async def _bring_endpoints(self, workload: Workload) -> None:
+        await self._discovery.wait_until_acknowledged(self._resources.publish_endpoints(workload))
         # Even where Envoy has nothing new to learn: a replica on its way out is wanted again.
         self._look_again(workload.record.route)
+        # Who waited goes on in this round.
+        await asyncio.sleep(0)
+
+    async def _bring_routes_last(self, workload: Workload) -> None:
+        acknowledged = self._discovery.wait_until_acknowledged
         await acknowledged(self._resources.publish_routes(workload))
         await acknowledged(self._resources.withdraw_clusters(workload))
 

@@ -3,10 +3,11 @@
 Whoever started it holds the other end of a socket, and sends a directory's path with three
 descriptors: a socket for the answer, the directory's lock, and the file for errors. One supervisor
 is forked before it is needed, and takes what is sent next: a request may be waiting, and to fork
-takes time. It answers, and begins only once its answer was confirmed, so that whoever gives up
-waiting can be certain that nothing was begun.
+takes time. For the same reason it has rehearsed what it will do. It answers, and begins only once
+its answer was confirmed, so that whoever gives up waiting can be certain that nothing was begun.
 """
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -16,6 +17,7 @@ import socket
 
 from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.child import Child, end_with_parent, outlive_parent
+from windlass.kit.supervision.program.rehearsal import rehearse
 
 _LONGEST_PATH = 4096
 _LULL_SECONDS = 0.25
@@ -72,6 +74,8 @@ def _wait_to_be_told(requests: socket.socket, server: int, until_told: int) -> T
     os.setsid()
     end_with_parent(server)
     forked = Child()
+    with contextlib.suppress(OSError):
+        rehearse()
     message, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_PATH, 3)
     requests.close()
     try:

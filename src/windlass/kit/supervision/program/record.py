@@ -8,6 +8,8 @@ import time
 from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.directory import Directory, write_json
 
+_HEAD_START_SECONDS = 0.005
+
 
 class Record:
     """The content of `state.json`. Times are in seconds since the epoch."""
@@ -56,8 +58,11 @@ class Record:
         self.readiness_message = None if ready else message
         if ready and self.first_ready_at is None:
             self.first_ready_at = time.time()
-        if becomes_ready:
+        if becomes_ready and self._ready_address is not None:
             self._tell(self._ready_address)
+            # Requests wait for whom this tells. Those who are told next have work to do as well,
+            # and would take the processor from them.
+            time.sleep(_HEAD_START_SECONDS)
         self.save()
 
     def set_log_loss(self, bytes_lost: int, error: str | None) -> None:
