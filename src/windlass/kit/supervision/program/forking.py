@@ -20,7 +20,7 @@ from windlass.kit.supervision.program.child import Child, end_with_parent, outli
 from windlass.kit.supervision.program.rehearsal import rehearse
 
 _LONGEST_PATH = 4096
-_LULL_SECONDS = 0.25
+_LULL_SECONDS = 0.08
 TAKEN = b"?"
 CONFIRMED = b"!"
 
@@ -74,8 +74,9 @@ def _wait_to_be_told(requests: socket.socket, server: int, until_told: int) -> T
     os.setsid()
     end_with_parent(server)
     forked = Child()
-    with contextlib.suppress(OSError):
-        rehearse()
+    if not _is_readable(requests):
+        with contextlib.suppress(OSError):
+            rehearse()
     message, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_PATH, 3)
     requests.close()
     try:
@@ -86,6 +87,10 @@ def _wait_to_be_told(requests: socket.socket, server: int, until_told: int) -> T
         return _take(message, forked, *descriptors)
     finally:
         os.close(until_told)
+
+
+def _is_readable(requests: socket.socket) -> bool:
+    return bool(select.select([requests], [], [], 0)[0])
 
 
 def _is_closed(requests: socket.socket) -> bool:
