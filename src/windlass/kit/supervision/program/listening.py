@@ -40,11 +40,12 @@ class Ownership(Listener):
         unknown = inodes - self._known
         if unknown:
             # A socket once seen in a process's hands is not looked for again: looking is dear.
-            self._known = (self._known & inodes) | (unknown & _sockets_of(pids()))
+            self._known = (self._known & inodes) | (unknown & sockets_of(pids()))
         return OWN if inodes <= self._known else FOREIGN
 
 
-def _sockets_of(pids: list[int]) -> set[int]:
+def sockets_of(pids: list[int]) -> set[int]:
+    """Inodes of the sockets that the processes have open, as far as that may be known."""
     found = set()
     for pid in pids:
         folder = f"/proc/{pid}/fd"

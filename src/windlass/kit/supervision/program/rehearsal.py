@@ -1,4 +1,4 @@
-"""Does for nobody what a supervisor does before its process runs.
+"""Does for nobody what a supervisor does until its process runs, and is ready.
 
 Memory that is touched for the first time since the fork has to be copied by the kernel, 200 pages
 until then: here nobody waits for it.
@@ -8,8 +8,10 @@ import json
 import os
 import time
 
+from windlass.kit.supervision.program import processes
 from windlass.kit.supervision.program.directory import Directory
 from windlass.kit.supervision.program.instructions import Instructions
+from windlass.kit.supervision.program.listening import sockets_of
 from windlass.kit.supervision.program.memory import KernelCounter, MemoryWatch
 from windlass.kit.supervision.program.record import Record
 
@@ -50,8 +52,8 @@ SPECIFICATION = {
 
 
 def rehearse() -> None:
-    """Read instructions, and make of them what a supervisor makes. Raises OSError where the machine
-    lets it not."""
+    """Read instructions, make of them what a supervisor makes, and look for sockets. Raises OSError
+    where the machine lets it not."""
     file = os.memfd_create("rehearsal")
     try:
         os.write(file, json.dumps(SPECIFICATION, separators=(",", ":")).encode())
@@ -63,3 +65,4 @@ def rehearse() -> None:
     Record(directory, instructions.id, instructions.notify).save_untold()
     MemoryWatch(KernelCounter([_NOWHERE]), None, time.monotonic())
     json.dumps(instructions.start.__dict__).encode()
+    sockets_of(processes.descendants(os.getpid()))
