@@ -55,6 +55,10 @@ def stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def is_forked_from(pid: int, server: int) -> bool:
     return stat(pid)[ARGUMENTS_BEGIN] == stat(server)[ARGUMENTS_BEGIN]
 
@@ -64,11 +68,13 @@ def waiting_for(server: ForkServer) -> int:
     pid = pid_of(server)
 
     def probe() -> int | None:
-        forked = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         waiting = [
-            int(each) for each in forked if b"--fork-server" in words(Path(f"/proc/{each}/cmdline"))
+            each
+            for each in children(pid)
+            if b"--fork-server" in words(Path(f"/proc/{each}/cmdline"))
         ]
-        return waiting[0] if len(waiting) == 1 else None
+        # What it forks itself is the last of what it does before it waits.
+        return waiting[0] if len(waiting) == 1 and children(waiting[0]) else None
 
     return eventually(probe, "the next supervisor")
 
