@@ -41,6 +41,7 @@ class Report:
     bench: str
     settings: Mapping[str, Any]
     figures: list[Figure] = field(default_factory=list)
+    began: tuple[float, float] = field(default_factory=lambda: _processor_time())
 
     def add(self, name: str, value: float, unit: str, wanted: str = "") -> None:
         """Add a line."""
@@ -49,7 +50,8 @@ class Report:
     def finish(self) -> None:
         """Print the table and write the JSON."""
         print(f"\n{self.bench}")
-        for name, value in {**self.settings, **_machine()}.items():
+        machine = {**_machine(), "taken by the host": self._taken_by_the_host()}
+        for name, value in {**self.settings, **machine}.items():
             print(f"  {name}: {value}")
         width = max(len(figure.name) for figure in self.figures)
         for figure in self.figures:
@@ -61,10 +63,15 @@ class Report:
             "bench": self.bench,
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "settings": dict(self.settings),
-            "machine": _machine(),
+            "machine": machine,
             "figures": [{**asdict(figure), "holds": figure.holds} for figure in self.figures],
         }
         (RESULTS / f"{self.bench}.json").write_text(json.dumps(written, indent=2) + "\n")
+
+    def _taken_by_the_host(self) -> str:
+        """How much of the processors' time a virtual machine did not get while it was measured."""
+        used, stolen = (now - then for now, then in zip(_processor_time(), self.began, strict=True))
+        return f"{stolen / (used + stolen or 1):.1%} of what was asked for"
 
 
 def interleaved(subjects: Sequence[Callable[[], float]], pairs: int = PAIRS) -> list[list[float]]:
@@ -95,6 +102,14 @@ def cpu_seconds(pid: int) -> float:
     """The processor time a process has used, in user and in kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _processor_time() -> tuple[float, float]:
+    """What all processes together got, and what the host took instead, since boot; proc_stat(5)."""
+    user, nice, system, _, _, irq, softirq, stolen, *_ = (
+        int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    )
+    return float(user + nice + system + irq + softirq), float(stolen)
 
 
 def _machine() -> dict[str, Any]:
