@@ -7,9 +7,7 @@ alike for all.
 
 import argparse
 import http.client
-import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from bench.gateway_processes import DOMAIN, EPOCH, measured_gateway, minimal_envoy, replicas, route
 from bench.measuring import Report
+from bench.programs import ensure_program
 from bench.tokens import LISTED
 
 CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
@@ -28,16 +27,12 @@ PLAIN, TOKEN, LIMITED = 1, 2, 3
 WORKLOADS = 4
 
 
-class NoValgrind(Exception):
-    """valgrind is missing and cannot be installed."""
-
-
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short run of everything")
     requests = 50 if parser.parse_args().quick else 400
-    _ensure_valgrind()
+    ensure_program("valgrind")
     report = Report("envoy_instructions", {"requests": requests, "workloads": WORKLOADS})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -104,17 +99,6 @@ class _Envoy:
 
 def _by_host(number: int) -> dict[str, str]:
     return {"Host": f"w{number}-runai-team.{DOMAIN}"}
-
-
-def _ensure_valgrind() -> None:
-    """Install it where it is missing and we are root. Raises NoValgrind."""
-    if shutil.which("valgrind"):
-        return
-    if os.geteuid() != 0:
-        raise NoValgrind("valgrind is not installed; as root: apt-get install valgrind")
-    subprocess.run(["apt-get", "update", "-q"], check=False, capture_output=True)
-    if subprocess.run(["apt-get", "install", "-qy", "valgrind"], check=False).returncode != 0:
-        raise NoValgrind("apt-get could not install valgrind")
 
 
 if __name__ == "__main__":

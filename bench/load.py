@@ -1,17 +1,13 @@
 """Load from a second process, by wrk, on the cores it is given."""
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.programs import ensure_program
+
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-
-
-class NoLoadGenerator(Exception):
-    """wrk is missing and cannot be installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ def run_load(
     cores: Sequence[int] = (),
     script: str | None = None,
 ) -> Load:
-    """Keep `connections` busy for a while. Raises NoLoadGenerator."""
+    """Keep `connections` busy for a while. Raises ProgramMissing."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
@@ -39,21 +35,9 @@ def run_load(
         command += ["-s", script]
     if cores:
         command = ["taskset", "-c", ",".join(map(str, cores)), *command]
-    ensure_load_generator()
+    ensure_program("wrk")
     told = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     return _read(told)
-
-
-def ensure_load_generator() -> None:
-    """Install wrk where it is missing and we are root. Raises NoLoadGenerator."""
-    if shutil.which("wrk"):
-        return
-    if os.geteuid() != 0:
-        raise NoLoadGenerator("wrk is not installed; as root: apt-get install wrk")
-    subprocess.run(["apt-get", "update", "-q"], check=False, capture_output=True)
-    installed = subprocess.run(["apt-get", "install", "-qy", "wrk"], check=False)
-    if installed.returncode != 0:
-        raise NoLoadGenerator("apt-get could not install wrk")
 
 
 def _read(told: str) -> Load:
