@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from bench.gateway_processes import (
-    DOMAIN,
     EPOCH,
     MEASURED_CORE,
     OTHER_CORE,
     MeasuredGateway,
     aiohttp_proxy,
+    by_host,
     free_port,
     measured_gateway,
     minimal_envoy,
@@ -73,7 +73,7 @@ def main() -> None:
 def _add_small(report: Report, gateway: MeasuredGateway, replica_port: int, seconds: float) -> None:
     def load(port: int, number: int, connections: int) -> Load:
         url = f"http://127.0.0.1:{port}/answer"
-        return run_load(url, seconds, connections, _by_host(number), cores=[OTHER_CORE])
+        return run_load(url, seconds, connections, by_host(number), cores=[OTHER_CORE])
 
     def p50(number: int) -> Callable[[], float]:
         return lambda: load(gateway.port, number, 1).p50_ms
@@ -111,8 +111,8 @@ def _add_large(
     with minimal_envoy(folder, replica_port) as (minimal_port, minimal_pid):
         ways = {
             "minimal Envoy": (minimal_pid, f"http://127.0.0.1:{minimal_port}/large", {}),
-            "without a limit": (envoy, direct, _by_host(LARGE_PLAIN)),
-            "limited": (envoy, direct, _by_host(LARGE_LIMITED)),
+            "without a limit": (envoy, direct, by_host(LARGE_PLAIN)),
+            "limited": (envoy, direct, by_host(LARGE_LIMITED)),
             "limited, by path": (envoy, by_path, {}),
         }
 
@@ -137,10 +137,6 @@ def _add_large(
             for name, wanted in (("limited", ">= 0.8"), ("limited, by path", "")):
                 ratio = median_ratio(rates[name], minimal)
                 report.add(f"large {kind}, {name}, of a minimal Envoy", ratio, "ratio", wanted)
-
-
-def _by_host(number: int) -> dict[str, str]:
-    return {"Host": f"w{number}-runai-team.{DOMAIN}"}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bench.gateway_processes import DOMAIN, EPOCH, measured_gateway, minimal_envoy, replicas, route
+from bench.gateway_processes import EPOCH, by_host, measured_gateway, minimal_envoy, replicas, route
 from bench.measuring import Report
 from bench.programs import ensure_program
 from bench.tokens import LISTED
@@ -43,11 +43,11 @@ def main() -> None:
             signed_in = gateway.issuer.header()
             envoy = _Envoy(gateway.envoy.pid, gateway.port, requests)
             costs = {
-                "by host": envoy.cost("/answer", _by_host(PLAIN)),
+                "by host": envoy.cost("/answer", by_host(PLAIN)),
                 "by path": envoy.cost(f"/team/w{PLAIN}/answer"),
-                "with a token": envoy.cost("/answer", _by_host(TOKEN) | signed_in),
+                "with a token": envoy.cost("/answer", by_host(TOKEN) | signed_in),
                 "with a token, by path": envoy.cost(f"/team/w{TOKEN}/answer", signed_in),
-                "limited": envoy.cost("/answer", _by_host(LIMITED)),
+                "limited": envoy.cost("/answer", by_host(LIMITED)),
                 "limited, by path": envoy.cost(f"/team/w{LIMITED}/answer"),
             }
         minimal_port, pid = stack.enter_context(minimal_envoy(folder, port, under=CALLGRIND))
@@ -95,10 +95,6 @@ class _Envoy:
         threads = dict(re.findall(r"^\s*Th (\d+)\s+([\d,]+)\s*$", told, re.MULTILINE))
         threads.pop("1")
         return max(int(executed.replace(",", "")) for executed in threads.values())
-
-
-def _by_host(number: int) -> dict[str, str]:
-    return {"Host": f"w{number}-runai-team.{DOMAIN}"}
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from bench.gateway_changes import endpoint_changed, percentile, workload_added
 from bench.gateway_processes import (
-    DOMAIN,
     EPOCH,
     MEASURED_CORE,
     OTHER_CORE,
     WORKERS,
     MeasuredGateway,
     aiohttp_proxy,
+    by_host,
     measured_gateway,
     minimal_envoy,
     replicas,
@@ -74,10 +74,9 @@ def main() -> None:
 def _add_throughput(
     report: Report, folder: Path, gateway: MeasuredGateway, replica_port: int, seconds: float
 ) -> None:
-    by_host = {"Host": f"w1-runai-team.{DOMAIN}"}
     gateway.client.put(route(5, replica_port, LISTED), EPOCH)
     signed_in = gateway.issuer.header()
-    listed = {"Host": f"w5-runai-team.{DOMAIN}", **signed_in}
+    listed = by_host(5) | signed_in
 
     def load(port: int, path: str, headers: Mapping[str, str] | None = None) -> Load:
         address = f"http://127.0.0.1:{port}{path}"
@@ -92,7 +91,7 @@ def _add_throughput(
         subjects: list[Callable[[], float]] = [
             lambda: rate(minimal, "/answer"),
             lambda: rate(minimal, "/answer", signed_in),
-            lambda: rate(gateway.port, "/answer", by_host),
+            lambda: rate(gateway.port, "/answer", by_host(1)),
             lambda: rate(gateway.port, "/team/w1/answer"),
             lambda: rate(gateway.port, "/answer", listed),
             lambda: rate(gateway.port, "/team/w5/answer", signed_in),

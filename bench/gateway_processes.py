@@ -45,11 +45,16 @@ def route(number: int, port: int, callers: Callers = EVERYONE) -> Route:
     """One workload of many, with one replica."""
     return Route(
         workload_id=f"workload-{number}",
-        hosts=(f"w{number}-runai-team.{DOMAIN}",),
+        hosts=(_host(number),),
         path_prefix=f"/team/w{number}",
         endpoints=(Endpoint(f"replica-{port}", "127.0.0.1", port),),
         callers=callers,
     )
+
+
+def by_host(number: int) -> dict[str, str]:
+    """The header with which a request reaches that workload."""
+    return {"Host": _host(number)}
 
 
 class MeasuredGateway:
@@ -186,6 +191,10 @@ def wait_until_exists(socket: Path) -> None:
         if time.monotonic() > deadline:
             raise FileNotFoundError(socket)
         time.sleep(0.02)
+
+
+def _host(number: int) -> str:
+    return f"w{number}-runai-team.{DOMAIN}"
 
 
 @contextmanager

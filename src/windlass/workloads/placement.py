@@ -94,15 +94,13 @@ class PlacementReconciler:
         """What each workload asks for, unless it was deleted meanwhile. Specs are large: only
         those are loaded that nobody has read."""
         kinds = self._around.kinds
-        revisions = {row.workload_id: row.revision_id for row in rows}
-        known = {key: kinds.remembered(revision) for key, revision in revisions.items()}
-        unread = [key for key, desired in known.items() if desired is None]
-        read = {
-            row.id: kinds.desired(row.type, row.revision_id, row.spec)
-            for start in range(0, len(unread), _SPECS_AT_ONCE)
-            for row in connection.execute(_SPECS, {"ids": unread[start : start + _SPECS_AT_ONCE]})
-        }
-        return {**{key: found for key, found in known.items() if found is not None}, **read}
+        asked = {row.workload_id: kinds.remembered(row.revision_id) for row in rows}
+        unread = [key for key, desired in asked.items() if desired is None]
+        for start in range(0, len(unread), _SPECS_AT_ONCE):
+            ids = unread[start : start + _SPECS_AT_ONCE]
+            for row in connection.execute(_SPECS, {"ids": ids}):
+                asked[row.id] = kinds.desired(row.type, row.revision_id, row.spec)
+        return {key: desired for key, desired in asked.items() if desired is not None}
 
     def _commit(
         self,

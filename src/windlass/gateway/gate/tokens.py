@@ -29,8 +29,9 @@ _SECRET_BYTES = 32
 def token_filter(trust: TokenTrust) -> extension_pb2.TypedExtensionConfig:
     """Two requirements that routes can name; a route that names none lets everyone pass."""
     authentication = config_pb2.JwtAuthentication()
+    provider = _provider(trust)
     for name in (TOKEN_REQUIREMENT, GROUPS_REQUIREMENT):
-        authentication.providers[name].CopyFrom(_provider(trust))
+        authentication.providers[name].CopyFrom(provider)
         authentication.requirement_map[name].provider_name = name
     authentication.providers[GROUPS_REQUIREMENT].payload_in_metadata = CLAIMS
     built = extension_pb2.TypedExtensionConfig(name=TOKEN_FILTER)
