@@ -40,6 +40,7 @@ from windlass.org.surroundings import ORGANISATION
 from windlass.workloads import store
 from windlass.workloads.asset_use import WorkloadsByAsset
 from windlass.workloads.autoscale import WorkloadAutoscaler
+from windlass.workloads.awakening import Awakening
 from windlass.workloads.housekeeping import remove_old_records
 from windlass.workloads.occupancy import WorkloadOccupancy
 from windlass.workloads.placement import PlacementReconciler
@@ -162,7 +163,8 @@ class Controllers:
         Maintenance([*tasks, *_certificate_tasks(certificate)], self._clock).start(
             self._stop, _LOOK_SECONDS
         )
-        WorkloadAutoscaler(around, self._context.autoscaler_times()).run(self._stop)
+        awakening = Awakening(around, placement)
+        WorkloadAutoscaler(around, self._context.autoscaler_times(), awakening.wake).run(self._stop)
         self._listen_to_postgresql()
         self._when_ready()
         while not self._stop.is_set():

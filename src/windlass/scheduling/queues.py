@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import inf
 
 from windlass.scheduling.amounts import NOTHING, Amounts, Bounds, bound
@@ -99,7 +100,7 @@ class QueueTree:
 
         Needs `requested` of every queue.
         """
-        strength = Fraction(str(usage_strength))
+        strength = _exactly(usage_strength)
         children: dict[str | None, list[QueueState]] = {}
         for state in self._states.values():
             parent = None if state.parent is None else state.parent.id
@@ -174,9 +175,15 @@ def _claim(state: QueueState, index: int) -> Claim:
         id=state.id,
         deserved=state.deserved[index],
         limit=state.limit[index],
-        weight=Fraction(str(quota.over_quota_weight)),
+        weight=_exactly(quota.over_quota_weight),
         requested=state.requested[index],
         rank=state.queue.rank,
         created_at=state.queue.created_at,
-        usage=Fraction(str(quota.usage)),
+        usage=_exactly(quota.usage),
     )
+
+
+@lru_cache(maxsize=1000)
+def _exactly(number: float) -> Fraction:
+    """As it is written in decimals. Remembered: the same few weights count in every plan."""
+    return Fraction(str(number))

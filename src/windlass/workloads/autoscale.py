@@ -15,10 +15,9 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from windlass.autoscaling import TICK_S
-from windlass.control.changes import record_change
 from windlass.control.lease import require_epoch
 from windlass.gateway.gateway import GatewayUnavailable, StaleEpoch
 from windlass.gateway.measurement import Measurement, TrafficMeter
@@ -27,6 +26,7 @@ from windlass.workloads import store
 from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.records import NewEvent
 from windlass.workloads.replica_metrics import ReplicaMetrics, Told
+from windlass.workloads.scale_changes import ScaleChange, save_scale
 from windlass.workloads.scalers import MetricScaler, RequestScaler, Standing, Wanted
 from windlass.workloads.scaling import AutoscalerTimes, Measure, Scaling
 from windlass.workloads.surroundings import WORKLOAD, Surroundings
@@ -47,12 +47,6 @@ _AUTOSCALED: Select[Any] = select(
     workload.c.failure_reason.is_(None),
 )
 _ONE_AUTOSCALED = _AUTOSCALED.where(workload.c.id == bindparam("workload_id"))
-_SCALE = update(workload).where(
-    workload.c.id == bindparam("scaled"),
-    workload.c.revision_id == bindparam("of_revision"),
-    workload.c.wanted_replicas == bindparam("before"),
-    workload.c.desired_phase == DesiredPhase.RUNNING.value,
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -70,16 +64,6 @@ class _Scaled:
     """Its replicas do not tell their metric, as its events say."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A number of replicas to write, if the record is still as it was decided by."""
-
-    workload_id: str
-    revision_id: str
-    before: int
-    wanted: Wanted
-
-
 _News = tuple[str, NewEvent]
 """Something to tell of a workload."""
 
@@ -87,8 +71,13 @@ _News = tuple[str, NewEvent]
 class WorkloadAutoscaler:
     """Every workload whose number of replicas may move. Threads may share it."""
 
-    def __init__(self, around: Surroundings, times: AutoscalerTimes) -> None:
+    def __init__(
+        self, around: Surroundings, times: AutoscalerTimes, awaken: Callable[[ScaleChange], bool]
+    ) -> None:
+        """`awaken` is asked first to carry out a change from zero that a request waits for; what it
+        does not is put on record here."""
         self._around = around
+        self._awaken = awaken
         self._times = times
         self._lock = threading.Lock()
         self._scaled: dict[str, _Scaled] = {}
@@ -175,7 +164,9 @@ class WorkloadAutoscaler:
                     scaler.request_came(at)
                     change = _change(row, scaler.decide(_standing(row), at))
                     changes += [change] if change else []
-        self._commit(changes)
+        if any(changes):
+            self._around.engine.expect_start()
+        self._commit([change for change in changes if not self._awaken(change)])
 
     def watch(self, stop: threading.Event, retry_seconds: float = 0.2) -> None:
         """Wake workloads as requests come for them, until `stop`."""
@@ -265,7 +256,7 @@ class WorkloadAutoscaler:
             return [latency] * row.running_pods
         return [each.value for each in told]
 
-    def _commit(self, changes: Sequence[_Change], news: Sequence[_News] = ()) -> None:
+    def _commit(self, changes: Sequence[ScaleChange], news: Sequence[_News] = ()) -> None:
         if not changes and not news:
             return
         told_at = self._around.wall_clock.now()
@@ -276,7 +267,7 @@ class WorkloadAutoscaler:
             require_epoch(connection, self._around.tenure.lease_name, self._around.tenure.epoch)
             for workload_id, event in news:
                 store.add_events(connection, workload_id, [event], told_at)
-            return [change.workload_id for change in changes if _save(connection, change, told_at)]
+            return [each.workload_id for each in changes if save_scale(connection, each, told_at)]
 
         for workload_id in self._around.database.write(save):
             self._around.wake(WORKLOAD, workload_id)
@@ -305,10 +296,10 @@ def _standing(row: Row[Any]) -> Standing:
     return Standing(row.running_pods, row.wanted_replicas, row.first_running_at is not None)
 
 
-def _change(row: Row[Any], wanted: Wanted) -> _Change | None:
+def _change(row: Row[Any], wanted: Wanted) -> ScaleChange | None:
     if wanted.replicas == row.wanted_replicas:
         return None
-    return _Change(row.id, row.revision_id, row.wanted_replicas, wanted)
+    return ScaleChange(row.id, row.revision_id, row.wanted_replicas, wanted)
 
 
 def _news(row: Row[Any], scaled: _Scaled, told: Sequence[Told]) -> list[_News]:
@@ -322,23 +313,3 @@ def _news(row: Row[Any], scaled: _Scaled, told: Sequence[Told]) -> list[_News]:
         message = f"No replica tells {metric}, and their number stays: {told[0].untold_because}."
         return [(row.id, NewEvent("FailedGetMetric", message, True))]
     return [(row.id, NewEvent("MetricFound", f"Replicas tell {metric} again."))]
-
-
-def _save(connection: Connection, change: _Change, told_at: float) -> bool:
-    """Whether the change took place: the record was still as it was decided by."""
-    changed = connection.execute(
-        _SCALE,
-        {
-            "scaled": change.workload_id,
-            "of_revision": change.revision_id,
-            "before": change.before,
-            "wanted_replicas": change.wanted.replicas,
-            "updated_at": told_at,
-        },
-    ).rowcount
-    if not changed:
-        return False
-    message = f"Replicas {change.before} → {change.wanted.replicas}: {change.wanted.because}."
-    store.add_events(connection, change.workload_id, [NewEvent("Scaled", message)], told_at)
-    record_change(connection, WORKLOAD, change.workload_id)
-    return True

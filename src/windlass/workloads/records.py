@@ -110,6 +110,7 @@ class WorkloadRecord:
     image: PinnedImage | None = None
     """What its revision runs; None until its first replica is started, and for a process."""
     running_pods: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,7 @@ def _record(row: Row[Any]) -> WorkloadRecord:
         is_out_of_room=_is_certain(row.pending_reasons),
         image=PinnedImage(row.image_id, row.image_digest) if row.image_id else None,
         running_pods=row.running_pods,
+        priority=row.priority,
     )
 
 

@@ -21,7 +21,9 @@ class _Paced(WorkloadAutoscaler):
     """Notes when it decides, and takes its time to observe."""
 
     def __init__(self, clock: ManualClock, reading_seconds: float) -> None:
-        super().__init__(cast(Surroundings, _Around(clock)), AutoscalerTimes())
+        super().__init__(
+            cast(Surroundings, _Around(clock)), AutoscalerTimes(), awaken=lambda _change: False
+        )
         self._clock = clock
         self._reading_seconds = reading_seconds
         self.decided: list[float] = []

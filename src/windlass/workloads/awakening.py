@@ -1,0 +1,81 @@
+"""Wakes a workload of which nothing runs, in one transaction: a request waits for it.
+
+As a rule the autoscaler writes a number of replicas, reconciling writes pods for them, and
+placement gives these their places: three transactions, of which each waits for the disk and for its
+turn. Here the same decisions are taken at once, and written together. Whatever is not plain is left
+to the rule.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from windlass.kit.ids import new_id
+from windlass.workloads import store
+from windlass.workloads.lifecycle import decide
+from windlass.workloads.phases import DesiredPhase
+from windlass.workloads.placement import NewPods, PlacementReconciler
+from windlass.workloads.records import WorkloadState
+from windlass.workloads.scale_changes import ScaleChange, save_scale
+from windlass.workloads.surroundings import Surroundings
+
+
+class Awakening:
+    """Threads may share it."""
+
+    def __init__(self, surroundings: Surroundings, placement: PlacementReconciler) -> None:
+        self._around = surroundings
+        self._placement = placement
+
+    def wake(self, change: ScaleChange) -> bool:
+        """Carry out a change from zero, up to the places of the replicas; where that is not to be
+        done here, nothing is done, and it is False.
+
+        Raises LeaseLost.
+        """
+        told_at = self._around.wall_clock.now()
+        new = self._new_pods(change, told_at)
+        if new is None:
+            return False
+        try:
+            self._placement.place_new(new)
+        except _Overtaken:
+            return False
+        return True
+
+    def _new_pods(self, change: ScaleChange, told_at: float) -> NewPods | None:
+        """The pods that reconciling would make; None unless there is nothing else to do."""
+        with self._around.database.read() as connection:
+            state = store.load_state(connection, change.workload_id)
+        if state is None or not _sleeps(state, change):
+            return None
+        record = replace(state.record, replicas=change.wanted.replicas)
+        desired = self._around.kinds.desired(record.type, record.revision_id, record.spec)
+        now = self._around.clock.now()
+        decision = decide(
+            replace(state, record=record), now, desired.initialization_timeout_seconds, new_id
+        )
+        if decision.failure or decision.events:
+            # It is given up, or its last replicas ended in a way that has the next ones wait.
+            return None
+
+        def save(connection: Connection) -> None:
+            if not save_scale(connection, change, told_at):
+                raise _Overtaken
+            store.save_pods(connection, {}, decision.alive, now)
+
+        return NewPods(record, decision.alive, save)
+
+
+class _Overtaken(Exception):
+    """The record is not as the change was decided by."""
+
+
+def _sleeps(state: WorkloadState, change: ScaleChange) -> bool:
+    """Whether nothing of it runs or is on its way out, and the record is as it was decided by."""
+    record = state.record
+    return (
+        not state.alive
+        and record.desired_phase is DesiredPhase.RUNNING
+        and (record.revision_id, record.replicas) == (change.revision_id, change.before)
+    )

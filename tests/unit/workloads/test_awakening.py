@@ -1,0 +1,155 @@
+"""What a request that waits for a sleeping workload puts on record, and what it leaves alone."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, update
+
+from tests.unit.workloads.sleeping import SleepingWorkloads
+from windlass.control.lease import LeaseLost
+from windlass.control.tables import lease
+from windlass.kit.database import Database
+from windlass.workloads.tables import workload
+
+
+@pytest.fixture
+def sleeping(database: Database) -> SleepingWorkloads:
+    return SleepingWorkloads(database, gpus=2)
+
+
+def _change(database: Database, **columns: Any) -> None:
+    database.write(lambda connection: connection.execute(update(workload).values(**columns)))
+
+
+def test_number_pod_and_place_are_written_at_once(
+    sleeping: SleepingWorkloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = sleeping.add("model")
+    writes = []
+    write = sleeping.database.write
+
+    def counted(work: Callable[[Connection], object]) -> object:
+        writes.append(work)
+        return write(work)
+
+    monkeypatch.setattr(sleeping.database, "write", counted)
+    assert sleeping.awakening.wake(change)
+    assert len(writes) == 1
+    assert sleeping.wanted("model") == 1
+    assert sleeping.pods() == [("model", "Placed", "machine", ["gpu-0"])]
+    assert sleeping.woken == [("workload", "model")]
+
+
+def test_it_is_told_in_the_order_in_which_it_was_decided(sleeping: SleepingWorkloads) -> None:
+    change = sleeping.add("model")
+    sleeping.engine.while_planning = lambda: sleeping.clock.advance(0.001)
+    assert sleeping.awakening.wake(change)
+    assert sleeping.events("model") == ["Scaled", "Scheduled"]
+
+
+def test_without_room_it_waits_on_record(sleeping: SleepingWorkloads) -> None:
+    for name in ("one", "two"):
+        assert sleeping.awakening.wake(sleeping.add(name))
+    sleeping.woken.clear()
+    late = sleeping.add("late")
+    sleeping.engine.while_planning = lambda: sleeping.clock.advance(0.001)
+    assert sleeping.awakening.wake(late)
+    assert ("late", "Pending", None, []) in sleeping.pods()
+    assert sleeping.events("late") == ["Scaled", "FailedScheduling"]
+    assert sleeping.woken == [("workload", "late")]
+
+
+def test_a_number_that_changed_meanwhile_stays_and_nothing_is_made(
+    sleeping: SleepingWorkloads,
+) -> None:
+    change = sleeping.add("model")
+    sleeping.engine.while_planning = lambda: _change(sleeping.database, wanted_replicas=3)
+    assert not sleeping.awakening.wake(change)
+    assert sleeping.wanted("model") == 3
+    assert sleeping.pods() == []
+    assert sleeping.events("model") == []
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"desired_phase": "Deleted"},
+        {"desired_phase": "Stopped"},
+        {"wanted_replicas": 2},
+        {"failure_reason": "CrashLoop", "failure_message": "It ended 8 times."},
+    ],
+    ids=lambda columns: next(iter(columns)),
+)
+def test_what_does_not_just_sleep_is_left_alone(
+    sleeping: SleepingWorkloads, columns: dict[str, Any]
+) -> None:
+    change = sleeping.add("model", **columns)
+    assert not sleeping.awakening.wake(change)
+    assert sleeping.wanted("model") == columns.get("wanted_replicas", 0)
+    assert sleeping.pods() == []
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"state": "Running", "node_name": "machine", "stop_requested_at": 1.0},
+        {
+            "state": "Exited",
+            "node_name": "machine",
+            "exited_at": 1.0,
+            "exit_reason": "Error",
+            "exit_message": "it exited with code 1",
+        },
+    ],
+    ids=["one is on its way out", "the last one crashed"],
+)
+def test_what_is_not_plain_is_left_to_reconciling(
+    sleeping: SleepingWorkloads, columns: dict[str, Any]
+) -> None:
+    change = sleeping.add("model")
+    sleeping.add_pod("model", **columns)
+    before = sleeping.pods()
+    assert not sleeping.awakening.wake(change)
+    assert sleeping.wanted("model") == 0
+    assert sleeping.pods() == before
+
+
+def test_who_lost_the_lease_writes_nothing(sleeping: SleepingWorkloads) -> None:
+    change = sleeping.add("model")
+    raise_epoch = update(lease).values(epoch=lease.c.epoch + 1)
+    sleeping.engine.while_planning = lambda: sleeping.database.write(
+        lambda connection: connection.execute(raise_epoch)
+    )
+    with pytest.raises(LeaseLost):
+        sleeping.awakening.wake(change)
+    assert sleeping.wanted("model") == 0
+    assert sleeping.pods() == []
+
+
+def test_no_device_is_given_twice_to_those_woken_at_the_same_moment(database: Database) -> None:
+    sleeping = SleepingWorkloads(database, gpus=1)
+    first, second = sleeping.add("first"), sleeping.add("second")
+    other = threading.Thread(target=sleeping.awakening.wake, args=(second,))
+
+    def start_the_other() -> None:
+        other.start()
+        # Without turns it would be done before the first one has its place.
+        other.join(timeout=0.3)
+
+    sleeping.engine.while_planning = start_the_other
+    assert sleeping.awakening.wake(first)
+    other.join()
+    assert sleeping.pods() == [
+        ("first", "Placed", "machine", ["gpu-0"]),
+        ("second", "Pending", None, []),
+    ]
+
+
+def test_who_waits_already_gets_a_place_by_the_same_plan(sleeping: SleepingWorkloads) -> None:
+    sleeping.add("waiting", wanted_replicas=1)
+    sleeping.add_pod("waiting")
+    assert sleeping.awakening.wake(sleeping.add("model"))
+    assert [state for _, state, _, _ in sleeping.pods()] == ["Placed", "Placed"]
+    assert sorted(sleeping.woken) == [("workload", "model"), ("workload", "waiting")]
