@@ -137,7 +137,7 @@ def _autoscale(gateway: Path, database_url: str) -> None:
         wake=lambda _kind, _key: None,
     )
     stop = threading.Event()
-    WorkloadAutoscaler(around, AutoscalerTimes(), awaken=lambda _change: False).run(stop)
+    WorkloadAutoscaler(around, AutoscalerTimes(), awaken=lambda _change, _state: False).run(stop)
     stop.wait()
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, select
 
 from windlass.autoscaling import TICK_S
 from windlass.control.lease import require_epoch
@@ -24,7 +24,7 @@ from windlass.gateway.measurement import Measurement, TrafficMeter
 from windlass.kit.errors import Unavailable
 from windlass.workloads import store
 from windlass.workloads.phases import DesiredPhase
-from windlass.workloads.records import NewEvent
+from windlass.workloads.records import NewEvent, WorkloadRecord, WorkloadState
 from windlass.workloads.replica_metrics import ReplicaMetrics, Told
 from windlass.workloads.scale_changes import ScaleChange, save_scale
 from windlass.workloads.scalers import MetricScaler, RequestScaler, Standing, Wanted
@@ -37,7 +37,7 @@ _AUTOSCALED: Select[Any] = select(
     workload.c.id,
     workload.c.type,
     workload.c.revision_id,
-    workload.c.wanted_replicas,
+    workload.c.wanted_replicas.label("replicas"),
     workload.c.running_pods,
     workload.c.first_running_at,
 ).where(
@@ -46,7 +46,6 @@ _AUTOSCALED: Select[Any] = select(
     workload.c.desired_phase == DesiredPhase.RUNNING.value,
     workload.c.failure_reason.is_(None),
 )
-_ONE_AUTOSCALED = _AUTOSCALED.where(workload.c.id == bindparam("workload_id"))
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +63,9 @@ class _Scaled:
     """Its replicas do not tell their metric, as its events say."""
 
 
+_Autoscaled = Row[Any] | WorkloadRecord
+"""Of one workload, what an autoscaler goes by."""
+
 _News = tuple[str, NewEvent]
 """Something to tell of a workload."""
 
@@ -72,7 +74,10 @@ class WorkloadAutoscaler:
     """Every workload whose number of replicas may move. Threads may share it."""
 
     def __init__(
-        self, around: Surroundings, times: AutoscalerTimes, awaken: Callable[[ScaleChange], bool]
+        self,
+        around: Surroundings,
+        times: AutoscalerTimes,
+        awaken: Callable[[ScaleChange, WorkloadState], bool],
     ) -> None:
         """`awaken` is asked first to carry out a change from zero that a request waits for; what it
         does not is put on record here."""
@@ -154,19 +159,26 @@ class WorkloadAutoscaler:
 
     def wake(self, workload_id: str) -> None:
         """Decide at once: a request came for which there is no replica."""
-        rows = self._rows(workload_id)
+        with self._around.database.read() as connection:
+            state = store.load_state(connection, workload_id)
+        change = None if state is None else self._request_came(state.record)
+        if state is None or change is None:
+            return
+        self._around.engine.expect_start()
+        if not self._awaken(change, state):
+            self._commit([change])
+
+    def _request_came(self, record: WorkloadRecord) -> ScaleChange | None:
+        if not record.is_autoscaled or not _is_asleep(record):
+            return None
+        self._around.kinds.desired(record.type, record.revision_id, record.spec)
         at = self._around.clock.monotonic()
-        changes = []
         with self._lock:
-            for row in rows:
-                scaler = self._find(row, at).scaler
-                if isinstance(scaler, RequestScaler) and not row.wanted_replicas:
-                    scaler.request_came(at)
-                    change = _change(row, scaler.decide(_standing(row), at))
-                    changes += [change] if change else []
-        if any(changes):
-            self._around.engine.expect_start()
-        self._commit([change for change in changes if not self._awaken(change)])
+            scaler = self._find(record, at).scaler
+            if not isinstance(scaler, RequestScaler):
+                return None
+            scaler.request_came(at)
+            return _change(record, scaler.decide(_standing(record), at))
 
     def watch(self, stop: threading.Event, retry_seconds: float = 0.2) -> None:
         """Wake workloads as requests come for them, until `stop`."""
@@ -180,12 +192,9 @@ class WorkloadAutoscaler:
                 _log.debug("held requests cannot be watched", reason=str(error))
                 stop.wait(retry_seconds)
 
-    def _rows(self, workload_id: str | None = None) -> Sequence[Row[Any]]:
+    def _rows(self) -> Sequence[Row[Any]]:
         with self._around.database.read() as connection:
-            if workload_id is None:
-                rows = connection.execute(_AUTOSCALED).all()
-            else:
-                rows = connection.execute(_ONE_AUTOSCALED, {"workload_id": workload_id}).all()
+            rows = connection.execute(_AUTOSCALED).all()
             self._load_new(connection, rows)
         return rows
 
@@ -204,7 +213,7 @@ class WorkloadAutoscaler:
         scaled = self._scaled.get(row.id)
         return scaled is not None and scaled.revision_id == row.revision_id
 
-    def _find(self, row: Row[Any], at: float) -> _Scaled:
+    def _find(self, row: _Autoscaled, at: float) -> _Scaled:
         scaled = self._scaled.get(row.id)
         if scaled is None or scaled.revision_id != row.revision_id:
             scaling = self._around.kinds.known(row.revision_id).scaling
@@ -292,14 +301,19 @@ def _observe(scaler: RequestScaler | MetricScaler, measured: Measurement, at: fl
         scaler.observe(measured)
 
 
-def _standing(row: Row[Any]) -> Standing:
-    return Standing(row.running_pods, row.wanted_replicas, row.first_running_at is not None)
+def _is_asleep(record: WorkloadRecord) -> bool:
+    is_wanted = record.desired_phase is DesiredPhase.RUNNING and record.failure_reason is None
+    return is_wanted and not record.replicas
 
 
-def _change(row: Row[Any], wanted: Wanted) -> ScaleChange | None:
-    if wanted.replicas == row.wanted_replicas:
+def _standing(row: _Autoscaled) -> Standing:
+    return Standing(row.running_pods, row.replicas, row.first_running_at is not None)
+
+
+def _change(row: _Autoscaled, wanted: Wanted) -> ScaleChange | None:
+    if wanted.replicas == row.replicas:
         return None
-    return ScaleChange(row.id, row.revision_id, row.wanted_replicas, wanted)
+    return ScaleChange(row.id, row.revision_id, row.replicas, wanted)
 
 
 def _news(row: Row[Any], scaled: _Scaled, told: Sequence[Told]) -> list[_News]:

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from windlass.kit.ids import new_id
 from windlass.workloads import store
 from windlass.workloads.lifecycle import decide
-from windlass.workloads.phases import DesiredPhase
 from windlass.workloads.placement import NewPods, PlacementReconciler
 from windlass.workloads.records import WorkloadState
 from windlass.workloads.scale_changes import ScaleChange, save_scale
@@ -27,14 +26,13 @@ class Awakening:
         self._around = surroundings
         self._placement = placement
 
-    def wake(self, change: ScaleChange) -> bool:
+    def wake(self, change: ScaleChange, state: WorkloadState) -> bool:
         """Carry out a change from zero, up to the places of the replicas; where that is not to be
-        done here, nothing is done, and it is False.
+        done here, nothing is done, and it is False. `state` is what the change was decided by.
 
         Raises LeaseLost.
         """
-        told_at = self._around.wall_clock.now()
-        new = self._new_pods(change, told_at)
+        new = self._new_pods(change, state)
         if new is None:
             return False
         try:
@@ -43,20 +41,16 @@ class Awakening:
             return False
         return True
 
-    def _new_pods(self, change: ScaleChange, told_at: float) -> NewPods | None:
+    def _new_pods(self, change: ScaleChange, state: WorkloadState) -> NewPods | None:
         """The pods that reconciling would make; None unless there is nothing else to do."""
-        with self._around.database.read() as connection:
-            state = store.load_state(connection, change.workload_id)
-        if state is None or not _sleeps(state, change):
-            return None
+        told_at, now = self._around.wall_clock.now(), self._around.clock.now()
         record = replace(state.record, replicas=change.wanted.replicas)
         desired = self._around.kinds.desired(record.type, record.revision_id, record.spec)
-        now = self._around.clock.now()
-        decision = decide(
-            replace(state, record=record), now, desired.initialization_timeout_seconds, new_id
-        )
-        if decision.failure or decision.events:
-            # It is given up, or its last replicas ended in a way that has the next ones wait.
+        timeout = desired.initialization_timeout_seconds
+        decision = decide(replace(state, record=record), now, timeout, new_id)
+        if state.alive or not decision.alive or decision.events:
+            # Some are on their way out, none is wanted, or the last ended in a way that has the
+            # next ones wait.
             return None
 
         def save(connection: Connection) -> None:
@@ -69,13 +63,3 @@ class Awakening:
 
 class _Overtaken(Exception):
     """The record is not as the change was decided by."""
-
-
-def _sleeps(state: WorkloadState, change: ScaleChange) -> bool:
-    """Whether nothing of it runs or is on its way out, and the record is as it was decided by."""
-    record = state.record
-    return (
-        not state.alive
-        and record.desired_phase is DesiredPhase.RUNNING
-        and (record.revision_id, record.replicas) == (change.revision_id, change.before)
-    )

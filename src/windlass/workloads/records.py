@@ -111,6 +111,7 @@ class WorkloadRecord:
     """What its revision runs; None until its first replica is started, and for a process."""
     running_pods: int = 0
     priority: int = 0
+    is_autoscaled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,7 @@ def _record(row: Row[Any]) -> WorkloadRecord:
         image=PinnedImage(row.image_id, row.image_digest) if row.image_id else None,
         running_pods=row.running_pods,
         priority=row.priority,
+        is_autoscaled=row.is_autoscaled,
     )
 
 

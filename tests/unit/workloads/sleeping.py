@@ -12,6 +12,7 @@ from windlass.kit.clock import Clock, ManualClock
 from windlass.kit.database import Database
 from windlass.kit.ids import new_id
 from windlass.org.first_tree import FirstTree, create_first_tree
+from windlass.workloads import store
 from windlass.workloads.awakening import Awakening
 from windlass.workloads.inferences.desired import desired_of_stored
 from windlass.workloads.kind import Kinds
@@ -43,6 +44,9 @@ class OneMachine:
         hook, self.while_planning = self.while_planning, lambda: None
         hook()
         return self._nodes
+
+    def expect_start(self) -> None:
+        """Nothing has to be prepared where nothing is started."""
 
 
 class SleepingWorkloads:
@@ -116,6 +120,13 @@ class SleepingWorkloads:
             **columns,
         }
         self.database.write(lambda connection: connection.execute(insert(pod).values(**row)))
+
+    def wake(self, change: ScaleChange) -> bool:
+        """Whether its workload is woken at once."""
+        with self.database.read() as connection:
+            state = store.load_state(connection, change.workload_id)
+        assert state is not None
+        return self.awakening.wake(change, state)
 
     def wanted(self, workload_id: str) -> int:
         """How many replicas its record asks for."""

@@ -22,7 +22,9 @@ class _Paced(WorkloadAutoscaler):
 
     def __init__(self, clock: ManualClock, reading_seconds: float) -> None:
         super().__init__(
-            cast(Surroundings, _Around(clock)), AutoscalerTimes(), awaken=lambda _change: False
+            cast(Surroundings, _Around(clock)),
+            AutoscalerTimes(),
+            awaken=lambda _change, _state: False,
         )
         self._clock = clock
         self._reading_seconds = reading_seconds

@@ -11,6 +11,8 @@ from tests.unit.workloads.sleeping import SleepingWorkloads
 from windlass.control.lease import LeaseLost
 from windlass.control.tables import lease
 from windlass.kit.database import Database
+from windlass.workloads.autoscale import WorkloadAutoscaler
+from windlass.workloads.scaling import AutoscalerTimes
 from windlass.workloads.tables import workload
 
 
@@ -35,7 +37,7 @@ def test_number_pod_and_place_are_written_at_once(
         return write(work)
 
     monkeypatch.setattr(sleeping.database, "write", counted)
-    assert sleeping.awakening.wake(change)
+    assert sleeping.wake(change)
     assert len(writes) == 1
     assert sleeping.wanted("model") == 1
     assert sleeping.pods() == [("model", "Placed", "machine", ["gpu-0"])]
@@ -45,17 +47,17 @@ def test_number_pod_and_place_are_written_at_once(
 def test_it_is_told_in_the_order_in_which_it_was_decided(sleeping: SleepingWorkloads) -> None:
     change = sleeping.add("model")
     sleeping.engine.while_planning = lambda: sleeping.clock.advance(0.001)
-    assert sleeping.awakening.wake(change)
+    assert sleeping.wake(change)
     assert sleeping.events("model") == ["Scaled", "Scheduled"]
 
 
 def test_without_room_it_waits_on_record(sleeping: SleepingWorkloads) -> None:
     for name in ("one", "two"):
-        assert sleeping.awakening.wake(sleeping.add(name))
+        assert sleeping.wake(sleeping.add(name))
     sleeping.woken.clear()
     late = sleeping.add("late")
     sleeping.engine.while_planning = lambda: sleeping.clock.advance(0.001)
-    assert sleeping.awakening.wake(late)
+    assert sleeping.wake(late)
     assert ("late", "Pending", None, []) in sleeping.pods()
     assert sleeping.events("late") == ["Scaled", "FailedScheduling"]
     assert sleeping.woken == [("workload", "late")]
@@ -66,7 +68,7 @@ def test_a_number_that_changed_meanwhile_stays_and_nothing_is_made(
 ) -> None:
     change = sleeping.add("model")
     sleeping.engine.while_planning = lambda: _change(sleeping.database, wanted_replicas=3)
-    assert not sleeping.awakening.wake(change)
+    assert not sleeping.wake(change)
     assert sleeping.wanted("model") == 3
     assert sleeping.pods() == []
     assert sleeping.events("model") == []
@@ -86,7 +88,7 @@ def test_what_does_not_just_sleep_is_left_alone(
     sleeping: SleepingWorkloads, columns: dict[str, Any]
 ) -> None:
     change = sleeping.add("model", **columns)
-    assert not sleeping.awakening.wake(change)
+    assert not sleeping.wake(change)
     assert sleeping.wanted("model") == columns.get("wanted_replicas", 0)
     assert sleeping.pods() == []
 
@@ -111,7 +113,7 @@ def test_what_is_not_plain_is_left_to_reconciling(
     change = sleeping.add("model")
     sleeping.add_pod("model", **columns)
     before = sleeping.pods()
-    assert not sleeping.awakening.wake(change)
+    assert not sleeping.wake(change)
     assert sleeping.wanted("model") == 0
     assert sleeping.pods() == before
 
@@ -123,7 +125,7 @@ def test_who_lost_the_lease_writes_nothing(sleeping: SleepingWorkloads) -> None:
         lambda connection: connection.execute(raise_epoch)
     )
     with pytest.raises(LeaseLost):
-        sleeping.awakening.wake(change)
+        sleeping.wake(change)
     assert sleeping.wanted("model") == 0
     assert sleeping.pods() == []
 
@@ -131,7 +133,7 @@ def test_who_lost_the_lease_writes_nothing(sleeping: SleepingWorkloads) -> None:
 def test_no_device_is_given_twice_to_those_woken_at_the_same_moment(database: Database) -> None:
     sleeping = SleepingWorkloads(database, gpus=1)
     first, second = sleeping.add("first"), sleeping.add("second")
-    other = threading.Thread(target=sleeping.awakening.wake, args=(second,))
+    other = threading.Thread(target=sleeping.wake, args=(second,))
 
     def start_the_other() -> None:
         other.start()
@@ -139,7 +141,7 @@ def test_no_device_is_given_twice_to_those_woken_at_the_same_moment(database: Da
         other.join(timeout=0.3)
 
     sleeping.engine.while_planning = start_the_other
-    assert sleeping.awakening.wake(first)
+    assert sleeping.wake(first)
     other.join()
     assert sleeping.pods() == [
         ("first", "Placed", "machine", ["gpu-0"]),
@@ -150,6 +152,47 @@ def test_no_device_is_given_twice_to_those_woken_at_the_same_moment(database: Da
 def test_who_waits_already_gets_a_place_by_the_same_plan(sleeping: SleepingWorkloads) -> None:
     sleeping.add("waiting", wanted_replicas=1)
     sleeping.add_pod("waiting")
-    assert sleeping.awakening.wake(sleeping.add("model"))
+    assert sleeping.wake(sleeping.add("model"))
     assert [state for _, state, _, _ in sleeping.pods()] == ["Placed", "Placed"]
     assert sorted(sleeping.woken) == [("workload", "model"), ("workload", "waiting")]
+
+
+def test_a_request_for_what_sleeps_wakes_it(sleeping: SleepingWorkloads) -> None:
+    sleeping.add("model")
+    scaler = WorkloadAutoscaler(sleeping.around, AutoscalerTimes(), sleeping.awakening.wake)
+    scaler.wake("model")
+    assert sleeping.pods() == [("model", "Placed", "machine", ["gpu-0"])]
+    scaler.wake("model")
+    assert len(sleeping.pods()) == 1, "it is awake"
+
+
+def test_a_request_is_heeded_also_where_it_cannot_be_woken_at_once(
+    sleeping: SleepingWorkloads,
+) -> None:
+    sleeping.add("model")
+    sleeping.add_pod("model", state="Running", node_name="machine", stop_requested_at=1.0)
+    scaler = WorkloadAutoscaler(sleeping.around, AutoscalerTimes(), sleeping.awakening.wake)
+    scaler.wake("model")
+    assert sleeping.wanted("model") == 1
+    assert sleeping.woken == [("workload", "model")]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"is_autoscaled": False},
+        {"desired_phase": "Deleted"},
+        {"desired_phase": "Stopped"},
+        {"failure_reason": "CrashLoop", "failure_message": "It ended 8 times."},
+        {"deleted_at": 1.0},
+    ],
+    ids=lambda columns: next(iter(columns)),
+)
+def test_a_request_wakes_nothing_that_is_not_to_run(
+    sleeping: SleepingWorkloads, columns: dict[str, Any]
+) -> None:
+    sleeping.add("model", **columns)
+    WorkloadAutoscaler(sleeping.around, AutoscalerTimes(), sleeping.awakening.wake).wake("model")
+    assert sleeping.wanted("model") == 0
+    assert sleeping.pods() == []
+    assert sleeping.woken == []
