@@ -5,7 +5,7 @@ The order is KAI-Scheduler's (`pkg/scheduler/conf_util`). What one cycle evicts 
 
 from collections.abc import Iterable
 
-from windlass.scheduling.allocate import allocate, claiming_jobs
+from windlass.scheduling.allocate import allocate, claiming_jobs, waiting_jobs
 from windlass.scheduling.cluster import Cluster
 from windlass.scheduling.consolidate import consolidate
 from windlass.scheduling.model import Queue, Settings, Snapshot
@@ -57,6 +57,9 @@ def _claimants_in_a_circle(session: Session) -> set[str]:
     claimants: list[set[str]] = []
     for _ in range(MOST_CYCLES):
         run_cycle(session)
+        if not session.causes and not waiting_jobs(session):
+            # Everybody has a place, and nobody lost one: another cycle would find nothing to do.
+            return set()
         claimants.append(session.claimants)
         now = session.places()
         if now == seen[-1]:

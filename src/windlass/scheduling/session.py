@@ -38,6 +38,8 @@ class Session:
         self.barred: set[str] = set()
         """Workloads for which nobody may be evicted or moved."""
         self._constraints: dict[object, int] = {}
+        self._places: dict[str, Placement] | None = None
+        """As `places` told them last; None once that has changed."""
         self._log: list[Entry] = []
 
     def new_job(self, workload: Workload) -> Job | None:
@@ -74,14 +76,16 @@ class Session:
         for pod in () if job is None else job.pods:
             del self.pods[pod.id]
 
-    def places(self) -> dict[str, Placement]:
-        """Where every placed pod is, by pod id."""
-        return {
-            pod.id: pod.place
-            for job in self.jobs.values()
-            for pod in job.pods
-            if pod.place is not None
-        }
+    def places(self) -> Mapping[str, Placement]:
+        """Where every placed pod is now, by pod id."""
+        if self._places is None:
+            self._places = {
+                pod.id: pod.place
+                for job in self.jobs.values()
+                for pod in job.pods
+                if pod.place is not None
+            }
+        return self._places
 
     def place(self, pod: PodState, place: Placement) -> None:
         """Let a pod hold its place."""
@@ -161,6 +165,7 @@ class Session:
 
     def _take(self, pod: PodState, place: Placement) -> None:
         self.cluster.take(pod.request, place)
+        self._places = None
         pod.place = place
         pod.status = PodStatus.PLACED
         if pod.request.device_memory_bytes is not None:
@@ -179,6 +184,7 @@ class Session:
             return
         held = pod.held
         self.cluster.give_back(pod.request, place)
+        self._places = None
         pod.place = None
         pod.held = pod.asked
         job = pod.job
