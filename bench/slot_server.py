@@ -37,6 +37,9 @@ class _Answered:
         external_processor_pb2.ProcessingRequest.FromString(message)
         self._stream.write(ANSWER)
 
+    def finished(self) -> None:
+        self._stream.end()
+
     def ended(self) -> None:
         pass
 

@@ -22,9 +22,14 @@ class GatewayFiles:
         return self.directory / "envoy.json"
 
     @property
-    def envoy_socket(self) -> Path:
-        """Where the gate answers Envoy."""
-        return self.directory / "envoy.sock"
+    def discovery_socket(self) -> Path:
+        """Where the gate tells Envoy its configuration."""
+        return self.directory / "discovery.sock"
+
+    @property
+    def holds_socket(self) -> Path:
+        """Where the gate answers Envoy about requests that may have to wait for a replica."""
+        return self.directory / "holds.sock"
 
     @property
     def slots_socket(self) -> Path:

@@ -9,8 +9,8 @@ from windlass.gateway.names import (
     ASKS_AT_LENGTH,
     ASKS_HEADER,
     CALLERS_FILTER,
-    GATE_CLUSTER,
     HOLD_FILTER,
+    HOLDS_CLUSTER,
     INNER_HEADER,
     LONGEST_SECONDS,
     REVOKED_FILTER,
@@ -225,7 +225,7 @@ def _patient_gate() -> dict[str, Any]:
     """The gate, which is asked again when it dies, for as long as it takes."""
     longest = f"{LONGEST_SECONDS}s"
     return {
-        "envoy_grpc": {"cluster_name": GATE_CLUSTER},
+        "envoy_grpc": {"cluster_name": HOLDS_CLUSTER},
         "timeout": longest,
         # Else each question would end with the longest back-off, and be asked again.
         "initial_metadata": [

@@ -24,6 +24,7 @@ ARRIVAL_FILTER = "windlass.arrival"
 STRAIGHT_SLOT_FILTER = "windlass.straight_slot"
 SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"
+HOLDS_CLUSTER = "gate-holds"
 SLOTS_CLUSTER = "gate-slots"
 
 TOKEN_REQUIREMENT = "signed-in"

@@ -14,7 +14,7 @@ from windlass.gateway.files import GatewayFiles
 from windlass.gateway.filters import ASKED_AGAIN, DISCOVERED
 from windlass.gateway.gateway import Address
 from windlass.gateway.listener import internal_listener, outer_listener
-from windlass.gateway.names import GATE_CLUSTER, SLOTS_CLUSTER
+from windlass.gateway.names import GATE_CLUSTER, HOLDS_CLUSTER, SLOTS_CLUSTER
 
 BUFFER_KILOBYTES = 64
 """On the way to an inner listener: more is not faster, and what waits would take as much more."""
@@ -106,7 +106,8 @@ def _bootstrap(
                 internal_listener(internal.host, internal.port),
             ],
             "clusters": [
-                _gate_cluster(GATE_CLUSTER, files.envoy_socket, {}),
+                _gate_cluster(GATE_CLUSTER, files.discovery_socket, {}),
+                _gate_cluster(HOLDS_CLUSTER, files.holds_socket, {}),
                 _gate_cluster(SLOTS_CLUSTER, files.slots_socket, {"retry_policy": ASKED_AGAIN}),
             ],
         },

@@ -227,7 +227,13 @@ def test_only_the_owner_can_open_the_directory_and_its_sockets(
         for path in own_gateway.directory.iterdir()
         if path.suffix == ".sock"
     }
-    assert modes.keys() >= {"admin.sock", "control.sock", "envoy.sock"}
+    assert modes.keys() >= {
+        "admin.sock",
+        "control.sock",
+        "discovery.sock",
+        "holds.sock",
+        "slots.sock",
+    }
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(own_gateway.directory.stat().st_mode) == 0o700
 

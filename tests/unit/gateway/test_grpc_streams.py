@@ -28,6 +28,10 @@ class Echo:
         for _ in range(message[0]):
             self._stream.write(message)
 
+    def finished(self) -> None:
+        self.ended()
+        self._stream.end()
+
     def ended(self) -> None:
         Echo.ended_streams += 1
 
@@ -150,6 +154,77 @@ def test_one_stream_that_goes_wrong_takes_no_other_with_it(tmp_path: Path) -> No
             await right.write(b"\x01")
             assert await right.read() == b"\x01"
             assert (Echo.ended_streams, Echo.lost_streams) == (1, 0)
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 20))
+
+
+@pytest.mark.parametrize("size", [1, MOST_BYTES])
+def test_one_question_gets_one_answer_in_its_time(tmp_path: Path, size: int) -> None:
+    class Answer(Echo):
+        def received(self, message: bytes) -> None:
+            asyncio.get_running_loop().call_later(0.01, self._answer, message)
+
+        def finished(self) -> None:
+            """More is to come."""
+
+        def _answer(self, message: bytes) -> None:
+            self._stream.write(message * size)
+            self._stream.end()
+
+    async def run() -> None:
+        server = await serve_streams(tmp_path / "socket", Answer)
+        async with grpc.aio.insecure_channel(f"unix:{tmp_path / 'socket'}") as channel:
+            ask = channel.unary_unary(METHOD)
+            answers = await asyncio.gather(*(ask(b"x") for _ in range(50)))
+            assert answers == [b"x" * size] * 50
+        server.close()
+
+    uvloop.run(asyncio.wait_for(run(), 20))
+
+
+def test_who_must_know_is_pinged_and_waited_for(tmp_path: Path) -> None:
+    """A client of RFC 9113, section 6.7, that answers pings when it likes."""
+    ping = bytes.fromhex("000008 06 00 00000000")
+    pong = bytes.fromhex("000008 06 01 00000000")
+    moment = 5
+
+    def answer(wanted: int) -> bytes:
+        return bytes.fromhex(f"00 00000001 0{wanted}")
+
+    class Learning(Echo):
+        def received(self, message: bytes) -> None:
+            self._learned = asyncio.create_task(self._learn(message))
+
+        async def _learn(self, message: bytes) -> None:
+            await self._stream.wait_until_known(message[0])
+            self._stream.write(message)
+
+    async def run() -> None:
+        nonlocal moment
+        server = await serve_streams(tmp_path / "socket", Learning, lambda: moment)
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "socket"))
+        writer.write(PREFACE)
+        for number, wanted in ((1, 5), (3, 4), (5, 6)):
+            writer.write(bytes.fromhex(f"000001 01 04 0000000{number}") + b".")
+            writer.write(bytes.fromhex(f"000006 00 00 0000000{number} 00 00000001 0{wanted}"))
+        before = await reader.readuntil(ping)
+        moment = 6
+        writer.write(pong + await reader.readexactly(8))
+        # What was acknowledged after the first ping was sent is asked for by the next.
+        await reader.readuntil(ping)
+        second = await reader.readexactly(8)
+        await reader.readuntil(answer(5))
+        between = await reader.readuntil(answer(4))
+        writer.write(pong + second)
+        await reader.readuntil(answer(6))
+        assert answer(5) not in before
+        assert answer(6) not in between
+        # Known now: no ping any more.
+        writer.write(bytes.fromhex("000001 01 04 00000007") + b".")
+        writer.write(bytes.fromhex("000006 00 00 00000007 00 00000001 06"))
+        assert ping not in await reader.readuntil(answer(6))
+        writer.close()
         server.close()
 
     uvloop.run(asyncio.wait_for(run(), 20))

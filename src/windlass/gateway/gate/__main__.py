@@ -21,12 +21,12 @@ from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import Discovery
 from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.grpc_streams import serve_streams
-from windlass.gateway.gate.holds import Holds
+from windlass.gateway.gate.holds import Checks, Holds
 from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.recount import Recount
 from windlass.gateway.gate.room import Room
-from windlass.gateway.gate.server import control_server, envoy_server
+from windlass.gateway.gate.server import control_server, discovery_server
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.traffic import Traffic
@@ -70,13 +70,24 @@ async def _serve(files: GatewayFiles) -> None:
     traffic = Traffic(publisher, admin, demand, clock)
     control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)
     servers = [
-        envoy_server(Path(files.envoy_socket.name), discovery, holds),
+        discovery_server(Path(files.discovery_socket.name), discovery),
         control_server(Path(files.control_socket.name), methods(control), streams(control)),
     ]
     for server in servers:
         await server.start()
-    slots = await serve_streams(Path(files.slots_socket.name), Processing(admission).begin)
-    for path in (files.envoy_socket, files.control_socket, files.slots_socket):
+    asking = [
+        await serve_streams(Path(socket.name), begin, lambda: discovery.moment)
+        for socket, begin in (
+            (files.holds_socket, Checks(holds).begin),
+            (files.slots_socket, Processing(admission).begin),
+        )
+    ]
+    for path in (
+        files.discovery_socket,
+        files.control_socket,
+        files.holds_socket,
+        files.slots_socket,
+    ):
         path.chmod(0o600)
     ready = datagrams.listen(files.ready_address)
     asyncio.get_running_loop().add_reader(ready.fileno(), partial(_hear_of_ready, ready, publisher))
@@ -86,7 +97,8 @@ async def _serve(files: GatewayFiles) -> None:
     await stopped.wait()
     for task in tasks:
         task.cancel()
-    slots.close()
+    for listening in asking:
+        listening.close()
     for server in servers:
         await server.stop(grace=None)
 

@@ -71,6 +71,8 @@ class Visit:
     ticket: Ticket
     decided: "asyncio.Future[Denial | None]"
     """Done when it need not wait any more, with None where it has a slot."""
+    known_since: int = 0
+    """The same as in `Outlook`, of the replicas among which it has its slot."""
     has_left: bool = False
 
 
@@ -234,7 +236,9 @@ class Admission:
         queue.slots.limit = outlook.concurrency_limit
         queue.slots.offer(outlook.addresses)
         for ticket in queue.slots.grant(self._clock.monotonic()):
-            self._decide(queue, queue.visits[ticket], None)
+            visit = queue.visits[ticket]
+            visit.known_since = outlook.known_since
+            self._decide(queue, visit, None)
 
     def _begin_to_wait(self, visit: Visit, queue: _Queue, outlook: Outlook) -> None:
         if outlook.denial is not None:

@@ -68,6 +68,10 @@ class Discovery:
         self._subscribers: set[Subscriber] = set()
         self._waiters: dict[ResourceKey, set[asyncio.Future[None]]] = defaultdict(set)
         self._rejected: dict[ResourceKey, str] = {}
+        self.moment = 0
+        """How often something has been acknowledged."""
+        self._acknowledged_at: dict[ResourceKey, int] = {}
+        """The last such moment of each resource."""
         self.adopt: Callable[[ResourceKey], None] = lambda _key: None
         """Told of what an Envoy that connects has already, before it is told what it should."""
         self.rejections = 0
@@ -116,6 +120,11 @@ class Discovery:
         version = None if resource is None else resource.version
         return self.is_connected and all(each.has(key, version) for each in self._subscribers)
 
+    def known_since(self, keys: Iterable[ResourceKey]) -> int:
+        """The moment from which on the last of these resources is as it is now, or earlier than
+        any where they were acknowledged to another gate."""
+        return max((self._acknowledged_at.get(key, 0) for key in keys), default=0)
+
     async def wait_until_acknowledged(self, keys: Iterable[ResourceKey]) -> None:
         """Wait for as long as it takes. Raises Rejected."""
         for key in keys:
@@ -156,6 +165,11 @@ class Discovery:
     def acknowledged(self, key: ResourceKey) -> None:
         """Wake those who wait for a resource that was just acknowledged."""
         self._rejected.pop(key, None)
+        self.moment += 1
+        if self.get(key) is None:
+            self._acknowledged_at.pop(key, None)
+        else:
+            self._acknowledged_at[key] = self.moment
         self.look_again(key)
 
     def look_again_at_all(self, type_url: str) -> None:

@@ -10,6 +10,10 @@ eight to ten times as much of the processor as this, and the library `h2` four t
   and Envoy is configured by us; so only the connection's window is kept account of.
 - A client that goes away in order resets or ends its streams first.
 
+One thing it does beyond that. Envoy acknowledges what it is told before each of its workers has
+heard of it. A connection belongs to one worker, which answers a ping only after what it had yet to
+hear of when the ping came: so whoever must not be answered ahead of that can wait for it here.
+
 The wire formats are those of RFC 9113 (HTTP/2), RFC 7541 (its headers) and of gRPC over HTTP/2.
 """
 
@@ -33,6 +37,7 @@ _HEADERS = b"\x88\x0f\x10\x10application/grpc"
 """`:status: 200` and `content-type`, none of it for the table of headers."""
 _TRAILERS = b"\x00\x0bgrpc-status\x010"
 _INTERNAL_ERROR = 2
+_PING = b"windlass"
 _END_STREAM, _ACKNOWLEDGES, _END_HEADERS, _PADDED = 0x1, 0x1, 0x4, 0x8
 
 
@@ -51,8 +56,11 @@ class Exchange(Protocol):
     def received(self, message: bytes) -> None:
         """The client has sent a message."""
 
+    def finished(self) -> None:
+        """The client has said its last, and listens until `Stream.end`."""
+
     def ended(self) -> None:
-        """The client has said its last, or has given the stream up."""
+        """The client has given the stream up."""
 
     def lost(self) -> None:
         """The connection broke; what the client has done since is not known."""
@@ -78,24 +86,54 @@ class Stream:
             raise ValueError(f"{self._written} bytes are too many for a stream.")
         self._connection.send(self, b"\x00" + len(message).to_bytes(4, "big") + message)
 
+    def end(self) -> None:
+        """Nothing follows; nothing happens if the client is gone."""
+        self._connection.end(self)
+
+    def give_up(self) -> None:
+        """End it as one that went wrong: the client may ask again."""
+        self._connection.give_up(self.number)
+
+    def knows(self, moment: int) -> bool:
+        """Whether the client's thread is known to have heard of all that was acknowledged until
+        then, by the numbers that `serve_streams` is told."""
+        return self._connection.known >= moment
+
+    async def wait_until_known(self, moment: int) -> None:
+        """Return once it is."""
+        if not self.knows(moment):
+            await self._connection.learn(moment)
+
 
 Begin = Callable[[Stream], Exchange]
 
 
-async def serve_streams(socket: Path, begin: Begin) -> asyncio.Server:
-    """Answer every stream that is opened on a Unix socket, whatever method it asks for."""
+async def serve_streams(
+    socket: Path, begin: Begin, moment: Callable[[], int] = lambda: 0
+) -> asyncio.Server:
+    """Answer every stream that is opened on a Unix socket, whatever method it asks for.
+
+    `moment` numbers what the client has acknowledged elsewhere, from 0 on.
+    """
     loop = asyncio.get_running_loop()
-    return await loop.create_unix_server(lambda: _Connection(begin), str(socket))
+    return await loop.create_unix_server(lambda: _Connection(begin, moment), str(socket))
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin, moment: Callable[[], int]) -> None:
         self._begin = begin
+        self._moment = moment
+        self.known = -1
+        """What was acknowledged when the last ping was sent that has been answered."""
+        self._asked: int | None = None
+        """The same of the one that is under way."""
+        self._learning: list[tuple[int, asyncio.Future[None]]] = []
         self._unread = b""
         self._has_preface = False
         self._streams: dict[int, tuple[Stream, Exchange]] = {}
         self._window = _FIRST_WINDOW
-        self._held_back: deque[tuple[int, bytes]] = deque()
+        self._held_back: deque[tuple[int, bytes | None]] = deque()
+        """By stream: what the window is too small for, and None for its end."""
         self._taken = 0
         self._unsent: list[bytes] = []
         self._is_reading = False
@@ -149,6 +187,46 @@ class _Connection(asyncio.Protocol):
         if not self._is_reading:
             self._flush()
 
+    def end(self, stream: Stream) -> None:
+        if stream.number not in self._streams:
+            return
+        self._held_back.append((stream.number, None))
+        self._send_held_back()
+        if not self._is_reading:
+            self._flush()
+
+    def give_up(self, number: int) -> None:
+        self._streams.pop(number, None)
+        self._frame(_Frame.RST_STREAM, 0, number, _number(_INTERNAL_ERROR))
+        if not self._is_reading:
+            self._flush()
+
+    def learn(self, moment: int) -> "asyncio.Future[None]":
+        learned = asyncio.get_running_loop().create_future()
+        self._learning.append((moment, learned))
+        if self._asked is None:
+            self._ask()
+        return learned
+
+    def _ask(self) -> None:
+        self._asked = self._moment()
+        self._frame(_Frame.PING, 0, 0, _PING)
+        if not self._is_reading:
+            self._flush()
+
+    def _is_answered(self) -> None:
+        if self._asked is None:
+            return
+        self.known, self._asked = self._asked, None
+        waiting, self._learning = self._learning, []
+        for moment, learned in waiting:
+            if moment > self.known:
+                self._learning.append((moment, learned))
+            elif not learned.done():
+                learned.set_result(None)
+        if self._learning:
+            self._ask()
+
     def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         match kind:
             case _Frame.DATA:
@@ -161,13 +239,17 @@ class _Connection(asyncio.Protocol):
                 self._end(number)
             case _Frame.SETTINGS if not flags & _ACKNOWLEDGES:
                 self._frame(_Frame.SETTINGS, _ACKNOWLEDGES, 0, b"")
-            case _Frame.PING if not flags & _ACKNOWLEDGES:
+            case _Frame.PING if flags & _ACKNOWLEDGES:
+                self._is_answered()
+            case _Frame.PING:
                 self._frame(_Frame.PING, _ACKNOWLEDGES, 0, payload)
             case _Frame.WINDOW_UPDATE if number == 0:
                 self._window += int.from_bytes(payload, "big")
                 self._send_held_back()
         if kind in (_Frame.DATA, _Frame.HEADERS) and flags & _END_STREAM:
-            self._finish(number)
+            _, exchange = self._streams.get(number, (None, None))
+            if exchange is not None:
+                exchange.finished()
 
     def _take_data(self, flags: int, number: int, payload: bytes) -> None:
         self._taken += len(payload)
@@ -194,16 +276,7 @@ class _Connection(asyncio.Protocol):
         except Exception:
             _log.exception("A stream is given up")
             self._end(stream.number)
-            self._frame(_Frame.RST_STREAM, 0, stream.number, _number(_INTERNAL_ERROR))
-
-    def _finish(self, number: int) -> None:
-        """The client has said its last; so do we."""
-        if number not in self._streams:
-            return
-        stream, _ = self._streams[number]
-        self._end(number)
-        trailers = _TRAILERS if stream.has_headers else _HEADERS + _TRAILERS
-        self._frame(_Frame.HEADERS, _END_HEADERS | _END_STREAM, number, trailers)
+            self.give_up(stream.number)
 
     def _end(self, number: int) -> None:
         _, exchange = self._streams.pop(number, (None, None))
@@ -211,11 +284,17 @@ class _Connection(asyncio.Protocol):
             exchange.ended()
 
     def _send_held_back(self) -> None:
-        while self._held_back and len(self._held_back[0][1]) <= self._window:
+        while self._held_back and len(self._held_back[0][1] or b"") <= self._window:
             number, piece = self._held_back.popleft()
-            if number in self._streams:
-                self._window -= len(piece)
-                self._frame(_Frame.DATA, 0, number, piece)
+            if number not in self._streams:
+                continue
+            if piece is None:
+                stream, _ = self._streams.pop(number)
+                trailers = _TRAILERS if stream.has_headers else _HEADERS + _TRAILERS
+                self._frame(_Frame.HEADERS, _END_HEADERS | _END_STREAM, number, trailers)
+                continue
+            self._window -= len(piece)
+            self._frame(_Frame.DATA, 0, number, piece)
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + _number(number)

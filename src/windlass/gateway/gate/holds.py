@@ -5,9 +5,10 @@ When the gate is killed, Envoy asks its successor the same again.
 """
 
 import asyncio
+import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from envoy.config.core.v3 import base_pb2
@@ -16,11 +17,13 @@ from google.rpc import code_pb2
 
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
+from windlass.gateway.gate.grpc_streams import Stream
 from windlass.gateway.gate.room import held_bytes
 from windlass.gateway.gateway import HELD_AT_ONCE
 from windlass.gateway.names import LONGEST_SECONDS, WORKLOAD
 from windlass.kit.clock import Clock
 
+_log = logging.getLogger(__name__)
 REMAINING_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms"
 """Tells Envoy's router how long the replica may take to its first byte."""
 RETRY_AFTER_SECONDS = (1, 5)
@@ -63,6 +66,56 @@ class Outlook:
     held_limit: int = HELD_AT_ONCE
     depends_on: tuple[ResourceKey, ...] = ()
     """Beside the workload's endpoints, what this may change with."""
+    known_since: int = 0
+    """The moment at which Envoy acknowledged these addresses, by the numbers of `Discovery`; it may
+    be that not all of its workers have heard of them yet."""
+
+
+class Checks:
+    """Begins an exchange with Envoy for each request that it asks about."""
+
+    def __init__(self, holds: "Holds") -> None:
+        self._holds = holds
+
+    def begin(self, stream: Stream) -> "Checked":
+        """A request wants to go on."""
+        return Checked(self._holds, stream)
+
+
+class Checked:
+    """One question, which is answered when the request may go on or must not wait."""
+
+    def __init__(self, holds: "Holds", stream: Stream) -> None:
+        self._holds = holds
+        self._stream = stream
+        self._answering: asyncio.Task[None] | None = None
+
+    def received(self, message: bytes) -> None:
+        """The question."""
+        self._answering = asyncio.create_task(self._answer(message))
+
+    def finished(self) -> None:
+        """There is but one."""
+
+    def ended(self) -> None:
+        """The request has been given up."""
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def lost(self) -> None:
+        """Envoy will ask again, if it still can."""
+        self.ended()
+
+    async def _answer(self, message: bytes) -> None:
+        try:
+            request = external_auth_pb2.CheckRequest.FromString(message)
+            response = await self._holds.check(request, self._stream.wait_until_known)
+        except Exception:
+            _log.exception("A question is given up")
+            self._stream.give_up()
+            return
+        self._stream.write(response.SerializeToString())
+        self._stream.end()
 
 
 class Holds:
@@ -82,13 +135,18 @@ class Holds:
         self.answered: Counter[str] = Counter()
 
     async def check(
-        self, request: external_auth_pb2.CheckRequest
+        self,
+        request: external_auth_pb2.CheckRequest,
+        wait_until_known: Callable[[int], Awaitable[None]],
     ) -> external_auth_pb2.CheckResponse:
-        """Answer when the request may go on, or must not wait any longer."""
+        """Answer when the request may go on, or must not wait any longer. Before the former, wait
+        until the one that asks knows what Envoy acknowledged at a moment."""
         workload_id = request.attributes.context_extensions.get(WORKLOAD, "")
         try:
             size = held_bytes(request.attributes.request.http.headers)
             remaining = await self._remaining(workload_id, _arrival(request), size)
+            # Else Envoy's worker may look for a replica that it has yet to hear of.
+            await wait_until_known(self._outlook(workload_id).known_since)
         except Denied as denied:
             self.answered["denied"] += 1
             return _denied(denied.denial)

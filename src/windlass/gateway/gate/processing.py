@@ -78,6 +78,11 @@ class Processed:
         else:
             self._waiting = asyncio.create_task(self._wait(self._visit))
 
+    def finished(self) -> None:
+        """It has ended well."""
+        self.ended()
+        self._stream.end()
+
     def ended(self) -> None:
         """It has ended, in whichever way."""
         if self._waiting is not None:
@@ -101,12 +106,23 @@ class Processed:
         decision = self._admission.decision(visit)
         if isinstance(decision, Denial):
             self._stream.write(_denied(decision))
-            return
-        self._stream.write(_granted(decision))
+        elif self._stream.knows(visit.known_since):
+            self._let_go(decision)
+        else:
+            self._waiting = asyncio.create_task(self._let_go_once_known(decision, visit))
+
+    async def _let_go_once_known(self, grant: Grant, visit: Visit) -> None:
+        """Envoy's worker would send it to another replica, or nowhere, if it heard of its grant
+        before it hears of its replica."""
+        await self._stream.wait_until_known(visit.known_since)
+        self._let_go(grant)
+
+    def _let_go(self, grant: Grant) -> None:
+        self._stream.write(_granted(grant))
         if self._is_upload:
             # Where it came in, Envoy's own time-out begins only when its body is complete.
             self._deadline = asyncio.get_running_loop().call_later(
-                decision.remaining_seconds, self._stream.write, _denied(_TOO_LATE)
+                grant.remaining_seconds, self._stream.write, _denied(_TOO_LATE)
             )
 
     def _answer_begins(self, request: Any) -> None:

@@ -127,6 +127,7 @@ class Publisher:
             limit_seconds=route.request_timeout_seconds,
             held_limit=route.held_limit,
             depends_on=told.depends_on,
+            known_since=self._discovery.known_since(told.depends_on),
         )
 
     def seconds_acknowledged(self, workload_id: str) -> float | None:

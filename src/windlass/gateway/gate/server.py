@@ -1,4 +1,4 @@
-"""The gate's two gRPC servers: one for Envoy, one for the control plane."""
+"""The gate's two gRPC servers of `grpcio`: one that configures Envoy, one for the control plane."""
 
 import asyncio
 import json
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from envoy.service.auth.v3 import external_auth_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from windlass.gateway.control_protocol import (
@@ -19,7 +18,6 @@ from windlass.gateway.control_protocol import (
 )
 from windlass.gateway.gate.admin import EnvoyUnreachable
 from windlass.gateway.gate.discovery import Discovery, Rejected
-from windlass.gateway.gate.holds import Holds
 from windlass.gateway.gate.publisher import RouteConflict, Superseded
 from windlass.gateway.gate.subscription import Subscription
 from windlass.gateway.gateway import AddressInUse, StaleEpoch
@@ -28,8 +26,8 @@ Method = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Stream = Callable[[Mapping[str, Any]], AsyncIterator[Mapping[str, Any]]]
 
 
-def envoy_server(socket: Path, discovery: Discovery, holds: Holds) -> grpc.aio.Server:
-    """Answers Envoy: incremental aggregated discovery, and checks of held requests."""
+def discovery_server(socket: Path, discovery: Discovery) -> grpc.aio.Server:
+    """Answers Envoy: incremental aggregated discovery."""
 
     async def stream(
         requests: AsyncIterator[discovery_pb2.DeltaDiscoveryRequest],
@@ -45,12 +43,6 @@ def envoy_server(socket: Path, discovery: Discovery, holds: Holds) -> grpc.aio.S
             sending.cancel()
             discovery.disconnect(subscription)
 
-    async def check(
-        request: external_auth_pb2.CheckRequest,
-        context: grpc.aio.ServicerContext,  # noqa: ARG001
-    ) -> external_auth_pb2.CheckResponse:
-        return await holds.check(request)
-
     server = grpc.aio.server(options=UNBOUNDED_MESSAGES)
     server.add_generic_rpc_handlers(
         (
@@ -61,16 +53,6 @@ def envoy_server(socket: Path, discovery: Discovery, holds: Holds) -> grpc.aio.S
                         stream,
                         discovery_pb2.DeltaDiscoveryRequest.FromString,
                         discovery_pb2.DeltaDiscoveryResponse.SerializeToString,
-                    )
-                },
-            ),
-            grpc.method_handlers_generic_handler(
-                "envoy.service.auth.v3.Authorization",
-                {
-                    "Check": grpc.unary_unary_rpc_method_handler(
-                        check,
-                        external_auth_pb2.CheckRequest.FromString,
-                        external_auth_pb2.CheckResponse.SerializeToString,
                     )
                 },
             ),
