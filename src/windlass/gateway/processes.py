@@ -19,9 +19,6 @@ from windlass.gateway.names import GATE_CLUSTER, HOLDS_CLUSTER, SLOTS_CLUSTER
 BUFFER_KILOBYTES = 64
 """On the way to an inner listener: more is not faster, and what waits would take as much more."""
 RECONNECT_SECONDS = 0.1
-HISTOGRAM_SECONDS = 1
-"""How often Envoy's workers hand in what they have counted of latencies; other counters are always
-up to date."""
 LONG_MILLISECONDS = 1000
 """Requests that take longer are counted on their own."""
 HEADERS_WITHOUT_MAP = 40
@@ -119,7 +116,9 @@ def _bootstrap(
                 }
             ]
         },
-        "stats_flush_interval": f"{HISTOGRAM_SECONDS}s",
+        # Its workers hand in what they have counted of latencies when it is asked for statistics,
+        # which is before the next time; other counters are always up to date.
+        "stats_flush_on_admin": True,
         "stats_config": _statistics(),
     }
 

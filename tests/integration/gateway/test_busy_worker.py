@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.gateway.replica import Replica, StartReplica
-from tests.integration.gateway.running import EPOCH, RunningGateway, eventually, route
+from tests.integration.gateway.running import EPOCH, Answer, RunningGateway, eventually, route
 from tests.integration.gateway.stopped_worker import stopped_before_it_reads, worker
 
 
@@ -74,3 +74,27 @@ def test_a_slot_is_used_at_the_replica_where_it_is(
     assert (busy.peak, new.seen["/echo"]) == (1, 1)
     busy.release()
     assert works.result().status == 200
+
+
+def test_a_replica_that_leaves_is_asked_about_once_every_worker_knows(
+    narrow_gateway: RunningGateway, threads: ThreadPoolExecutor, start_replica: StartReplica
+) -> None:
+    gateway = narrow_gateway
+    assert gateway.envoy is not None
+    leaves, stays = start_replica("leaves"), start_replica("stays")
+    gateway.client.put(route("first", leaves.endpoint), EPOCH)
+    comes = threads.submit(_request_soon, gateway, "/team/first/wait")
+    with stopped_before_it_reads(worker(gateway.envoy.pid)):
+        gateway.client.put(route("first", stays.endpoint), EPOCH)
+        in_flight = threads.submit(gateway.client.in_flight, "id-first")
+        time.sleep(0.3)
+        assert not in_flight.done()
+    assert in_flight.result() == {"leaves": 1, "stays": 0}
+    leaves.release()
+    assert comes.result().body == b"leaves"
+
+
+def _request_soon(gateway: RunningGateway, path: str) -> Answer:
+    """Once the worker is watched."""
+    time.sleep(0.2)
+    return gateway.request(path)

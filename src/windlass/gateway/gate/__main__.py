@@ -21,6 +21,7 @@ from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import Discovery
 from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.grpc_streams import serve_streams
+from windlass.gateway.gate.hearing import Hearing
 from windlass.gateway.gate.holds import Checks, Holds
 from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import Publisher
@@ -65,8 +66,9 @@ async def _serve(files: GatewayFiles) -> None:
     admission = Admission(publisher, discovery, demand, clock)
     publisher.load(admission)
     holds = Holds(discovery, publisher.outlook, demand, clock)
-    drain = Drain(publisher, admin, admission.in_use, demand.held)
-    recount = Recount(admission, publisher, admin, clock)
+    hearing = Hearing(admin, clock)
+    drain = Drain(publisher, admin, hearing, admission.in_use, demand.held)
+    recount = Recount(admission, publisher, admin, hearing, clock)
     traffic = Traffic(publisher, admin, demand, clock)
     control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)
     servers = [

@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 from windlass.gateway.gate.statistics import (
     GAUGES,
+    NOT_LEFT,
     PASSING,
     WANTED,
     ClusterStatistics,
     Passing,
     read_in_flight,
+    read_not_left,
     read_passing,
     read_statistics,
 )
@@ -19,6 +21,7 @@ from windlass.gateway.gate.statistics import (
 _LIMIT_SECONDS = 5.0
 _IN_FLIGHT = f"/stats?type=Gauges&filter={quote(GAUGES)}"
 _PASSING = f"/stats?filter={quote(PASSING)}"
+_NOT_LEFT = f"/stats?type=Counters&filter={quote(NOT_LEFT)}"
 _STATISTICS = f"/stats?format=prometheus&usedonly&filter={quote(WANTED)}"
 
 
@@ -51,6 +54,11 @@ class EnvoyAdmin:
     async def passing(self) -> Mapping[str, Passing]:
         """For each cluster that leads to an inner listener, what passes it."""
         return read_passing(await self._get(_PASSING))
+
+    async def words_not_left(self) -> int:
+        """How often Envoy did not tell its workers to hand in what they count, though it was asked
+        for statistics, since not all had heard of the time before."""
+        return read_not_left(await self._get(_NOT_LEFT))
 
     async def _read_in_flight(self) -> Mapping[str, Mapping[str, int]]:
         async with self._reading:

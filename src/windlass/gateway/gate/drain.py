@@ -7,14 +7,13 @@ from contextlib import suppress
 
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
+from windlass.gateway.gate.hearing import Hearing
 from windlass.gateway.gate.publisher import Publisher, Superseded
 from windlass.gateway.gate.statistics import in_flight_of, written
 from windlass.gateway.gate.store import Record
 from windlass.gateway.gate.ways import counted_clusters, is_held, slots_cluster_name
 from windlass.gateway.gateway import Endpoint, Route
 
-SETTLING_SECONDS = 0.05
-"""Envoy acknowledges once its workers have been told; this is ample for each to have listened."""
 SWEEP_SECONDS = 1.0
 
 
@@ -25,6 +24,7 @@ class Drain:
         self,
         publisher: Publisher,
         admin: EnvoyAdmin,
+        hearing: Hearing,
         slots_in_use: Callable[[str], Mapping[str, int]],
         held: Callable[[str], int],
     ) -> None:
@@ -32,6 +32,7 @@ class Drain:
         of its requests wait."""
         self._publisher = publisher
         self._admin = admin
+        self._hearing = hearing
         self._slots_in_use = slots_in_use
         self._held = held
         self._last: dict[str, tuple[Endpoint, ...]] = {}
@@ -45,9 +46,10 @@ class Drain:
         record = self._publisher.record(workload_id)
         if record is None:
             return {}
-        settled = self._publisher.seconds_acknowledged(workload_id)
-        if record.draining and settled is not None and settled < SETTLING_SECONDS:
-            await asyncio.sleep(SETTLING_SECONDS - settled)
+        acknowledged_at = self._publisher.acknowledged_at(workload_id)
+        if record.draining and acknowledged_at is not None:
+            # Until then some worker may send a request to one that leaves.
+            await self._hearing.of_all_until(acknowledged_at)
         counts = await self._count([record])
         return {
             each.replica_id: _in_flight(each, record.route, counts)
@@ -81,6 +83,8 @@ class Drain:
             del self._last[workload_id]
 
     async def _sweep(self, records: list[Record]) -> None:
+        acknowledged = (self._publisher.acknowledged_at(each.route.workload_id) for each in records)
+        await self._hearing.of_all_until(max(at for at in acknowledged if at is not None))
         counts = await self._count(records)
         for record in records:
             ended = {
@@ -114,8 +118,7 @@ class Drain:
             return False
         if _still_tried(record) and self._last.get(record.route.workload_id) == record.draining:
             return False
-        settled = self._publisher.seconds_acknowledged(record.route.workload_id)
-        return settled is not None and settled >= SETTLING_SECONDS
+        return self._publisher.acknowledged_at(record.route.workload_id) is not None
 
 
 def _still_tried(record: Record) -> bool:

@@ -130,12 +130,11 @@ class Publisher:
             known_since=self._discovery.known_since(told.depends_on),
         )
 
-    def seconds_acknowledged(self, workload_id: str) -> float | None:
-        """For how long Envoy has had all of a workload; None while it has not, or none is known."""
+    def acknowledged_at(self, workload_id: str) -> float | None:
+        """Since when Envoy has all of a workload, by the monotonic clock; None while it has not, or
+        none is known."""
         workload = self._workloads.get(workload_id)
-        if workload is None or workload.acknowledged_at is None:
-            return None
-        return self._clock.monotonic() - workload.acknowledged_at
+        return None if workload is None else workload.acknowledged_at
 
     async def put(self, route: Route) -> None:
         """Return once Envoy has acknowledged every step and the change is on disk.

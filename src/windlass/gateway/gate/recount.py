@@ -4,7 +4,7 @@ import asyncio
 
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.admission import Admission
-from windlass.gateway.gate.drain import SETTLING_SECONDS
+from windlass.gateway.gate.hearing import Hearing
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.statistics import in_flight_of
 from windlass.gateway.gate.ways import counted_clusters
@@ -19,22 +19,33 @@ class Recount:
     """Asks Envoy while it matters."""
 
     def __init__(
-        self, admission: Admission, publisher: Publisher, admin: EnvoyAdmin, clock: Clock
+        self,
+        admission: Admission,
+        publisher: Publisher,
+        admin: EnvoyAdmin,
+        hearing: Hearing,
+        clock: Clock,
     ) -> None:
         self._admission = admission
         self._publisher = publisher
         self._admin = admin
+        self._hearing = hearing
         self._clock = clock
 
     async def run_forever(self) -> None:
         """Count, again and again, wherever there may be requests without a slot."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            workload_ids = [each for each in self._admission.uncounted() if self._is_settled(each)]
+            workload_ids = [
+                each
+                for each in self._admission.uncounted()
+                if self._publisher.acknowledged_at(each) is not None
+            ]
             if not workload_ids:
                 continue
             began = self._clock.monotonic()
             try:
+                await self._settle()
                 counts = await self._admin.in_flight()
             except EnvoyUnreachable:
                 continue
@@ -44,7 +55,9 @@ class Recount:
                 in_flight = in_flight_of(counts, names)
                 self._admission.count(workload_id, in_flight, began - GRANT_SETTLES_SECONDS)
 
-    def _is_settled(self, workload_id: str) -> bool:
-        """Whether no request can be on its way any more by what was wanted before."""
-        seconds = self._publisher.seconds_acknowledged(workload_id)
-        return seconds is not None and seconds >= SETTLING_SECONDS
+    async def _settle(self) -> None:
+        """Return once no request can be on its way any more by what was wanted before, or because
+        of what an earlier gate said: a worker that has heard a first word looks next at what else
+        there is, and has done with that when it has heard a third."""
+        for _ in range(3):
+            await self._hearing.of_all_until(self._clock.monotonic())

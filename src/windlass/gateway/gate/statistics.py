@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 WANTED = r"rq_(active|time|total)$"
 """Picks what `read_statistics` reads."""
-GAUGES = r"endpoint\..*\.rq_active$"
+GAUGES = r"endpoint\..*\.rq_(pending_)?active$"
 """Picks what `read_in_flight` reads."""
 PASSING = r"^cluster\.inner-\d+(-as-client)?\.upstream_rq_(active|total)$"
 """Picks what `read_passing` reads."""
+NOT_LEFT = r"^server\.dropped_stat_flushes$"
+"""Picks what `read_not_left` reads."""
 
 _CLUSTER = re.compile(r'="([^"]*)"} (\d+)\n')
 _ENDPOINT = re.compile(r'="([^"]*)",envoy_endpoint_address="([^"]*)"} (\d+)\n')
@@ -21,7 +23,9 @@ _HISTOGRAM = re.compile(
     r"[^ ]*_count{[^ ]* (\d+)\n"
 )
 _PASSING = re.compile(r"^cluster\.(.*?)\.upstream_rq_(active|total): (\d+)$", re.MULTILINE)
-_GAUGE = re.compile(r"^cluster\.(.*?)\.endpoint\.(.*)\.rq_active: (\d+)$", re.MULTILINE)
+_GAUGE = re.compile(
+    r"^cluster\.(.*?)\.endpoint\.(.*)\.rq_(?:pending_)?active: (\d+)$", re.MULTILINE
+)
 
 
 @dataclass(slots=True)
@@ -83,10 +87,11 @@ def read_statistics(text: str) -> Mapping[str, ClusterStatistics]:
 
 
 def read_in_flight(text: str) -> Mapping[str, Mapping[str, int]]:
-    """Requests in flight by cluster and address as `written`, from Envoy's own text format."""
-    clusters: dict[str, dict[str, int]] = defaultdict(dict)
+    """Requests in flight by cluster and address as `written`, from Envoy's own text format; among
+    them those that wait for their connection."""
+    clusters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for cluster, address, value in _GAUGE.findall(text):
-        clusters[cluster][address] = int(value)
+        clusters[cluster][address] += int(value)
     return clusters
 
 
@@ -106,6 +111,11 @@ def read_passing(text: str) -> Mapping[str, Passing]:
     for cluster, name, value in _PASSING.findall(text):
         found[cluster][name] = int(value)
     return {cluster: Passing(**counts) for cluster, counts in found.items()}
+
+
+def read_not_left(text: str) -> int:
+    """What `EnvoyAdmin.words_not_left` says, from Envoy's own text format."""
+    return int(text.rpartition(" ")[2])
 
 
 def written(address: str) -> str:
