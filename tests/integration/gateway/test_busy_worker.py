@@ -98,3 +98,29 @@ def _request_soon(gateway: RunningGateway, path: str) -> Answer:
     """Once the worker is watched."""
     time.sleep(0.2)
     return gateway.request(path)
+
+
+def test_the_next_gate_counts_who_has_yet_to_read_what_the_last_one_granted(
+    narrow_gateway: RunningGateway, threads: ThreadPoolExecutor, replica: Replica
+) -> None:
+    gateway = narrow_gateway
+    assert gateway.envoy is not None
+    gateway.client.put(route("first", replica.endpoint, concurrency_limit=1), EPOCH)
+    gateway.client.put(route("other", concurrency_limit=1, request_timeout_seconds=1), EPOCH)
+    sent = [threads.submit(gateway.request, "/team/first/wait") for _ in range(2)]
+    eventually(lambda: replica.in_flight == 1 and gateway.held("first") == 1)
+    woken_by = threads.submit(gateway.request, "/team/other/echo")
+    eventually(lambda: gateway.held("other") == 1)
+    with stopped_before_it_reads(worker(gateway.envoy.pid)):
+        gateway.client.put(route("first", replica.endpoint, concurrency_limit=2), EPOCH)
+        eventually(lambda: gateway.held("first") == 0)
+        gateway.kill_gate()
+        gateway.start_gate()
+        time.sleep(1)
+    assert woken_by.result().status == 504
+    sent += [threads.submit(gateway.request, "/team/first/wait") for _ in range(5)]
+    eventually(lambda: gateway.held("first") == 5)
+    eventually(lambda: replica.in_flight == 2)
+    replica.release()
+    assert {each.result().status for each in sent} == {200}
+    assert replica.peak == 2
