@@ -163,7 +163,7 @@ class Controllers:
         Maintenance([*tasks, *_certificate_tasks(certificate)], self._clock).start(
             self._stop, _LOOK_SECONDS
         )
-        awakening = Awakening(around, placement)
+        awakening = Awakening(around, placement, workloads.expect)
         WorkloadAutoscaler(around, self._context.autoscaler_times(), awakening.wake).run(self._stop)
         self._listen_to_postgresql()
         self._when_ready()

@@ -41,7 +41,8 @@ metadata = MetaData(
 
 _BUSY_TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
-_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40}
+# The connection used last is used next: what it has prepared is still at hand.
+_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 40, "pool_use_lifo": True}
 # The second is what a driver says of a connection that was cut under it.
 _GONE = (OperationalError, InterfaceError)
 # Of PostgreSQL's advisory locks, which are numbers: "windlass" in ASCII.

@@ -6,6 +6,7 @@ turn. Here the same decisions are taken at once, and written together. Whatever 
 to the rule.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -14,7 +15,7 @@ from windlass.kit.ids import new_id
 from windlass.workloads import store
 from windlass.workloads.lifecycle import decide
 from windlass.workloads.placement import NewPods, PlacementReconciler
-from windlass.workloads.records import WorkloadState
+from windlass.workloads.records import Pod, WorkloadState
 from windlass.workloads.scale_changes import ScaleChange, save_scale
 from windlass.workloads.surroundings import Surroundings
 
@@ -22,9 +23,16 @@ from windlass.workloads.surroundings import Surroundings
 class Awakening:
     """Threads may share it."""
 
-    def __init__(self, surroundings: Surroundings, placement: PlacementReconciler) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        placement: PlacementReconciler,
+        expect: Callable[[WorkloadState], None],
+    ) -> None:
+        """`expect` is told what was written, for whoever reconciles the workload next."""
         self._around = surroundings
         self._placement = placement
+        self._expect = expect
 
     def wake(self, change: ScaleChange, state: WorkloadState) -> bool:
         """Carry out a change from zero, up to the places of the replicas; where that is not to be
@@ -58,7 +66,12 @@ class Awakening:
                 raise _Overtaken
             store.save_pods(connection, {}, decision.alive, now)
 
-        return NewPods(record, decision.alive, save)
+        def saved(placed: Mapping[str, Pod]) -> None:
+            if len(placed) == len(decision.alive):
+                alive = tuple(placed[each.id] for each in decision.alive)
+                self._expect(replace(state, record=record, alive=alive))
+
+        return NewPods(record, decision.alive, save, saved)
 
 
 class _Overtaken(Exception):

@@ -35,6 +35,8 @@ class NewPods:
     pods: Sequence[Pod]
     save: Callable[[Connection], None]
     """Puts them on record. What it raises leaves everything as it was."""
+    saved: Callable[[Mapping[str, Pod]], None]
+    """Told of those that have a place, as they are on record now, before anybody is woken."""
 
 
 class PlacementReconciler:
@@ -121,6 +123,8 @@ class PlacementReconciler:
                 record_change(connection, WORKLOAD, workload_id)
 
         self._around.database.write(save)
+        if new is not None:
+            new.saved(_placed(new.pods, plan.placements, now))
         placed = {by_id[pod_id].workload_id for pod_id in plan.placements}
         for workload_id in placed | set(news) | ({new.record.id} if new is not None else set()):
             self._around.wake(WORKLOAD, workload_id)
@@ -169,20 +173,40 @@ def _place(
     node_pool: str,
     now: float,
 ) -> None:
-    shares = [
-        DeviceShare(share.device_id, share.portion / scheduling.WHOLE_DEVICE, share.memory_bytes)
-        for share in placement.devices
-    ]
     connection.execute(
         _PLACE,
         {
             "placed_pod": pod_id,
             "node_name": placement.node,
             "node_pool": node_pool,
-            "devices": store.stored_devices(shares),
+            "devices": store.stored_devices(_shares(placement)),
             "placed_at": now,
             "updated_at": now,
         },
+    )
+
+
+def _placed(
+    pods: Sequence[Pod], placements: Mapping[str, scheduling.Placement], now: float
+) -> Mapping[str, Pod]:
+    """Those of the pods that have a place, as `_place` writes them."""
+    return {
+        each.id: replace(
+            each,
+            state=PodState.PLACED,
+            node_name=placements[each.id].node,
+            devices=_shares(placements[each.id]),
+            placed_at=now,
+        )
+        for each in pods
+        if each.id in placements
+    }
+
+
+def _shares(placement: scheduling.Placement) -> tuple[DeviceShare, ...]:
+    return tuple(
+        DeviceShare(share.device_id, share.portion / scheduling.WHOLE_DEVICE, share.memory_bytes)
+        for share in placement.devices
     )
 
 

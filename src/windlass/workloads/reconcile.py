@@ -49,6 +49,7 @@ _ENDED_PODS_KEPT = 10
 _DRAIN_POLL_SECONDS = 0.1
 _STOP_POLL_SECONDS = 1.0
 _GATEWAY_RETRY_SECONDS = 0.3
+_MOMENT_SECONDS = 0.05
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +72,7 @@ class WorkloadReconciler:
         self._starter = ReplicaStarter(surroundings)
         self._acknowledged: dict[str, Route] = {}
         self._told_of_images: dict[str, Told] = {}
+        self._just_written: dict[str, tuple[float, WorkloadState]] = {}
 
     def list_keys(self) -> Sequence[str]:
         """Every workload that is not gone."""
@@ -80,6 +82,10 @@ class WorkloadReconciler:
     def assume_acknowledged(self, routes: Sequence[Route]) -> None:
         """Say which routes the gateway has, after it was given them all at once."""
         self._acknowledged = {route.workload_id: route for route in routes}
+
+    def expect(self, state: WorkloadState) -> None:
+        """Say what was just written about a workload, so that its next run need not read it."""
+        self._just_written[state.record.id] = self._around.clock.monotonic(), state
 
     def current_route(self, workload_id: str) -> Route | None:
         """The route it should have by what is seen now; nothing is changed."""
@@ -119,8 +125,7 @@ class WorkloadReconciler:
         return min((seconds for seconds in again if seconds is not None), default=None)
 
     def _observe(self, workload_id: str) -> _Observed | None:
-        with self._around.database.read() as connection:
-            before = store.load_state(connection, workload_id)
+        before = self._recorded(workload_id)
         if before is None:
             return None
         now = self._around.clock.now()
@@ -135,6 +140,15 @@ class WorkloadReconciler:
         ended.sort(key=lambda pod: pod.created_at, reverse=True)
         state = replace(before, alive=tuple(alive), ended=tuple(ended) + before.ended)
         return _Observed(before, state, tuple(events), frozenset(pod.id for pod in ended))
+
+    def _recorded(self, workload_id: str) -> WorkloadState | None:
+        """What is on record, or was written there a moment ago. That may be overtaken, as what is
+        read may be: whoever changes something has the workload looked at again."""
+        at, written = self._just_written.pop(workload_id, (0.0, None))
+        if written is not None and self._around.clock.monotonic() - at < _MOMENT_SECONDS:
+            return written
+        with self._around.database.read() as connection:
+            return store.load_state(connection, workload_id)
 
     def _look_at_image(self, observed: _Observed) -> _Observed:
         """Have the image of what is about to be started brought here, and say how far it is."""

@@ -17,6 +17,7 @@ from windlass.workloads.awakening import Awakening
 from windlass.workloads.inferences.desired import desired_of_stored
 from windlass.workloads.kind import Kinds
 from windlass.workloads.placement import PlacementReconciler
+from windlass.workloads.records import WorkloadState
 from windlass.workloads.scale_changes import ScaleChange
 from windlass.workloads.scalers import Wanted
 from windlass.workloads.surroundings import Surroundings, Tenure
@@ -74,7 +75,8 @@ class SleepingWorkloads:
             wake=lambda kind, key: self.woken.append((kind, key)),
         )
         self.placement = PlacementReconciler(self.around)
-        self.awakening = Awakening(self.around, self.placement)
+        self.expected: list[WorkloadState] = []
+        self.awakening = Awakening(self.around, self.placement, self.expected.append)
 
     def add(self, name: str, **columns: Any) -> ScaleChange:
         """A workload, and the change that would wake it."""
@@ -123,10 +125,14 @@ class SleepingWorkloads:
 
     def wake(self, change: ScaleChange) -> bool:
         """Whether its workload is woken at once."""
+        return self.awakening.wake(change, self.on_record(change.workload_id))
+
+    def on_record(self, workload_id: str) -> WorkloadState:
+        """A workload and its pods, as reconciling reads them."""
         with self.database.read() as connection:
-            state = store.load_state(connection, change.workload_id)
+            state = store.load_state(connection, workload_id)
         assert state is not None
-        return self.awakening.wake(change, state)
+        return state
 
     def wanted(self, workload_id: str) -> int:
         """How many replicas its record asks for."""
@@ -136,7 +142,7 @@ class SleepingWorkloads:
 
     def pods(self) -> list[tuple[str, str, str | None, list[str]]]:
         """Of each pod its workload, its state, its node and its devices."""
-        query = select(pod).order_by(pod.c.workload_id, pod.c.created_at)
+        query = select(pod).order_by(pod.c.workload_id, pod.c.ordinal)
         with self.database.read() as connection:
             return [
                 (

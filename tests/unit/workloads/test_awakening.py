@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from windlass.control.lease import LeaseLost
 from windlass.control.tables import lease
 from windlass.kit.database import Database
 from windlass.workloads.autoscale import WorkloadAutoscaler
+from windlass.workloads.reconcile import WorkloadReconciler
+from windlass.workloads.scalers import Wanted
 from windlass.workloads.scaling import AutoscalerTimes
 from windlass.workloads.tables import workload
 
@@ -42,6 +45,25 @@ def test_number_pod_and_place_are_written_at_once(
     assert sleeping.wanted("model") == 1
     assert sleeping.pods() == [("model", "Placed", "machine", ["gpu-0"])]
     assert sleeping.woken == [("workload", "model")]
+
+
+def test_who_reconciles_it_next_is_told_what_is_on_record(sleeping: SleepingWorkloads) -> None:
+    change = replace(sleeping.add("model"), wanted=Wanted(2, "a request came"))
+    assert sleeping.wake(change)
+    (expected,), on_record = sleeping.expected, sleeping.on_record("model")
+    assert len(expected.alive) == 2
+    # Made at the same moment, they may be read in any order.
+    assert set(expected.alive) == set(on_record.alive)
+    assert replace(expected, alive=()) == replace(on_record, alive=())
+
+
+def test_where_a_place_lacks_whoever_reconciles_it_next_reads_why(
+    sleeping: SleepingWorkloads,
+) -> None:
+    change = replace(sleeping.add("model"), wanted=Wanted(3, "a request came"))
+    assert sleeping.wake(change)
+    assert [state for _, state, _, _ in sleeping.pods()] == ["Placed", "Placed", "Pending"]
+    assert sleeping.expected == []
 
 
 def test_it_is_told_in_the_order_in_which_it_was_decided(sleeping: SleepingWorkloads) -> None:
@@ -196,3 +218,18 @@ def test_a_request_wakes_nothing_that_is_not_to_run(
     assert sleeping.wanted("model") == 0
     assert sleeping.pods() == []
     assert sleeping.woken == []
+
+
+def test_what_was_just_written_is_not_read_again_but_for_a_moment(
+    sleeping: SleepingWorkloads,
+) -> None:
+    sleeping.add("model")
+    on_record = sleeping.on_record("model")
+    written = replace(on_record, record=replace(on_record.record, replicas=7))
+    reconciler = WorkloadReconciler(sleeping.around)
+    reconciler.expect(written)
+    assert reconciler._recorded("model") is written
+    assert reconciler._recorded("model") == on_record, "once"
+    reconciler.expect(written)
+    sleeping.clock.advance(0.051)
+    assert reconciler._recorded("model") == on_record, "no later than that"
