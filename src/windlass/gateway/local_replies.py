@@ -18,6 +18,8 @@ def local_replies(at_inner: bool) -> dict[str, Any]:
         (_flags("NR"), NOT_HERE, None),
         (_flags("UC", "UR"), "The replica ended the connection before it answered.", 503),
         (_flags("UH", "UF", "URX"), nobody, 503),
+        # Of a body that went on while it was to be tried again, and that is too large to be kept.
+        (_status_is(507), nobody, 503),
         (_status_is(400), "The request is not valid HTTP: %RESPONSE_CODE_DETAILS%", None),
         (_was_revoked(), "The token has been revoked. Sign in again.", 401),
         (_status_is(403), "The token's owner may not call this workload.", None),

@@ -1,8 +1,12 @@
 """With no replica, requests wait; each gets one answer."""
 
+import http.client
+import json
+import socket
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from websockets.sync.client import connect
 
@@ -195,6 +199,25 @@ def test_one_more_than_may_wait_is_told_to_come_again_and_who_leaves_makes_room(
     gateway.client.put(route(name, replica.endpoint), EPOCH)
     assert [each.result().status for each in held] == [200] * 3
     assert replica.seen["/echo"] == 3
+
+
+def test_a_body_that_is_too_large_to_be_tried_again_is_told_so(
+    gateway: RunningGateway, replica: Replica, name: str
+) -> None:
+    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    replica.stop()
+    path, host = gateway.target(f"/team/{name}/echo")
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port)) as client:
+        client.sendall(head.encode() + b"x" * 20_000)
+        # The first tries have failed by then.
+        time.sleep(0.2)
+        with suppress(ConnectionError):
+            client.sendall(b"x" * 2_000_000)
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert answer.status == 503
+        assert json.loads(answer.read())["message"] == "No replica could be reached."
 
 
 def test_a_request_for_a_replica_that_just_died_is_answered_by_the_next(
