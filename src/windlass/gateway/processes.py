@@ -182,7 +182,7 @@ def _gate_cluster(name: str, socket: Path, options: Mapping[str, Any]) -> dict[s
 
 def _statistics() -> dict[str, Any]:
     """Only what is read: everything else would cost memory for each workload."""
-    workloads = r"cluster\.[^.]+\.upstream_rq_(active|time|total)"
+    workloads = r"cluster\.[^.]+\.upstream_rq_(active|retry|time|total)"
     patterns: list[dict[str, Any]] = [{"safe_regex": {"regex": workloads}}]
     patterns += [{"prefix": "http.gateway.downstream_rq_"}, {"prefix": "server."}]
     return {

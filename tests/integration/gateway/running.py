@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.gateway.client import GateClient
+from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import Address, Certificate, Endpoint, Route, TokenTrust
 from windlass.gateway.processes import Command, envoy_command, gate_command
 
@@ -151,6 +152,15 @@ class RunningGateway:
         """Requests now held for a workload."""
         count: int = self.client.status()["held"].get(f"id-{name}", 0)
         return count
+
+    def admin(self, path: str) -> str:
+        """What Envoy's administration interface says."""
+        connection = http.client.HTTPConnection("admin", timeout=20)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(GatewayFiles(self.directory).admin_socket))
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
 
     def target(self, path: str) -> tuple[str, str]:
         """The path and host by which to find what is at a path."""

@@ -21,7 +21,7 @@ def narrow_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     running.stop()
 
 
-@pytest.mark.parametrize("size", [0, 20_000, 5_000_000])
+@pytest.mark.parametrize("size", [0, 5_000_000])
 @pytest.mark.parametrize("limit", [0, 1])
 def test_who_waited_finds_a_replica_that_its_worker_has_yet_to_hear_of(
     narrow_gateway: RunningGateway,
@@ -42,8 +42,8 @@ def test_who_waited_finds_a_replica_that_its_worker_has_yet_to_hear_of(
     with stopped_before_it_reads(worker(gateway.envoy.pid)):
         replaced = route("first", replica.endpoint, concurrency_limit=limit)
         gateway.client.put(replaced, EPOCH)
-        eventually(lambda: gateway.held("first") == 0)
-        time.sleep(0.1)
+        # Ample for an answer that comes too early.
+        time.sleep(0.3)
     assert woken_by.result().status == 504
     assert waits.result().status == 200
 

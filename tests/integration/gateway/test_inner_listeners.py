@@ -1,16 +1,13 @@
 """Listeners within Envoy come and go with the time-outs that workloads have."""
 
-import http.client
 import json
 import queue
-import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from tests.integration.gateway.replica import Replica
 from tests.integration.gateway.running import EPOCH, Answer, RunningGateway, eventually, route
-from windlass.gateway.files import GatewayFiles
 
 
 class Upload:
@@ -88,10 +85,5 @@ def uploading(
 
 def listeners(gateway: RunningGateway) -> set[str]:
     """The names of the listeners that Envoy has."""
-    connection = http.client.HTTPConnection("admin", timeout=20)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(GatewayFiles(gateway.directory).admin_socket))
-    connection.request("GET", "/listeners?format=json")
-    shown = json.loads(connection.getresponse().read())
-    connection.close()
+    shown = json.loads(gateway.admin("/listeners?format=json"))
     return {each["name"] for each in shown["listener_statuses"]}

@@ -21,7 +21,6 @@ from tests.integration.gateway.running import (
     eventually,
     route,
 )
-from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gateway import Endpoint
 
 
@@ -435,10 +434,7 @@ def test_what_is_internal_is_reached_from_inside_though_a_replica_is_dead(
 
 def _through_inner(gateway: RunningGateway) -> int:
     """How many requests have passed an inner listener, as Envoy counts them."""
-    with socket.socket(socket.AF_UNIX) as admin:
-        admin.connect(str(GatewayFiles(gateway.directory).admin_socket))
-        admin.sendall(b"GET /clusters HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        told = b"".join(iter(lambda: admin.recv(65536), b"")).decode()
+    told = gateway.admin("/clusters")
     return sum(map(int, re.findall(r"(?m)^(?:inner-|again).*::rq_total::(\d+)", told)))
 
 

@@ -1,6 +1,7 @@
 """A replica that says that it is ready gets the requests that wait, whoever else is away."""
 
 import socket
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -36,6 +37,44 @@ def test_what_waits_is_answered_at_a_replicas_own_word(
     assert replica.seen["/echo"] == 1
     gateway.client.put(route(name, replica.endpoint, concurrency_limit=limit), EPOCH)
     assert gateway.request(f"/team/{name}/echo").status == 200
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_nobody_gets_to_a_replica_before_it_is_ready(
+    gateway: RunningGateway,
+    threads: ThreadPoolExecutor,
+    start_replica: StartReplica,
+    name: str,
+    limit: int,
+) -> None:
+    died, following = start_replica(f"{name}-1"), start_replica(f"{name}-2")
+    gateway.client.put(route(name, died.endpoint, concurrency_limit=limit), EPOCH)
+    assert gateway.request(f"/team/{name}/echo").status == 200
+    died.stop()
+    # This one is tried again and again from now on.
+    early = threads.submit(gateway.request, f"/team/{name}/echo")
+    time.sleep(0.1)
+    starting = (following.endpoint,)
+    gateway.client.put(route(name, starting=starting, concurrency_limit=limit), EPOCH)
+    late = threads.submit(gateway.request, f"/team/{name}/echo")
+    # Ample for several tries.
+    time.sleep(1.5)
+    assert not following.seen["/echo"]
+    say_ready(gateway, following.endpoint.replica_id)
+    assert [each.result().status for each in (early, late)] == [200, 200]
+
+
+def test_the_only_one_to_come_is_known_to_envoy_before_it_is_ready(
+    gateway: RunningGateway, start_replica: StartReplica, name: str
+) -> None:
+    one, two = start_replica(f"{name}-1"), start_replica(f"{name}-2")
+    gateway.client.put(route(name, starting=(one.endpoint,)), EPOCH)
+    assert f"127.0.0.1:{one.port}::health_flags::healthy" in gateway.admin("/clusters")
+    gateway.client.put(route(name, starting=(one.endpoint, two.endpoint)), EPOCH)
+    assert f"127.0.0.1:{one.port}" not in gateway.admin("/clusters")
+    gateway.client.put(route(name, one.endpoint, starting=(two.endpoint,)), EPOCH)
+    assert f"127.0.0.1:{one.port}" in gateway.admin("/clusters")
+    assert f"127.0.0.1:{two.port}" not in gateway.admin("/clusters")
 
 
 def test_of_several_that_are_ready_at_once_all_get_requests(

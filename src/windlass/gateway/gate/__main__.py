@@ -67,7 +67,7 @@ async def _serve(files: GatewayFiles) -> None:
     publisher.load(admission)
     holds = Holds(discovery, publisher.outlook, demand, clock)
     hearing = Hearing(admin, clock)
-    drain = Drain(publisher, admin, hearing, admission.in_use, demand.held)
+    drain = Drain(publisher, admin, hearing, admission.in_use, demand.held, clock)
     recount = Recount(admission, publisher, admin, hearing, clock)
     traffic = Traffic(publisher, admin, demand, clock)
     control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)

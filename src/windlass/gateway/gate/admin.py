@@ -9,12 +9,14 @@ from windlass.gateway.gate.statistics import (
     GAUGES,
     NOT_LEFT,
     PASSING,
+    RETRIES,
     WANTED,
     ClusterStatistics,
     Passing,
     read_in_flight,
     read_not_left,
     read_passing,
+    read_retries,
     read_statistics,
 )
 
@@ -22,6 +24,7 @@ _LIMIT_SECONDS = 5.0
 _IN_FLIGHT = f"/stats?type=Gauges&filter={quote(GAUGES)}"
 _PASSING = f"/stats?filter={quote(PASSING)}"
 _NOT_LEFT = f"/stats?type=Counters&filter={quote(NOT_LEFT)}"
+_RETRIES = f"/stats?type=Counters&filter={quote(RETRIES)}"
 _STATISTICS = f"/stats?format=prometheus&usedonly&filter={quote(WANTED)}"
 
 
@@ -54,6 +57,10 @@ class EnvoyAdmin:
     async def passing(self) -> Mapping[str, Passing]:
         """For each cluster that leads to an inner listener, what passes it."""
         return read_passing(await self._get(_PASSING))
+
+    async def retries(self) -> Mapping[str, int]:
+        """For each cluster, how often a request was to be tried again there."""
+        return read_retries(await self._get(_RETRIES))
 
     async def words_not_left(self) -> int:
         """How often Envoy did not tell its workers to hand in what they count, though it was asked

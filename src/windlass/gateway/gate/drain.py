@@ -9,12 +9,18 @@ from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.discovery import Rejected
 from windlass.gateway.gate.hearing import Hearing
 from windlass.gateway.gate.publisher import Publisher, Superseded
+from windlass.gateway.gate.quiet import Quiet
+from windlass.gateway.gate.replicas import CONNECT_TIMEOUT_SECONDS
+from windlass.gateway.gate.routes import LONGEST_PAUSE_SECONDS
 from windlass.gateway.gate.statistics import in_flight_of, written
 from windlass.gateway.gate.store import Record
 from windlass.gateway.gate.ways import counted_clusters, is_held, slots_cluster_name
 from windlass.gateway.gateway import Endpoint, Route
+from windlass.kit.clock import Clock
 
 SWEEP_SECONDS = 1.0
+UNTRIED_SECONDS = CONNECT_TIMEOUT_SECONDS + 4 * LONGEST_PAUSE_SECONDS
+"""Who is tried again and again is so within it."""
 
 
 class Drain:
@@ -27,6 +33,7 @@ class Drain:
         hearing: Hearing,
         slots_in_use: Callable[[str], Mapping[str, int]],
         held: Callable[[str], int],
+        clock: Clock,
     ) -> None:
         """`slots_in_use` tells how many slots of a workload are held, by address; `held` how many
         of its requests wait."""
@@ -37,6 +44,7 @@ class Drain:
         self._held = held
         self._last: dict[str, tuple[Endpoint, ...]] = {}
         """Of workloads that hold requests, the one replica that stays listed though it is done."""
+        self._quiet = Quiet(clock)
 
     async def in_flight(self, workload_id: str) -> Mapping[str, int]:
         """Requests in flight by replica id, of replicas listed or draining.
@@ -62,14 +70,15 @@ class Drain:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             await self._sweep_inner_listeners()
-            self._forget_gone()
-            leaving = [record for record in self._publisher.records if self._may_forget(record)]
-            if not leaving:
-                continue
-            try:
-                await self._sweep(leaving)
-            except (EnvoyUnreachable, Rejected, Superseded, OSError):
-                continue
+            with suppress(EnvoyUnreachable, Rejected, Superseded, OSError):
+                await self.sweep()
+
+    async def sweep(self) -> None:
+        """Forget drained replicas. Raises EnvoyUnreachable, Rejected, Superseded, OSError."""
+        self._forget_gone()
+        leaving = [record for record in self._publisher.records if self._may_forget(record)]
+        if leaving:
+            await self._sweep(leaving)
 
     async def _sweep_inner_listeners(self) -> None:
         listeners = self._publisher.inner_listeners
@@ -80,19 +89,24 @@ class Drain:
 
     def _forget_gone(self) -> None:
         for workload_id in [key for key in self._last if self._publisher.record(key) is None]:
-            del self._last[workload_id]
+            self._forget_last(workload_id)
+
+    def _forget_last(self, workload_id: str) -> None:
+        self._last.pop(workload_id, None)
+        self._quiet.forget(workload_id)
 
     async def _sweep(self, records: list[Record]) -> None:
         acknowledged = (self._publisher.acknowledged_at(each.route.workload_id) for each in records)
         await self._hearing.of_all_until(max(at for at in acknowledged if at is not None))
         counts = await self._count(records)
+        retries = await self._admin.retries()
         for record in records:
             ended = {
                 each.replica_id
                 for each in record.draining
                 if not _in_flight(each, record.route, counts)
             }
-            if _still_tried(record) and len(ended) == len(record.draining):
+            if len(ended) == len(record.draining) and self._may_be_tried(record, retries):
                 ended.remove(record.draining[-1].replica_id)
                 self._last[record.route.workload_id] = record.draining[-1:]
             if ended or not record.draining:
@@ -113,18 +127,21 @@ class Drain:
             **{name: held | Counter(counted.get(name, {})) for name, held in slots.items()},
         }
 
+    def _may_be_tried(self, record: Record, retries: Mapping[str, int]) -> bool:
+        """Whether one of the replicas on their way out has to stay listed: a request that did not
+        reach it is tried again until there is another."""
+        workload_id = record.route.workload_id
+        if record.draining and not record.removed and is_held(record.route):
+            total = sum(retries.get(name, 0) for name in counted_clusters(record.route))
+            if self._quiet.seconds(workload_id, total) < UNTRIED_SECONDS:
+                return True
+        self._forget_last(workload_id)
+        return False
+
     def _may_forget(self, record: Record) -> bool:
         if not record.draining and not record.removed:
             return False
-        if _still_tried(record) and self._last.get(record.route.workload_id) == record.draining:
-            return False
         return self._publisher.acknowledged_at(record.route.workload_id) is not None
-
-
-def _still_tried(record: Record) -> bool:
-    """Whether one of the replicas on their way out has to stay listed: a request that did not reach
-    it is tried again until there is another."""
-    return not record.removed and is_held(record.route)
 
 
 def _in_flight(endpoint: Endpoint, route: Route, counts: Mapping[str, Mapping[str, int]]) -> int:

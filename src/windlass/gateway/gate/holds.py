@@ -144,7 +144,9 @@ class Holds:
         workload_id = request.attributes.context_extensions.get(WORKLOAD, "")
         try:
             size = held_bytes(request.attributes.request.http.headers)
-            remaining = await self._remaining(workload_id, _arrival(request), size)
+            remaining = await self._remaining(
+                workload_id, _arrival(request), size, wait_until_known
+            )
             # Else Envoy's worker may look for a replica that it has yet to hear of.
             await wait_until_known(self._outlook(workload_id).known_since)
         except Denied as denied:
@@ -153,7 +155,13 @@ class Holds:
         self.answered["passed"] += 1
         return _passed(remaining)
 
-    async def _remaining(self, workload_id: str, arrived_at: float, size: int) -> float:
+    async def _remaining(
+        self,
+        workload_id: str,
+        arrived_at: float,
+        size: int,
+        wait_until_known: Callable[[int], Awaitable[None]],
+    ) -> float:
         """What is left of the time-out once the request may go on. Raises Denied."""
         waited = min(max(0.0, self._clock.now() - arrived_at), LONGEST_SECONDS)
         started = self._clock.monotonic() - waited
@@ -167,6 +175,8 @@ class Holds:
         ):
             while not outlook.may_pass:
                 await self._wait(workload_id, outlook, remaining)
+                # Mostly that is one which is starting: nobody waits for it once it is ready.
+                await wait_until_known(self._outlook(workload_id).known_since)
                 outlook = self._outlook(workload_id)
                 remaining = self._left(outlook, started)
                 if outlook.hopeless_because is not None:

@@ -7,10 +7,10 @@ only once no route leads there any more and nothing has passed it for a while.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from windlass.gateway.gate import inner
 from windlass.gateway.gate.discovery import CLUSTER, LISTENER, Discovery, ResourceKey
+from windlass.gateway.gate.quiet import Quiet
 from windlass.gateway.gate.statistics import Passing
 from windlass.kit.clock import Clock
 
@@ -21,25 +21,18 @@ QUIET_SECONDS = 5.0
 and more than those pause that are tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Quiet:
-    total: int
-    since: float
-
-
 class InnerListeners:
     """Publishes them, and withdraws those that nobody needs. For one event loop."""
 
     def __init__(self, discovery: Discovery, clock: Clock) -> None:
         self._discovery = discovery
-        self._clock = clock
         self._limits: dict[str, float] = {}
         self._users: dict[str, set[str]] = defaultdict(set)
         """The workloads whose routes lead there, or did until Envoy acknowledges that they do not,
         by listener."""
         self._former: dict[str, set[str]] = defaultdict(set)
         """Those whose routes did before: what waits of theirs may have chosen its way already."""
-        self._quiet: dict[str, _Quiet] = {}
+        self._quiet = Quiet(clock)
 
     def publish(self, limit_seconds: float) -> list[ResourceKey]:
         """Have the listener of a time-out, and the clusters that lead to it."""
@@ -63,7 +56,7 @@ class InnerListeners:
         """Have that listener for the routes of a workload."""
         name = inner.inner_name(limit_seconds)
         self._users[name].add(workload_id)
-        self._quiet.pop(name, None)
+        self._quiet.forget(name)
         return self.publish(limit_seconds)
 
     def settle(self, workload_id: str, limit_seconds: float | None) -> None:
@@ -89,20 +82,18 @@ class InnerListeners:
                 passing.get(each, Passing()) for each in inner.cluster_names(self._limits[name])
             ]
             if any(count.active for count in counts) or any(map(held, self._former[name])):
-                self._quiet.pop(name, None)
+                self._quiet.forget(name)
                 continue
-            total, now = sum(count.total for count in counts), self._clock.monotonic()
-            quiet = self._quiet.get(name)
-            if quiet is None or quiet.total != total:
-                self._quiet[name] = _Quiet(total, now)
-            elif now - quiet.since >= QUIET_SECONDS:
+            total = sum(count.total for count in counts)
+            if self._quiet.seconds(name, total) >= QUIET_SECONDS:
                 self._withdraw(name)
 
     def _withdraw(self, name: str) -> None:
         for key in _keys(self._limits.pop(name)):
             self._discovery.withdraw(key.type_url, key.name)
-        for each in (self._users, self._former, self._quiet):
-            each.pop(name, None)
+        self._users.pop(name, None)
+        self._former.pop(name, None)
+        self._quiet.forget(name)
 
 
 def _keys(limit_seconds: float) -> list[ResourceKey]:

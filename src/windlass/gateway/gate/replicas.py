@@ -88,10 +88,18 @@ def load_assignments(
     route: Route, draining: Sequence[Endpoint]
 ) -> dict[str, endpoint_pb2.ClusterLoadAssignment]:
     """The endpoints of each cluster, by its name."""
+    listed = route.endpoints or _expected(route, draining)
     return {
-        name: load_assignment(name, route.endpoints, draining, port, tried_again=is_held(route))
+        name: load_assignment(name, listed, draining, port, tried_again=is_held(route))
         for name, port in cluster_ports(route).items()
     }
+
+
+def _expected(route: Route, draining: Sequence[Endpoint]) -> Sequence[Endpoint]:
+    """The one replica that is to come, where no request gets there without the gate's word, and
+    none is tried again. So Envoy knows it by the time that it is ready."""
+    alone = len(route.starting) == 1 and not draining
+    return route.starting if alone and is_held(route) else ()
 
 
 def load_assignment(

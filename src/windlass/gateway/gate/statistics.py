@@ -11,6 +11,8 @@ GAUGES = r"endpoint\..*\.rq_(pending_)?active$"
 """Picks what `read_in_flight` reads."""
 PASSING = r"^cluster\.inner-\d+(-as-client)?\.upstream_rq_(active|total)$"
 """Picks what `read_passing` reads."""
+RETRIES = r"^cluster\..*\.upstream_rq_retry$"
+"""Picks what `read_retries` reads."""
 NOT_LEFT = r"^server\.dropped_stat_flushes$"
 """Picks what `read_not_left` reads."""
 
@@ -23,6 +25,7 @@ _HISTOGRAM = re.compile(
     r"[^ ]*_count{[^ ]* (\d+)\n"
 )
 _PASSING = re.compile(r"^cluster\.(.*?)\.upstream_rq_(active|total): (\d+)$", re.MULTILINE)
+_RETRY = re.compile(r"^cluster\.(.*)\.upstream_rq_retry: (\d+)$", re.MULTILINE)
 _GAUGE = re.compile(
     r"^cluster\.(.*?)\.endpoint\.(.*)\.rq_(?:pending_)?active: (\d+)$", re.MULTILINE
 )
@@ -111,6 +114,11 @@ def read_passing(text: str) -> Mapping[str, Passing]:
     for cluster, name, value in _PASSING.findall(text):
         found[cluster][name] = int(value)
     return {cluster: Passing(**counts) for cluster, counts in found.items()}
+
+
+def read_retries(text: str) -> Mapping[str, int]:
+    """Retries by cluster, from Envoy's own text format."""
+    return {cluster: int(value) for cluster, value in _RETRY.findall(text)}
 
 
 def read_not_left(text: str) -> int:
