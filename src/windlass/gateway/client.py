@@ -1,7 +1,9 @@
 """The gateway as the control plane sees it: calls to the gate over its Unix socket."""
 
+import contextlib
 import json
 import os
+import socket
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,12 +54,14 @@ class GateClient:
         self, directory: Path, timeout_seconds: float = 10.0, clock: Clock | None = None
     ) -> None:
         """`directory` is the gate's; no call takes longer than `timeout_seconds`."""
-        self._socket = GatewayFiles(directory.absolute()).control_socket
+        files = GatewayFiles(directory.absolute())
+        self._socket, self._watch_socket = files.control_socket, files.watch_socket
         self._timeout_seconds = timeout_seconds
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
         self._directory_descriptor: int | None = None
+        self._watching: set[socket.socket] = set()
 
     def put(self, route: Route, epoch: int) -> None:
         """Create or replace one workload's route. Raises AddressInUse."""
@@ -111,13 +115,19 @@ class GateClient:
 
     def watch_held(self) -> Iterator[str]:
         """Workloads for which a request waits while there is no endpoint, as this becomes so."""
-        call = self._connected().unary_stream(f"/{SERVICE}/WatchHeld", _dumped, json.loads)
-        try:
-            for body in call({}, wait_for_ready=True):
-                yield body["workload_id"]
-        except grpc.RpcError as error:
-            raise GatewayUnavailable(f"WatchHeld: {error}") from error
-        raise GatewayUnavailable("WatchHeld: the gate has ended the stream")
+        with socket.socket(socket.AF_UNIX) as watching:
+            try:
+                with self._lock:
+                    address = self._address(self._watch_socket)
+                watching.connect(address)
+                self._watching.add(watching)
+                for line in watching.makefile("rb"):
+                    yield line.decode().rstrip("\n")
+            except OSError as error:
+                raise GatewayUnavailable(f"no held requests can be watched: {error}") from error
+            finally:
+                self._watching.discard(watching)
+        raise GatewayUnavailable("no held requests can be watched: the gate has hung up")
 
     def status(self) -> Mapping[str, Any]:
         """How the gate fares: `pid`, `epoch`, `envoy_connected`, `workloads`, `draining`, `held`
@@ -128,6 +138,9 @@ class GateClient:
 
     def close(self) -> None:
         """Disconnect; a later call connects again."""
+        for watching in tuple(self._watching):
+            with contextlib.suppress(OSError):
+                watching.shutdown(socket.SHUT_RDWR)
         with self._lock:
             if self._channel is not None:
                 self._channel.close()
@@ -164,15 +177,18 @@ class GateClient:
     def _connected(self) -> grpc.Channel:
         with self._lock:
             if self._channel is None:
-                self._channel = grpc.insecure_channel(self._target(), options=_CHANNEL_OPTIONS)
+                target = f"unix:{self._address(self._socket)}"
+                self._channel = grpc.insecure_channel(target, options=_CHANNEL_OPTIONS)
             return self._channel
 
-    def _target(self) -> str:
-        if len(os.fsencode(self._socket)) <= LONGEST_SOCKET_PATH:
-            return f"unix:{self._socket}"
-        descriptor = os.open(self._socket.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._directory_descriptor = descriptor
-        return f"unix:/proc/self/fd/{descriptor}/{self._socket.name}"
+    def _address(self, path: Path) -> str:
+        """The same, short enough for a socket."""
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return str(path)
+        if self._directory_descriptor is None:
+            flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+            self._directory_descriptor = os.open(path.parent, flags)
+        return f"/proc/self/fd/{self._directory_descriptor}/{path.name}"
 
 
 def _dumped(body: Mapping[str, Any]) -> bytes:

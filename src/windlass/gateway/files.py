@@ -42,6 +42,11 @@ class GatewayFiles:
         return self.directory / "control.sock"
 
     @property
+    def watch_socket(self) -> Path:
+        """Where the gate tells for which workloads requests wait."""
+        return self.directory / "watch.sock"
+
+    @property
     def ready_address(self) -> str:
         """The datagram address at which the gate gets the ids of replicas that become ready."""
         return datagrams.address_at(self.directory / "ready.sock")

@@ -233,6 +233,7 @@ def test_only_the_owner_can_open_the_directory_and_its_sockets(
         "discovery.sock",
         "holds.sock",
         "slots.sock",
+        "watch.sock",
     }
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(own_gateway.directory.stat().st_mode) == 0o700

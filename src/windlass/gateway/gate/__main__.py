@@ -16,7 +16,7 @@ import uvloop
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.gate.admin import EnvoyAdmin
 from windlass.gateway.gate.admission import Admission
-from windlass.gateway.gate.control import Control, methods, streams
+from windlass.gateway.gate.control import Control, methods
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import Discovery
 from windlass.gateway.gate.drain import Drain
@@ -31,6 +31,7 @@ from windlass.gateway.gate.server import control_server, discovery_server
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Store
 from windlass.gateway.gate.traffic import Traffic
+from windlass.gateway.gate.watching import serve_watchers
 from windlass.kit import datagrams
 from windlass.kit.clock import SystemClock
 
@@ -73,7 +74,7 @@ async def _serve(files: GatewayFiles) -> None:
     control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)
     servers = [
         discovery_server(Path(files.discovery_socket.name), discovery),
-        control_server(Path(files.control_socket.name), methods(control), streams(control)),
+        control_server(Path(files.control_socket.name), methods(control)),
     ]
     for server in servers:
         await server.start()
@@ -84,11 +85,13 @@ async def _serve(files: GatewayFiles) -> None:
             (files.slots_socket, Processing(admission).begin),
         )
     ]
+    asking.append(await serve_watchers(Path(files.watch_socket.name), demand, publisher))
     for path in (
         files.discovery_socket,
         files.control_socket,
         files.holds_socket,
         files.slots_socket,
+        files.watch_socket,
     ):
         path.chmod(0o600)
     ready = datagrams.listen(files.ready_address)

@@ -1,7 +1,7 @@
 """What the control plane may ask of the gate."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from windlass.gateway.gate.demand import Demand
@@ -102,12 +102,6 @@ class Control:
         counters = await self._traffic.counters()
         return {key: traffic_to_json(each) for key, each in counters.items()}
 
-    async def watch_held(self, body: Json) -> AsyncIterator[Json]:  # noqa: ARG002
-        """Answers `{workload_id}` for each workload that needs a replica."""
-        async for workload_id in self._demand.watch():
-            if self._publisher.holds_requests(workload_id):
-                yield {"workload_id": workload_id}
-
     async def status(self, body: Json) -> Json:  # noqa: ARG002
         """How the gate fares, for metrics and for people."""
         records = self._publisher.records
@@ -156,8 +150,3 @@ def methods(control: Control) -> Mapping[str, Callable[[Json], Any]]:
         "Traffic": control.traffic,
         "Status": control.status,
     }
-
-
-def streams(control: Control) -> Mapping[str, Callable[[Json], AsyncIterator[Json]]]:
-    """What may be watched, by name."""
-    return {"WatchHeld": control.watch_held}

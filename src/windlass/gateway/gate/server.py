@@ -23,7 +23,6 @@ from windlass.gateway.gate.subscription import Subscription
 from windlass.gateway.gateway import AddressInUse, StaleEpoch
 
 Method = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-Stream = Callable[[Mapping[str, Any]], AsyncIterator[Mapping[str, Any]]]
 
 
 def discovery_server(socket: Path, discovery: Discovery) -> grpc.aio.Server:
@@ -62,17 +61,12 @@ def discovery_server(socket: Path, discovery: Discovery) -> grpc.aio.Server:
     return server
 
 
-def control_server(
-    socket: Path, methods: Mapping[str, Method], streams: Mapping[str, Stream]
-) -> grpc.aio.Server:
+def control_server(socket: Path, methods: Mapping[str, Method]) -> grpc.aio.Server:
     """Answers the control plane."""
     server = grpc.aio.server(options=UNBOUNDED_MESSAGES)
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(_answering(method), json.loads, _dumped)
         for name, method in methods.items()
-    } | {
-        name: grpc.unary_stream_rpc_method_handler(_streaming(stream), json.loads, _dumped)
-        for name, stream in streams.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     server.add_insecure_port(f"unix:{socket}")
@@ -96,19 +90,6 @@ def _answering(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awai
             await context.abort(UNACKNOWLEDGED, str(error))
         except Superseded:
             await context.abort(UNACKNOWLEDGED, "A later change took the place of this one.")
-
-    return answer
-
-
-def _streaming(
-    stream: Stream,
-) -> Callable[[Any, grpc.aio.ServicerContext], AsyncIterator[Mapping[str, Any]]]:
-    async def answer(
-        body: Any,
-        context: grpc.aio.ServicerContext,  # noqa: ARG001
-    ) -> AsyncIterator[Mapping[str, Any]]:
-        async for message in stream(body):
-            yield message
 
     return answer
 
