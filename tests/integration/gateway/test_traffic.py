@@ -194,6 +194,8 @@ def test_a_watcher_learns_that_the_gate_is_gone_and_of_those_who_wait_from_the_n
     own_gateway.kill_gate()
     assert watch.has_ended.wait(10)
     own_gateway.start_gate()
+    # Answered once it serves.
+    own_gateway.client.status()
     again = Watch(own_gateway)
     eventually(lambda: again.heard_of("a") == 1)
     own_gateway.client.remove("id-a", EPOCH)

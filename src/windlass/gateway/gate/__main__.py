@@ -76,8 +76,6 @@ async def _serve(files: GatewayFiles) -> None:
         discovery_server(Path(files.discovery_socket.name), discovery),
         control_server(Path(files.control_socket.name), methods(control)),
     ]
-    for server in servers:
-        await server.start()
     asking = [
         await serve_streams(Path(socket.name), begin, lambda: discovery.moment)
         for socket, begin in (
@@ -86,6 +84,8 @@ async def _serve(files: GatewayFiles) -> None:
         )
     ]
     asking.append(await serve_watchers(Path(files.watch_socket.name), demand, publisher))
+    for server in servers:
+        await server.start()
     for path in (
         files.discovery_socket,
         files.control_socket,
