@@ -47,6 +47,8 @@ _AUTOSCALED: Select[Any] = select(
     workload.c.failure_reason.is_(None),
 )
 
+AT_ONCE_SECONDS = 0.001
+"""Ample to hear of what has been told already."""
 _log = structlog.get_logger(__name__)
 
 
@@ -157,15 +159,16 @@ class WorkloadAutoscaler:
                 changes.append(change)
         self._commit(changes, news)
 
-    def wake(self, workload_id: str) -> None:
-        """Decide at once: a request came for which there is no replica."""
+    def wake(self, workload_id: str, *, alone: bool = True) -> None:
+        """Decide at once: a request came for which there is no replica. One of many is not given
+        its place by itself, since each place takes a look at everything."""
         with self._around.database.read() as connection:
             state = store.load_state(connection, workload_id)
         change = None if state is None else self._request_came(state.record)
         if state is None or change is None:
             return
         self._around.engine.expect_start()
-        if not self._awaken(change, state):
+        if not alone or not self._awaken(change, state):
             self._commit([change])
 
     def _request_came(self, record: WorkloadRecord) -> ScaleChange | None:
@@ -182,10 +185,14 @@ class WorkloadAutoscaler:
 
     def watch(self, stop: threading.Event, retry_seconds: float = 0.2) -> None:
         """Wake workloads as requests come for them, until `stop`."""
+        clock, done_at = self._around.clock, float("-inf")
         while not stop.is_set():
             try:
                 for workload_id in self._around.gateway.watch_held():
-                    _safely(partial(self.wake, workload_id))
+                    # This one was there before the last was done.
+                    waited = clock.monotonic() - done_at < AT_ONCE_SECONDS
+                    _safely(partial(self.wake, workload_id, alone=not waited))
+                    done_at = clock.monotonic()
                     if stop.is_set():
                         return
             except GatewayUnavailable as error:

@@ -1,9 +1,9 @@
 """What a request that waits for a sleeping workload puts on record, and what it leaves alone."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection, update
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, update
 from tests.unit.workloads.sleeping import SleepingWorkloads
 from windlass.control.lease import LeaseLost
 from windlass.control.tables import lease
+from windlass.gateway.gateway import Gateway
 from windlass.kit.database import Database
 from windlass.workloads.autoscale import WorkloadAutoscaler
 from windlass.workloads.reconcile import WorkloadReconciler
@@ -197,6 +198,31 @@ def test_a_request_is_heeded_also_where_it_cannot_be_woken_at_once(
     scaler.wake("model")
     assert sleeping.wanted("model") == 1
     assert sleeping.woken == [("workload", "model")]
+
+
+def test_of_many_that_wake_together_one_is_woken_at_once_and_the_rest_are_left_to_one_plan(
+    sleeping: SleepingWorkloads,
+) -> None:
+    names = ["first", "second", "third", "later"]
+    for name in names:
+        sleeping.add(name)
+    stop = threading.Event()
+
+    class HeldRequests:
+        """A gateway's, of which three are there together."""
+
+        def watch_held(self) -> Iterator[str]:
+            yield from names[:3]
+            sleeping.clock.advance(1)
+            stop.set()
+            yield names[3]
+
+    around = replace(sleeping.around, gateway=cast(Gateway, HeldRequests()))
+    WorkloadAutoscaler(around, AutoscalerTimes(), sleeping.awakening.wake).watch(stop)
+    assert [workload_id for workload_id, *_ in sleeping.pods()] == ["first", "later"]
+    assert [sleeping.wanted(name) for name in names] == [1] * 4
+    woken = [key for kind, key in sleeping.woken if kind == "workload"]
+    assert sorted(woken) == sorted(names)
 
 
 @pytest.mark.parametrize(
