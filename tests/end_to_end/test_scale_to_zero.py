@@ -2,6 +2,8 @@
 
 None fails or is answered twice, but those that had reached a replica which was killed: these are
 counted apart, and each is found in what that replica noted. Replicas note every request they get.
+Counted apart, too, are bodies of which Envoy had more than it keeps when it found such a replica
+gone: docs/gateway.md says that these are not tried again.
 """
 
 import itertools
@@ -31,6 +33,8 @@ CYCLES_OF_EACH = 2
 THREADS_OF_EACH = 6
 SCALING = {"minReplicas": 0, "maxReplicas": 3, "metric": "concurrency", "metricThreshold": 3}
 HTTP_MIX = ("large", "stream", "websocket", "http2")
+UNNOTICED_SECONDS = 2.0
+"""Ample for the platform to notice that a replica is gone; until then requests are sent there."""
 RARE = 25
 """One in so many is of each of these kinds; the others are small."""
 
@@ -220,14 +224,21 @@ def check(fleet: Fleet, requests: int) -> None:
     twice = {mark: pids for mark, pids in noted.items() if len(pids) > 1}
     assert twice == {}
     assert outcomes.answered <= noted.keys()
-    excused = {
+    reached = {
         mark
         for mark, each in outcomes.failed.items()
         if had_reached(each, noted[mark], fleet.kills)
     }
+    too_large = {
+        mark
+        for mark, each in outcomes.failed.items()
+        if mark not in reached and was_too_large(mark, each, noted[mark], fleet.kills)
+    }
+    excused = reached | too_large
     print(
-        f"{len(outcomes.answered)} of {requests} answered; {len(excused)} had reached one of "
-        f"{len(fleet.kills)} replicas that were killed with their supervisors"
+        f"{len(outcomes.answered)} of {requests} answered; {len(reached)} had reached one of "
+        f"{len(fleet.kills)} replicas that were killed with their supervisors, and "
+        f"{len(too_large)} were too large to be tried again when these were gone"
     )
     unexcused = [
         f"{mark}, noted by {noted[mark]}: {failure}"
@@ -240,12 +251,30 @@ def check(fleet: Fleet, requests: int) -> None:
 def had_reached(failure: Failure, noted_by: Sequence[int], kills: Sequence[Kill]) -> bool:
     """Whether a replica that was killed meanwhile had the request: it noted that, or had yet to
     read what Envoy had sent it, which Envoy tells from having reached nobody."""
-    of_workload = [kill for kill in kills if kill.workload_id == failure.workload_id]
     if noted_by:
+        of_workload = [kill for kill in kills if kill.workload_id == failure.workload_id]
         return any(kill.pid in noted_by for kill in of_workload)
-    meanwhile = [
-        kill for kill in of_workload if failure.began <= kill.gone and kill.at <= failure.ended
-    ]
     # Who still sends a large body when the answer comes sees a reset in its place.
     told = ("ended the connection", "Connection reset by peer", "Broken pipe")
-    return bool(meanwhile) and any(words in failure.why for words in told)
+    return any(words in failure.why for words in told) and happened_to_die(failure, kills)
+
+
+def was_too_large(
+    mark: str, failure: Failure, noted_by: Sequence[int], kills: Sequence[Kill]
+) -> bool:
+    """Whether nobody got a large body because a replica was killed just then."""
+    if noted_by or not mark.startswith("large-"):
+        return False
+    told = ("No replica could be reached", "Connection reset by peer", "Broken pipe")
+    return any(words in failure.why for words in told) and happened_to_die(
+        failure, kills, UNNOTICED_SECONDS
+    )
+
+
+def happened_to_die(failure: Failure, kills: Sequence[Kill], unnoticed: float = 0.0) -> bool:
+    """Whether a replica of its workload was killed meanwhile, or so many seconds before."""
+    return any(
+        failure.began <= kill.gone + unnoticed and kill.at <= failure.ended
+        for kill in kills
+        if kill.workload_id == failure.workload_id
+    )
