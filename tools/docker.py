@@ -94,9 +94,11 @@ class Docker(OwnEngine):
 
     def _leave_nothing(self) -> None:
         end_process(self._containerd)
-        for group in Path("/sys/fs/cgroup").glob(f"**/{self.folder.name}"):
-            with contextlib.suppress(OSError):
-                group.rmdir()
+        # Unlike glob, this does not mind what others remove meanwhile.
+        for place, groups, _ in os.walk("/sys/fs/cgroup"):
+            if self.folder.name in groups:
+                with contextlib.suppress(OSError):
+                    Path(place, self.folder.name).rmdir()
         if self._bridge is not None:
             with contextlib.suppress(subprocess.CalledProcessError):
                 self._ip("link", "delete", self._bridge)
