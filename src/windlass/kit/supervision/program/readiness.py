@@ -1,7 +1,7 @@
 """When to probe next, and what the results make of readiness: the rules of Kubernetes."""
 
 _EAGER_PERIOD = 0.05
-_SHORTEST_LISTENING_PERIOD = 0.003
+_SHORTEST_LISTENING_PERIOD = 0.0015
 _LISTENING_PART = 0.02
 
 
