@@ -5,7 +5,7 @@ compile := $(python) -m uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url --no-header --system-certs $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long chaos bench format lock clean
+.PHONY: help setup demo test test-long chaos bench module format lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -20,6 +20,7 @@ lock:  ## write the locks anew from pyproject.toml; UPGRADE=1 takes the newest v
 	$(compile) pyproject.toml requirements/build.in --extra demo -o requirements/runtime.lock
 	$(compile) pyproject.toml requirements/build.in --extra demo --extra test \
 		-c requirements/runtime.lock -o requirements/test.lock
+	$(compile) requirements/module.in -o requirements/module.lock
 	echo runapy==1.222.0 | $(compile) - -c requirements/test.lock -o requirements/runapy-1.222.0.lock
 	echo runapy==1.224.0 | $(compile) - -c requirements/test.lock -o requirements/runapy-1.224.0.lock
 
@@ -42,6 +43,10 @@ chaos:  ## kill processes at random and look for losses; KILLS=… times
 bench:  ## measure what docs/benchmarks.md tells; ONLY=… one of them
 	@tools/setup_tests.sh
 	@$(python) -m bench $(ONLY)
+
+module:  ## build what runs inside Envoy anew, from src/windlass/gateway/envoy_module
+	@tools/setup.sh test
+	@tools/build_module.sh
 
 format:  ## let ruff lay out the code
 	@tools/setup_tests.sh

@@ -131,8 +131,8 @@ class GateClient:
 
     def status(self) -> Mapping[str, Any]:
         """How the gate fares: `pid`, `epoch`, `envoy_connected`, `workloads`, `draining`, `held`
-        (requests by workload), `held_answered`, `rejections`, `last_rejection`, `certificate` (the
-        fingerprint of the one that Envoy shows, or null)."""
+        (requests by workload), `lent` (slots by workload), `held_answered`, `rejections`,
+        `last_rejection`, `certificate` (the fingerprint of the one that Envoy shows, or null)."""
         status: dict[str, Any] = self._call("Status", {})
         return status
 

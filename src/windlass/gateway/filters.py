@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from windlass.gateway.envoy_module import MODULE, module_directory
 from windlass.gateway.names import (
     ARRIVAL_FILTER,
     ARRIVAL_HEADER,
@@ -9,19 +10,24 @@ from windlass.gateway.names import (
     ASKS_AT_LENGTH,
     ASKS_HEADER,
     CALLERS_FILTER,
+    ERA,
     HOLD_FILTER,
     HOLDS_CLUSTER,
     INNER_HEADER,
+    LENT_SLOT_FILTER,
     LONGEST_SECONDS,
+    REMAINING_HEADER,
     REVOKED_FILTER,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
     SERVED,
     SIZE_HEADERS,
+    SLOT,
     SLOT_FILTER,
     SLOTS_CLUSTER,
     STRAIGHT_SLOT_FILTER,
     TOKEN_FILTER,
+    TOO_LATE,
 )
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
@@ -32,6 +38,7 @@ DISCOVERED: dict[str, Any] = {
     # Without the gate's word there is nothing to serve: wait for it.
     "initial_fetch_timeout": "0s",
 }
+MODULE_CONFIGURATION = {"name": MODULE, "do_not_close": True}
 LONGEST_ANSWER_SECONDS = 3600
 """Envoy waits no longer for the word of an external processor."""
 
@@ -116,6 +123,22 @@ def hold() -> dict[str, Any]:
 def slot() -> dict[str, Any]:
     """Asks for a slot where a route does not say otherwise."""
     return _asking_for_slot(SLOT_FILTER, SLOT_PROCESSING)
+
+
+def lent_slot() -> list[dict[str, Any]]:
+    """Lets a request in that is marked as one that needs a slot, where its route has been lent one,
+    and takes the mark off. Nothing on machines that `envoy_module` is not built for."""
+    if module_directory() is None:
+        return []
+    words = (ASKS_HEADER, ASKS_AT_LENGTH, REMAINING_HEADER, SLOT_FILTER, SLOT, ERA, TOO_LATE)
+    said = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "\n".join(words)}
+    configuration = {
+        "@type": f"{EXTENSIONS}.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+        "dynamic_module_config": MODULE_CONFIGURATION,
+        "filter_name": LENT_SLOT_FILTER,
+        "filter_config": said,
+    }
+    return [{"name": LENT_SLOT_FILTER, "typed_config": configuration}]
 
 
 def straight_slot() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from windlass.gateway.filters import (
     arrival,
     callers_checked,
     hold,
+    lent_slot,
     route_key,
     router,
     slot,
@@ -118,7 +119,7 @@ def _client_listener(
 ) -> dict[str, Any]:
     manager = {
         **_connection_manager(name),
-        "http_filters": [*filters, arrival(), straight_slot(), router()],
+        "http_filters": [*filters, arrival(), *lent_slot(), straight_slot(), router()],
         "early_header_mutation_extensions": _early(
             {"append": header_value(ROUTE_KEY_HEADER, key)},
             {"remove": INNER_HEADER},

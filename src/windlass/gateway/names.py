@@ -22,6 +22,7 @@ CALLER_FILTERS = (TOKEN_FILTER, REVOKED_FILTER, CALLERS_FILTER)
 HOLD_FILTER = "windlass.hold"
 ARRIVAL_FILTER = "windlass.arrival"
 STRAIGHT_SLOT_FILTER = "windlass.straight_slot"
+LENT_SLOT_FILTER = "windlass.lent_slot"
 SLOT_FILTER = "windlass.slot"
 GATE_CLUSTER = "gate"
 HOLDS_CLUSTER = "gate-holds"
@@ -60,8 +61,19 @@ UNREACHED_HEADER = "x-windlass-unreached"
 again. In a request, that it went straight to a replica and did not reach it, and so that its caller
 was found to be one who may call. It neither comes from replicas or clients nor reaches them."""
 
+REMAINING_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms"
+"""What is left of a request's time-out when it goes to its replica: Envoy's own word for it."""
+
+TOO_LATE = "The request was not answered within its time-out."
+
+LENDS = "lends-slots"
+"""In what Envoy says of itself: it can hand out slots that the gate has lent."""
+
 SLOT = "replica"
 """In a request's metadata, under the slot filter's name: the address it may go to."""
+
+ERA = "era"
+"""Beside it, where the slot is lent once the request has ended: since when the gate lends."""
 
 REVOKED_POLICY = "revoked"
 """What the filter of revoked tokens refuses by, which tells its refusals from others."""

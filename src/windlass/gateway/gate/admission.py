@@ -7,18 +7,19 @@ The successor grants nothing at a replica until Envoy's own count shows that the
 import asyncio
 import itertools
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
 from windlass.gateway.gate.holds import Denial, Denied, Outlook, admit_to_wait, retry_after_seconds
-from windlass.gateway.gate.room import REQUEST_BYTES
-from windlass.gateway.gate.slots import Slots, Ticket
+from windlass.gateway.gate.lending import Lending
+from windlass.gateway.gate.queues import Arrival, Grant, Lent, Queue, Queues, Visit
+from windlass.gateway.gate.slots import Ticket
 from windlass.gateway.gate.statistics import written
 from windlass.gateway.gate.store import Record
+from windlass.gateway.gate.workload import serving_addresses
 from windlass.kit.clock import Clock
 
 LONGEST_WAIT_SECONDS = 3590.0
@@ -33,55 +34,11 @@ class Workloads(Protocol):
     def outlook(self, workload_id: str) -> Outlook:
         """How things stand for a workload's requests that wait."""
 
+    def may_lend(self, workload_id: str) -> bool:
+        """Whether Envoy can be lent slots of it now."""
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A request, as it arrived: all the same when it is asked for again."""
-
-    workload_id: str
-    at: float
-    """Seconds since the epoch."""
-    identity: str
-    """Tells it apart."""
-    size: int = REQUEST_BYTES
-    """What it takes of memory while it waits, `room.held_bytes`."""
-    is_straight: bool = False
-    """Whether it asks where it came in. If it does not reach the replica that it then goes to, it
-    asks again elsewhere, before it is known that it has ended here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A slot: where the request may go, and how long it may wait for its answer there."""
-
-    address: str
-    waited_seconds: float
-    remaining_seconds: float
-
-
-@dataclass(slots=True, eq=False)
-class Visit:
-    """One request, from its arrival to its end."""
-
-    arrival: Arrival
-    started: float
-    """Its arrival, by the monotonic clock."""
-    limit_seconds: float
-    """From there to the first byte of its answer."""
-    ticket: Ticket
-    decided: "asyncio.Future[Denial | None]"
-    """Done when it need not wait any more, with None where it has a slot."""
-    known_since: int = 0
-    """The same as in `Outlook`, of the replicas among which it has its slot."""
-    has_left: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Queue:
-    slots: Slots = field(default_factory=Slots)
-    visits: dict[Ticket, Visit] = field(default_factory=dict)
-    """Of those who wait."""
-    following: "asyncio.Task[None] | None" = None
+    def lend(self, workload_id: str, lent: Lent) -> None:
+        """Let Envoy hand out these slots and no others."""
 
 
 class Admission:
@@ -94,7 +51,8 @@ class Admission:
         self._discovery = discovery
         self._demand = demand
         self._clock = clock
-        self._queues: dict[str, _Queue] = {}
+        self._queues = Queues()
+        self.lending = Lending(self._queues, workloads, discovery, clock)
         self._numbers = itertools.count()
         self._ended: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._straight: dict[str, Visit] = {}
@@ -104,6 +62,8 @@ class Admission:
         """Take in a request. It may be decided at once; when it has ended it must `leave`."""
         unreached = self._straight.get(arrival.identity)
         if unreached is not None:
+            # Envoy would take its slot for lent once it has ended altogether.
+            self.lending.take_back(arrival.workload_id)
             self.leave(unreached)
         waited = max(0.0, self._clock.now() - arrival.at)
         tried = self._ended.pop(arrival.identity, frozenset())
@@ -115,13 +75,16 @@ class Admission:
             Ticket(arrival.at, next(self._numbers), tried),
             asyncio.get_running_loop().create_future(),
         )
-        queue = self._queues.setdefault(arrival.workload_id, _Queue())
+        queue = self._queues.make(arrival.workload_id)
+        if arrival.is_straight:
+            visit.era = self.lending.era(arrival.workload_id)
+            self._straight[arrival.identity] = visit
         queue.slots.join(visit.ticket)
         queue.visits[visit.ticket] = visit
-        if arrival.is_straight:
-            self._straight[arrival.identity] = visit
+        self.lending.asked(arrival.workload_id)
         self._grant_free(queue, outlook)
         if not visit.decided.done():
+            self.lending.take_back(arrival.workload_id)
             self._begin_to_wait(visit, queue, outlook)
         return visit
 
@@ -153,7 +116,7 @@ class Admission:
         if waited >= visit.limit_seconds:
             # It had slots before, on replicas that nobody could reach.
             return Denial(504, "No replica was reached within the time-out.")
-        return Grant(visit.ticket.address, waited, visit.limit_seconds - waited)
+        return Grant(visit.ticket.address, waited, visit.limit_seconds - waited, visit.era)
 
     def leave(self, visit: Visit) -> None:
         """Give up a place in the queue, or a slot: the request has ended, or not reached its
@@ -168,17 +131,27 @@ class Admission:
             # It was denied, and so was everybody else.
             return
         queue.visits.pop(visit.ticket, None)
-        queue.slots.leave(visit.ticket)
+        if visit.era and visit.era == queue.era:
+            queue.slots.lend_next(visit.ticket)
+        else:
+            queue.slots.leave(visit.ticket)
         if visit.ticket.address is not None:
             self._remember(visit.arrival.identity, visit.ticket)
             if queue.visits:
                 self.look(visit.arrival.workload_id)
-        self._forget_if_unused(visit.arrival.workload_id)
+        self._queues.forget_if_unused(visit.arrival.workload_id)
 
     def lose(self, visit: Visit) -> None:
         """It is not known whether a request is in flight any more; `leave` follows."""
         if visit.ticket.address is not None and not visit.has_left:
-            self._queues[visit.arrival.workload_id].slots.distrust([visit.ticket.address])
+            workload_id = visit.arrival.workload_id
+            self._queues[workload_id].slots.distrust([visit.ticket.address])
+            self.lending.take_back(workload_id)
+
+    @property
+    def waits_for_count(self) -> bool:
+        """Whether somebody waits for a slot that may be free."""
+        return any(queue.visits and queue.slots.uncounted for _, queue in self._queues)
 
     def loaded(self, record: Record) -> None:
         """A workload is known from before: what an earlier gate granted is not."""
@@ -190,11 +163,12 @@ class Admission:
         that never asked for a slot."""
         if after.route.concurrency_limit and not before.route.concurrency_limit:
             self._expect_uncounted(before)
+        self.lending.take_back_but(after.route.workload_id, _kept(before, after))
         self.look(after.route.workload_id)
 
     def uncounted(self) -> list[str]:
         """Workloads of which requests may be in flight without a slot."""
-        return [key for key, queue in self._queues.items() if queue.slots.uncounted]
+        return [key for key, queue in self._queues if queue.slots.uncounted]
 
     def count(self, workload_id: str, in_flight: Mapping[str, int], settled_before: float) -> None:
         """Take in how many requests Envoy counts, by address as `written`; `Slots.count` says the
@@ -205,7 +179,7 @@ class Admission:
         for address in queue.slots.uncounted:
             queue.slots.count(address, in_flight.get(written(address), 0), settled_before)
         self.look(workload_id)
-        self._forget_if_unused(workload_id)
+        self._queues.forget_if_unused(workload_id)
 
     def look(self, workload_id: str) -> None:
         """Things stand otherwise: let those go who may, and deny those who must not wait."""
@@ -229,10 +203,10 @@ class Admission:
 
     def _expect_uncounted(self, record: Record) -> None:
         endpoints = (*record.route.endpoints, *record.draining)
-        queue = self._queues.setdefault(record.route.workload_id, _Queue())
+        queue = self._queues.make(record.route.workload_id)
         queue.slots.distrust(str(endpoint.addresses[0]) for endpoint in endpoints)
 
-    def _grant_free(self, queue: _Queue, outlook: Outlook) -> None:
+    def _grant_free(self, queue: Queue, outlook: Outlook) -> None:
         queue.slots.limit = outlook.concurrency_limit
         queue.slots.offer(outlook.addresses)
         for ticket in queue.slots.grant(self._clock.monotonic()):
@@ -240,7 +214,7 @@ class Admission:
             visit.known_since = outlook.known_since
             self._decide(queue, visit, None)
 
-    def _begin_to_wait(self, visit: Visit, queue: _Queue, outlook: Outlook) -> None:
+    def _begin_to_wait(self, visit: Visit, queue: Queue, outlook: Outlook) -> None:
         if outlook.denial is not None:
             self._decide(queue, visit, outlook.denial)
             return
@@ -252,7 +226,7 @@ class Admission:
         if queue.following is None:
             queue.following = asyncio.create_task(self._follow(visit.arrival.workload_id, queue))
 
-    async def _follow(self, workload_id: str, queue: _Queue) -> None:
+    async def _follow(self, workload_id: str, queue: Queue) -> None:
         """Look again whenever Envoy acknowledges something, for as long as a request waits."""
         while queue.visits:
             with suppress(Rejected):
@@ -262,9 +236,9 @@ class Admission:
                 )
             self.look(workload_id)
         queue.following = None
-        self._forget_if_unused(workload_id)
+        self._queues.forget_if_unused(workload_id)
 
-    def _decide(self, queue: _Queue, visit: Visit, denial: Denial | None) -> None:
+    def _decide(self, queue: Queue, visit: Visit, denial: Denial | None) -> None:
         del queue.visits[visit.ticket]
         if denial is not None:
             queue.slots.leave(visit.ticket)
@@ -285,11 +259,14 @@ class Admission:
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
 
-    def _forget_if_unused(self, workload_id: str) -> None:
-        """A limited workload's queue goes when it is idle: nothing is known in it."""
-        queue = self._queues.get(workload_id)
-        if queue is not None and queue.slots.is_unused and queue.following is None:
-            del self._queues[workload_id]
+
+def _kept(before: Record, after: Record) -> Sequence[str]:
+    """The addresses of which slots may stay lent."""
+    route = after.route
+    if after.removed or route.unavailable is not None:
+        return ()
+    is_same_limit = route.concurrency_limit == before.route.concurrency_limit
+    return serving_addresses(route) if is_same_limit else ()
 
 
 class _NotSentOn(Exception):

@@ -35,6 +35,7 @@ class Control:
         publisher: Publisher,
         holds: Holds,
         demand: Demand,
+        lent: Callable[[], Mapping[str, int]],
         drain: Drain,
         traffic: Traffic,
         certificate: ServerCertificate,
@@ -44,6 +45,7 @@ class Control:
         self._publisher = publisher
         self._holds = holds
         self._demand = demand
+        self._lent = lent
         self._drain = drain
         self._traffic = traffic
         self._certificate = certificate
@@ -112,6 +114,7 @@ class Control:
             "workloads": sum(not record.removed for record in records),
             "draining": sum(bool(record.draining) for record in records),
             "held": self._demand.all_held(),
+            "lent": self._lent(),
             "held_answered": dict(self._holds.answered),
             "rejections": self._discovery.rejections,
             "last_rejection": self._discovery.last_rejection,

@@ -59,6 +59,10 @@ class Subscriber(Protocol):
     def has(self, key: ResourceKey, version: str | None) -> bool:
         """Whether this version is acknowledged; None stands for the absence of the resource."""
 
+    @property
+    def lends(self) -> bool:
+        """Whether it can hand out slots that the gate has lent."""
+
 
 class Discovery:
     """What every connected Envoy should have. For one event loop; not safe for threads."""
@@ -81,6 +85,11 @@ class Discovery:
     def is_connected(self) -> bool:
         """Whether any Envoy is connected."""
         return bool(self._subscribers)
+
+    @property
+    def lends(self) -> bool:
+        """Whether there is one Envoy alone, which can hand out slots that the gate has lent."""
+        return len(self._subscribers) == 1 and all(each.lends for each in self._subscribers)
 
     def publish(
         self, type_url: str, name: str, message: Message, after_routes: bool = False

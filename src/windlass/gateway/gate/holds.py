@@ -20,12 +20,10 @@ from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, Reso
 from windlass.gateway.gate.grpc_streams import Stream
 from windlass.gateway.gate.room import held_bytes
 from windlass.gateway.gateway import HELD_AT_ONCE
-from windlass.gateway.names import LONGEST_SECONDS, WORKLOAD
+from windlass.gateway.names import LONGEST_SECONDS, REMAINING_HEADER, WORKLOAD
 from windlass.kit.clock import Clock
 
 _log = logging.getLogger(__name__)
-REMAINING_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms"
-"""Tells Envoy's router how long the replica may take to its first byte."""
 RETRY_AFTER_SECONDS = (1, 5)
 """Who is sent away tries again after a while, and not all at the same moment."""
 

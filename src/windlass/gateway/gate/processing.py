@@ -14,12 +14,21 @@ from typing import Any
 from envoy.config.core.v3 import base_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2
 
-from windlass.gateway.gate.admission import Admission, Arrival, Grant, Visit
+from windlass.gateway.gate.admission import Admission
 from windlass.gateway.gate.grpc_streams import Stream
-from windlass.gateway.gate.holds import REMAINING_HEADER, Denial
+from windlass.gateway.gate.holds import Denial
+from windlass.gateway.gate.queues import Arrival, Grant, Visit
 from windlass.gateway.gate.room import held_bytes
 from windlass.gateway.gate.routes import LARGE_BODY, NO_SLOT, SLOT_TRIES
-from windlass.gateway.names import ARRIVAL_HEADER, INNER_HEADER, SLOT, SLOT_FILTER
+from windlass.gateway.names import (
+    ARRIVAL_HEADER,
+    ERA,
+    INNER_HEADER,
+    REMAINING_HEADER,
+    SLOT,
+    SLOT_FILTER,
+    TOO_LATE,
+)
 
 ProcessingRequest = external_processor_pb2.ProcessingRequest
 ProcessingResponse = external_processor_pb2.ProcessingResponse
@@ -29,7 +38,7 @@ _HEADERS_UNCHANGED = ProcessingResponse(
 _TRAILERS_UNCHANGED = ProcessingResponse(
     response_trailers=external_processor_pb2.TrailersResponse()
 ).SerializeToString()
-_TOO_LATE = Denial(504, "The request was not answered within its time-out.")
+_TOO_LATE = Denial(504, TOO_LATE)
 UNNOTICED_SECONDS = 0.1
 """Who waited no longer than that has the whole time-out at the replica."""
 ANSWERS_KEPT = 10_000
@@ -157,14 +166,17 @@ def _granted(grant: Grant) -> bytes:
     if grant.waited_seconds < UNNOTICED_SECONDS:
         # The same answer for all of these.
         seconds += grant.waited_seconds
-    return _grant(grant.address, max(1, round(seconds * 1000)))
+    return _grant(grant.address, max(1, round(seconds * 1000)), grant.era)
 
 
 @lru_cache(ANSWERS_KEPT)
-def _grant(address: str, milliseconds: int) -> bytes:
+def _grant(address: str, milliseconds: int, era: int) -> bytes:
     answer = ProcessingResponse()
     # One for each try: without any, Envoy would choose.
-    answer.dynamic_metadata[SLOT_FILTER] = {SLOT: ",".join([address] * SLOT_TRIES)}
+    answer.dynamic_metadata[SLOT_FILTER] = {
+        SLOT: ",".join([address] * SLOT_TRIES),
+        **({ERA: str(era)} if era else {}),
+    }
     common = answer.request_headers.response
     # Envoy looks for another route only where a header has changed, too.
     common.clear_route_cache = True

@@ -19,6 +19,7 @@ from windlass.gateway.gate.discovery import (
 )
 from windlass.gateway.gate.holds import Denial, Outlook
 from windlass.gateway.gate.inner_listeners import USUAL_LIMIT_SECONDS, InnerListeners
+from windlass.gateway.gate.queues import Lent
 from windlass.gateway.gate.resources import Resources, inner_limit
 from windlass.gateway.gate.server_certificate import ServerCertificate
 from windlass.gateway.gate.store import Record, Store
@@ -129,6 +130,22 @@ class Publisher:
             depends_on=told.depends_on,
             known_since=self._discovery.known_since(told.depends_on),
         )
+
+    def may_lend(self, workload_id: str) -> bool:
+        """Whether Envoy can be lent slots of a workload, and has heard all else of it."""
+        return self._discovery.lends and self.acknowledged_at(workload_id) is not None
+
+    def lend(self, workload_id: str, lent: Lent) -> None:
+        """Let Envoy hand out these slots, and no others. Does not wait; what is taken back is so
+        once `acknowledged_at` says when."""
+        workload = self._workloads.get(workload_id)
+        if workload is None:
+            return
+        workload.lent = lent
+        self._resources.publish_lent(workload)
+        if workload.acknowledged_at is not None:
+            workload.acknowledged_at = None
+            workload.step = asyncio.create_task(self._bring(workload))
 
     def acknowledged_at(self, workload_id: str) -> float | None:
         """Since when Envoy has all of a workload, by the monotonic clock; None while it has not, or
@@ -262,6 +279,8 @@ class Publisher:
 
     async def _bring(self, workload: Workload) -> None:
         record = workload.record
+        # Nobody may be sent to a replica that is about to leave.
+        await self._bring_lent(workload)
         if record.route.endpoints and record.route.unavailable is None and not record.removed:
             try:
                 await self._bring_endpoints(workload)
@@ -272,6 +291,7 @@ class Publisher:
         else:
             saving = self._save(workload)
             await (self._bring_out if record.removed else self._bring_routes_first)(workload)
+        await self._bring_lent(workload)
         workload.acknowledged_at = self._clock.monotonic()
         self.inner_listeners.settle(record.route.workload_id, inner_limit(record))
         if saving is not None:
@@ -298,6 +318,9 @@ class Publisher:
         else:
             await asyncio.to_thread(self._store.save_record, record)
         workload.saved = record
+
+    async def _bring_lent(self, workload: Workload) -> None:
+        await self._discovery.wait_until_acknowledged(self._resources.publish_lent(workload))
 
     async def _bring_endpoints(self, workload: Workload) -> None:
         is_first = not workload.listed

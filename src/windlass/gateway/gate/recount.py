@@ -1,6 +1,7 @@
 """Requests that are in flight without a slot, where each should have one: counted until none is."""
 
 import asyncio
+from contextlib import suppress
 
 from windlass.gateway.gate.admin import EnvoyAdmin, EnvoyUnreachable
 from windlass.gateway.gate.admission import Admission
@@ -11,6 +12,8 @@ from windlass.gateway.gate.ways import counted_clusters
 from windlass.kit.clock import Clock
 
 EVERY_SECONDS = 0.05
+SOON_SECONDS = 0.01
+"""While somebody waits for it."""
 GRANT_SETTLES_SECONDS = 1.0
 """Ample for a request that was granted a slot to be among those that Envoy counts."""
 
@@ -35,11 +38,12 @@ class Recount:
     async def run_forever(self) -> None:
         """Count, again and again, wherever there may be requests without a slot."""
         while True:
-            await asyncio.sleep(EVERY_SECONDS)
+            await self._until_due()
             workload_ids = [
                 each
                 for each in self._admission.uncounted()
-                if self._publisher.acknowledged_at(each) is not None
+                if self._publisher.record(each) is None
+                or self._publisher.acknowledged_at(each) is not None
             ]
             if not workload_ids:
                 continue
@@ -54,6 +58,13 @@ class Recount:
                 names = () if record is None else counted_clusters(record.route)
                 in_flight = in_flight_of(counts, names)
                 self._admission.count(workload_id, in_flight, began - GRANT_SETTLES_SECONDS)
+
+    async def _until_due(self) -> None:
+        due = self._admission.lending.to_count
+        seconds = SOON_SECONDS if self._admission.waits_for_count else EVERY_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(due.wait(), seconds)
+        due.clear()
 
     async def _settle(self) -> None:
         """Return once no request can be on its way any more by what was wanted before, or because

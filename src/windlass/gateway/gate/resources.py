@@ -76,7 +76,8 @@ class Resources:
             self._owners[key] = route.workload_id
             workload.scope_keys[name] = key
         keys += [self._discovery.publish(SCOPE, name, scope) for name, scope in wanted.items()]
-        configurations = route_configurations(route)
+        workload.routed = route
+        configurations = route_configurations(route, workload.lent)
         limit = inner_limit(workload.record)
         if limit is not None:
             keys += self._inner_listeners.use(route.workload_id, limit)
@@ -99,6 +100,15 @@ class Resources:
         ]
         workload.addresses = addresses
         return keys
+
+    def publish_lent(self, workload: Workload) -> list[ResourceKey]:
+        """What Envoy may hand out of its slots, whatever else is about to change."""
+        if workload.lent is None or workload.routed is None or not workload.configurations:
+            return []
+        return [
+            self._discovery.publish(ROUTES, name, configuration)
+            for name, configuration in route_configurations(workload.routed, workload.lent).items()
+        ]
 
     def withdraw_ways(self, workload: Workload) -> list[ResourceKey]:
         """Nothing leads to the workload any more."""

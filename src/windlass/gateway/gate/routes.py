@@ -5,9 +5,14 @@ host, the path, an address. Envoy's API is described at envoyproxy.io/docs/envoy
 """
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2, scoped_route_pb2
+from envoy.extensions.dynamic_modules.v3 import dynamic_modules_pb2
+from envoy.extensions.filters.http.dynamic_modules.v3 import (
+    dynamic_modules_pb2 as module_filter_pb2,
+)
 from envoy.extensions.filters.http.ext_authz.v3 import ext_authz_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import ext_proc_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
@@ -15,14 +20,17 @@ from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
+from google.protobuf.wrappers_pb2 import StringValue
 from xds.type.v3 import typed_struct_pb2
 
+from windlass.gateway.filters import MODULE_CONFIGURATION
 from windlass.gateway.gate.callers import caller_filters
 from windlass.gateway.gate.inner import again_cluster_name, inner_cluster_name
 from windlass.gateway.gate.packing import (
     packed,
     set_header,
 )
+from windlass.gateway.gate.queues import Lent
 from windlass.gateway.gate.ways import (
     Way,
     is_held,
@@ -46,6 +54,7 @@ from windlass.gateway.names import (
     INNER_HEADER,
     INTERNAL_HEADER,
     KEY,
+    LENT_SLOT_FILTER,
     NOT_HERE,
     ROUTE_KEY_FILTER,
     ROUTE_KEY_HEADER,
@@ -101,12 +110,16 @@ def scope_names(route: Route) -> dict[str, str]:
     return {key: f"{way.name}|{key}" for way in ways(route) for key in way.keys}
 
 
-def route_configurations(route: Route) -> dict[str, route_pb2.RouteConfiguration]:
+def route_configurations(
+    route: Route, lent: Lent | None = None
+) -> dict[str, route_pb2.RouteConfiguration]:
     """One for each way in, by name."""
-    return {way.name: route_configuration(route, way) for way in ways(route)}
+    return {way.name: route_configuration(route, way, lent) for way in ways(route)}
 
 
-def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
+def route_configuration(
+    route: Route, way: Way, lent: Lent | None = None
+) -> route_pb2.RouteConfiguration:
     """One answer for every key of a way: straight to a replica, or by an inner listener."""
     built = route_pb2.RouteConfiguration(name=way.name)
     host = built.virtual_hosts.add(name=way.name, domains=["*"])
@@ -114,7 +127,7 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
     # everybody may, nor at slots where none are needed.
     unneeded = [ROUTE_KEY_FILTER, *(CALLER_FILTERS if is_public(way) else ())]
     if not is_limited(route, way):
-        unneeded += [ARRIVAL_FILTER, STRAIGHT_SLOT_FILTER]
+        unneeded += [ARRIVAL_FILTER, LENT_SLOT_FILTER, STRAIGHT_SLOT_FILTER]
     for filter_name in unneeded:
         off = route_components_pb2.FilterConfig(disabled=True)
         host.typed_per_filter_config[filter_name].CopyFrom(packed(off))
@@ -139,7 +152,7 @@ def route_configuration(route: Route, way: Way) -> route_pb2.RouteConfiguration:
     at_inner = _add_at_inner(host, [_present(INNER_HEADER)], route, way)
     _configure(at_inner, caller_filters(way.callers))
     if is_limited(route, way):
-        _add_straight_by_slot(host, route, way)
+        _add_straight_by_slot(host, route, way, lent)
     elif not is_held(route):
         for condition in _complete_soon():
             direct = _add_route(host, condition)
@@ -207,7 +220,9 @@ def _add_at_inner(
     return built
 
 
-def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, way: Way) -> None:
+def _add_straight_by_slot(
+    host: route_components_pb2.VirtualHost, route: Route, way: Way, lent: Lent | None
+) -> None:
     """For requests whose end is in sight: they ask for a slot where they came in, and wait there.
     Only one whose replica lets it not in takes a turn through an inner listener."""
     with_slot = _add_route(host, [])
@@ -231,6 +246,21 @@ def _add_straight_by_slot(host: route_components_pb2.VirtualHost, route: Route, 
         _lead_to_inner(asking, route, way)
         asking.request_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
         _configure(asking, {**caller_filters(way.callers), ARRIVAL_FILTER: _marked(route, mark)})
+        if lent is not None:
+            _configure(asking, {LENT_SLOT_FILTER: _said_of(lent, route)})
+
+
+def _said_of(lent: Lent, route: Route) -> Message:
+    """What is lent, as `envoy_module/lent_slots.h` wants to hear it."""
+    milliseconds = max(1, round(limit_seconds(route) * 1000))
+    name = quote(route.workload_id, safe="")
+    lines = [f"{name} {lent.version} {lent.era} {int(lent.is_whole)} {milliseconds}"]
+    lines += [f"{address} {count}" for address, count in lent.slots.items()]
+    said = module_filter_pb2.DynamicModuleFilterPerRoute(
+        dynamic_module_config=dynamic_modules_pb2.DynamicModuleConfig(**MODULE_CONFIGURATION),
+    )
+    said.filter_config.Pack(StringValue(value="\n".join(lines)))
+    return said
 
 
 def _by_try(first: str, second: str) -> typed_struct_pb2.TypedStruct:

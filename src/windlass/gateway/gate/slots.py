@@ -5,7 +5,7 @@ whichever replica frees first, also to one that was added while it waited.
 """
 
 import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 NO_LIMIT = 0
@@ -30,13 +30,17 @@ class _Replica:
     holders: set[Ticket] = field(default_factory=set)
     turn: int = 0
     """Grows with each grant anywhere, so that equals take turns."""
+    lent: int = 0
+    """Slots that Envoy hands out."""
+    most_busy: float = 0
+    """Since it was last asked for what is free."""
     uncounted: float = 0
     """How many more requests it may have than hold a slot: those that were sent there before there
     were slots, or by a gate that was killed. Infinite until that is known."""
 
     @property
     def busy(self) -> float:
-        return len(self.holders) + self.uncounted
+        return len(self.holders) + self.lent + self.uncounted
 
 
 class Slots:
@@ -70,6 +74,48 @@ class Slots:
         """Addresses where there may be requests without a slot."""
         return tuple(key for key, each in self._replicas.items() if each.uncounted)
 
+    @property
+    def lent(self) -> dict[str, int]:
+        """How many slots Envoy hands out, by address."""
+        return {key: each.lent for key, each in self._replicas.items() if each.lent}
+
+    @property
+    def to_lend(self) -> dict[str, int]:
+        """How many slots Envoy should hand out, by each address where slots may be granted."""
+        return {key: self._replicas[key].lent for key in self._listed}
+
+    @property
+    def is_lent_whole(self) -> bool:
+        """Whether nothing is left to grant, since all there is is lent."""
+        return all(self._replicas[key].lent == self.limit for key in self._listed)
+
+    def lend(self) -> bool:
+        """Lend whatever has been free since this was last asked for; whether that is something.
+        Nobody may be waiting."""
+        is_more = False
+        for address in self._listed:
+            replica = self._replicas[address]
+            free = self.limit - max(replica.busy, replica.most_busy)
+            if free > 0:
+                replica.lent += int(free)
+                is_more = True
+            replica.most_busy = replica.busy
+        return is_more
+
+    def lend_next(self, ticket: Ticket) -> None:
+        """Take a request out of its slot, and lend that."""
+        self.leave(ticket)
+        if ticket.address in self._listed:
+            self._replicas[ticket.address].lent += 1
+
+    def take_back(self, kept: Collection[str] = ()) -> None:
+        """Lend nothing any more but at these addresses. Elsewhere nothing is granted until `count`
+        has said what is in flight there."""
+        gone = [address for address in self.lent if address not in kept]
+        for address in gone:
+            self._replicas[address].lent = 0
+        self.distrust(gone)
+
     def in_use(self) -> dict[str, int]:
         """How many hold a slot, by address."""
         return {key: len(each.holders) for key, each in self._replicas.items() if each.holders}
@@ -80,7 +126,8 @@ class Slots:
         for address in self._listed:
             self._replicas.setdefault(address, _Replica())
         for address in [key for key, each in self._replicas.items() if not each.holders]:
-            if address not in self._listed and not self._replicas[address].uncounted:
+            replica = self._replicas[address]
+            if address not in self._listed and not replica.uncounted and not replica.lent:
                 del self._replicas[address]
 
     def distrust(self, addresses: Iterable[str]) -> None:
@@ -132,6 +179,7 @@ class Slots:
             self._turns += 1
             replica = self._replicas[address]
             replica.holders.add(ticket)
+            replica.most_busy = max(replica.most_busy, replica.busy)
             replica.turn = self._turns
             yield ticket
 

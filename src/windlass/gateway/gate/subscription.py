@@ -22,6 +22,7 @@ from windlass.gateway.gate.discovery import (
     Discovery,
     ResourceKey,
 )
+from windlass.gateway.names import LENDS
 
 RESOURCES_PER_RESPONSE = 500
 WILDCARD = "*"
@@ -42,6 +43,12 @@ class Subscription:
         """Refused together with others: sent by themselves from then on."""
         self._nonces = itertools.count(1)
         self._wake = asyncio.Event()
+        self._lends = False
+
+    @property
+    def lends(self) -> bool:
+        """Whether it can hand out slots that the gate has lent, as it says of itself."""
+        return self._lends
 
     def notice(self, key: ResourceKey) -> None:
         """A resource changed; send it if this Envoy wants it."""
@@ -55,6 +62,8 @@ class Subscription:
 
     def receive(self, request: discovery_pb2.DeltaDiscoveryRequest) -> None:
         """Take in one request."""
+        if LENDS in request.node.metadata.fields:
+            self._lends = request.node.metadata.fields[LENDS].bool_value
         if request.response_nonce:
             self._answer(request)
         type_url = request.type_url

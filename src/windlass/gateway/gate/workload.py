@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from windlass.gateway.gate.discovery import ENDPOINTS, ResourceKey
+from windlass.gateway.gate.queues import Lent
 from windlass.gateway.gate.store import Record
 from windlass.gateway.gate.ways import cluster_names
 from windlass.gateway.gateway import Address, Route
@@ -23,6 +24,10 @@ class Workload:
     """Where Envoy listens for this workload alone."""
     listed: frozenset[str] = frozenset()
     """Serving addresses published as taking new requests."""
+    routed: Route | None = None
+    """That which is published."""
+    lent: Lent | None = None
+    """What Envoy may hand out of its slots; None where that was never any."""
     step: "asyncio.Task[None] | None" = None
     """Brings `record` to Envoy; a later change cancels it."""
     saved: Record | None = None
