@@ -14,6 +14,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.crash.world import Process
 from tests.end_to_end.platforms import Answer, Platform, canary, eventually, fetch
@@ -225,14 +226,20 @@ def test_deleted_before_it_was_ready_it_answers_held_requests_at_once(
     workload_id = platform.submit(name, unready())["workloadId"]
     platform.wait_for_phase(workload_id, "Initializing")
     held = Asking(platform, name)
-    status = "windlass_gate_held "
-    url = f"{platform.administrator['url']}/metrics"
-    eventually(lambda: f"{status}1" in fetch(url).body.decode(), "the held request")
+    eventually(lambda: _gate_metric(platform, "held") == 1, "the held request")
+    answered = _gate_metric(platform, "held_answered_total")
     assert not held.is_answered
     platform.call("DELETE", f"/api/v1/workloads/inferences/{workload_id}")
     asked = time.monotonic()
     assert held.answer().status == 404
     assert time.monotonic() - asked < 1
+    assert _gate_metric(platform, "held_answered_total") == answered + 1
+
+
+def _gate_metric(platform: Platform, name: str) -> float:
+    told = fetch(f"{platform.administrator['url']}/metrics").body.decode()
+    samples = (each for family in text_string_to_metric_families(told) for each in family.samples)
+    return next(each.value for each in samples if each.name == f"windlass_gate_{name}")
 
 
 def test_what_ignores_sigterm_is_killed_with_all_its_descendants(

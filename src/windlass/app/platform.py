@@ -23,7 +23,9 @@ from windlass.workloads.tables import pod
 _GATE_SERIES = {
     "windlass_gate_workloads": ("workloads", "Routes that the gate serves."),
     "windlass_gate_draining": ("draining", "Endpoints that are being drained."),
+    "windlass_gate_held": ("held", "Requests that wait for a replica now."),
     "windlass_gate_held_answered_total": ("held_answered", "Held requests that were answered."),
+    "windlass_gate_lent_slots": ("lent", "Slots of limited workloads that Envoy hands out itself."),
 }
 
 
@@ -198,9 +200,6 @@ def _gate_lines(status: Mapping[str, Any]) -> list[str]:
             f"{series} {_number(status.get(key, 0))}",
         ]
     lines += [
-        "# HELP windlass_gate_held Requests that wait for a replica now.",
-        "# TYPE windlass_gate_held gauge",
-        f"windlass_gate_held {sum(status['held'].values())}",
         "# HELP windlass_envoy_connected Whether Envoy takes its configuration from the gate.",
         "# TYPE windlass_envoy_connected gauge",
         f"windlass_envoy_connected {int(bool(status['envoy_connected']))}",
@@ -209,4 +208,4 @@ def _gate_lines(status: Mapping[str, Any]) -> list[str]:
 
 
 def _number(value: Any) -> float:
-    return float(len(value)) if isinstance(value, (list, dict)) else float(value)
+    return float(sum(value.values()) if isinstance(value, dict) else value)
