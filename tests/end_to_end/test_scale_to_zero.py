@@ -33,8 +33,6 @@ CYCLES_OF_EACH = 2
 THREADS_OF_EACH = 6
 SCALING = {"minReplicas": 0, "maxReplicas": 3, "metric": "concurrency", "metricThreshold": 3}
 HTTP_MIX = ("large", "stream", "websocket", "http2")
-UNNOTICED_SECONDS = 2.0
-"""Ample for the platform to notice that a replica is gone; until then requests are sent there."""
 RARE = 25
 """One in so many is of each of these kinds; the others are small."""
 
@@ -229,23 +227,16 @@ def check(fleet: Fleet, requests: int) -> None:
         for mark, each in outcomes.failed.items()
         if had_reached(each, noted[mark], fleet.kills)
     }
-    too_large = {
-        mark
-        for mark, each in outcomes.failed.items()
-        if mark not in reached and was_too_large(mark, each, noted[mark], fleet.kills)
-    }
-    excused = reached | too_large
     print(
         f"{len(outcomes.answered)} of {requests} answered; {len(reached)} had reached one of "
-        f"{len(fleet.kills)} replicas that were killed with their supervisors, and "
-        f"{len(too_large)} were too large to be tried again when these were gone"
+        f"{len(fleet.kills)} replicas that were killed with their supervisors"
     )
-    unexcused = [
+    unexplained = [
         f"{mark}, noted by {noted[mark]}: {failure}"
         for mark, failure in outcomes.failed.items()
-        if mark not in excused
+        if mark not in reached
     ]
-    assert not unexcused, "\n".join([*unexcused, *map(str, fleet.kills)])
+    assert not unexplained, "\n".join([*unexplained, *map(str, fleet.kills)])
 
 
 def had_reached(failure: Failure, noted_by: Sequence[int], kills: Sequence[Kill]) -> bool:
@@ -259,22 +250,10 @@ def had_reached(failure: Failure, noted_by: Sequence[int], kills: Sequence[Kill]
     return any(words in failure.why for words in told) and happened_to_die(failure, kills)
 
 
-def was_too_large(
-    mark: str, failure: Failure, noted_by: Sequence[int], kills: Sequence[Kill]
-) -> bool:
-    """Whether nobody got a large body because a replica was killed just then."""
-    if noted_by or not mark.startswith("large-"):
-        return False
-    told = ("No replica could be reached", "Connection reset by peer", "Broken pipe")
-    return any(words in failure.why for words in told) and happened_to_die(
-        failure, kills, UNNOTICED_SECONDS
-    )
-
-
-def happened_to_die(failure: Failure, kills: Sequence[Kill], unnoticed: float = 0.0) -> bool:
-    """Whether a replica of its workload was killed meanwhile, or so many seconds before."""
+def happened_to_die(failure: Failure, kills: Sequence[Kill]) -> bool:
+    """Whether a replica of its workload was killed meanwhile."""
     return any(
-        failure.began <= kill.gone + unnoticed and kill.at <= failure.ended
+        failure.began <= kill.gone and kill.at <= failure.ended
         for kill in kills
         if kill.workload_id == failure.workload_id
     )

@@ -28,6 +28,7 @@ from windlass.gateway.names import (
     STRAIGHT_SLOT_FILTER,
     TOKEN_FILTER,
     TOO_LATE,
+    UPLOAD_FILTER,
 )
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
@@ -128,17 +129,30 @@ def slot() -> dict[str, Any]:
 def lent_slot() -> list[dict[str, Any]]:
     """Lets a request in that is marked as one that needs a slot, where its route has been lent one,
     and takes the mark off. Nothing on machines that `envoy_module` is not built for."""
+    words = (ASKS_HEADER, ASKS_AT_LENGTH, REMAINING_HEADER, SLOT_FILTER, SLOT, ERA, TOO_LATE)
+    return _of_module(LENT_SLOT_FILTER, "\n".join(words))
+
+
+def upload(kept_bytes: int = 0) -> list[dict[str, Any]]:
+    """Has Envoy keep what has come of a body until there is a connection to a replica, so that it
+    can be sent to another; or so much of it whether there is or not. Nothing where `lent_slot` is
+    nothing: there, Envoy keeps as much as its buffers have room for."""
+    return _of_module(UPLOAD_FILTER, str(kept_bytes))
+
+
+def _of_module(name: str, said: str) -> list[dict[str, Any]]:
     if module_directory() is None:
         return []
-    words = (ASKS_HEADER, ASKS_AT_LENGTH, REMAINING_HEADER, SLOT_FILTER, SLOT, ERA, TOO_LATE)
-    said = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "\n".join(words)}
     configuration = {
         "@type": f"{EXTENSIONS}.filters.http.dynamic_modules.v3.DynamicModuleFilter",
         "dynamic_module_config": MODULE_CONFIGURATION,
-        "filter_name": LENT_SLOT_FILTER,
-        "filter_config": said,
+        "filter_name": name,
+        "filter_config": {
+            "@type": "type.googleapis.com/google.protobuf.StringValue",
+            "value": said,
+        },
     }
-    return [{"name": LENT_SLOT_FILTER, "typed_config": configuration}]
+    return [{"name": name, "typed_config": configuration}]
 
 
 def straight_slot() -> dict[str, Any]:

@@ -25,6 +25,7 @@ from windlass.gateway.filters import (
     router,
     slot,
     straight_slot,
+    upload,
 )
 from windlass.gateway.header_values import header_value
 from windlass.gateway.local_replies import local_replies
@@ -45,6 +46,9 @@ HANDSHAKE_SECONDS = 15
 """A client that takes longer to agree on TLS is sent away."""
 BUFFER_BYTES = 262_144
 """A body that is larger cannot be sent once more, to another replica."""
+KEPT_BYTES = 8_388_608
+"""Of a body whose way is tried again: more than can be on its way to a replica that lets no
+connection in."""
 INNER_BUFFER_BYTES = 65_536
 """On the way to an inner listener, where a smaller one is as fast, and those who wait take less."""
 CONCURRENT_STREAMS = 1000
@@ -119,7 +123,14 @@ def _client_listener(
 ) -> dict[str, Any]:
     manager = {
         **_connection_manager(name),
-        "http_filters": [*filters, arrival(), *lent_slot(), straight_slot(), router()],
+        "http_filters": [
+            *filters,
+            arrival(),
+            *lent_slot(),
+            straight_slot(),
+            *upload(),
+            router(),
+        ],
         "early_header_mutation_extensions": _early(
             {"append": header_value(ROUTE_KEY_HEADER, key)},
             {"remove": INNER_HEADER},
@@ -152,7 +163,7 @@ def inner_listener(name: str, limit_seconds: float) -> dict[str, Any]:
     """
     manager = {
         **_connection_manager(name),
-        "http_filters": [*callers_checked(), hold(), slot(), router()],
+        "http_filters": [*callers_checked(), hold(), slot(), *upload(), router()],
         "http2_protocol_options": {
             **_HTTP2,
             "initial_stream_window_size": INNER_STREAM_BYTES,
@@ -176,7 +187,7 @@ def again_listener() -> dict[str, Any]:
     from here, through an inner listener, is tried again and again."""
     manager = {
         **_connection_manager(AGAIN),
-        "http_filters": [router()],
+        "http_filters": [*upload(KEPT_BYTES), router()],
         "skip_xff_append": True,
     }
     return {

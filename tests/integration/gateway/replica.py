@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -23,7 +24,7 @@ class Replica:
     - `/wait`: answers once `release` was called
     - `/stream?pieces=N&pause=S`: N pieces, S seconds apart
     - `/socket`: a WebSocket that echoes
-    - `/swallow`: reads the body to its end, and answers only then
+    - `/swallow`: reads the body to its end, and answers only then, with its digest in `x-digest`
     - `/cut`: reads the request, then closes the connection without a word
     """
 
@@ -79,7 +80,7 @@ class Replica:
         self._loop.close()
 
     async def _listen(self) -> web.AppRunner:
-        application = web.Application(middlewares=[self._count])
+        application = web.Application(middlewares=[self._count], client_max_size=0)
         handlers: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "/sleep": self._sleep,
             "/wait": self._wait,
@@ -163,10 +164,11 @@ class Replica:
 
     async def _swallow(self, request: web.Request) -> web.Response:
         self._begin(request)
-        size = 0
+        size, digest = 0, sha256()
         async for chunk in request.content.iter_any():
             size += len(chunk)
-        return web.json_response({"size": size})
+            digest.update(chunk)
+        return web.json_response({"size": size}, headers={"x-digest": digest.hexdigest()})
 
     async def _cut(self, request: web.Request) -> web.Response:
         self._begin(request)

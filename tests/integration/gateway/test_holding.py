@@ -204,16 +204,16 @@ def test_one_more_than_may_wait_is_told_to_come_again_and_who_leaves_makes_room(
 def test_a_body_that_is_too_large_to_be_tried_again_is_told_so(
     gateway: RunningGateway, replica: Replica, name: str
 ) -> None:
-    gateway.client.put(route(name, replica.endpoint), EPOCH)
+    gateway.client.put(route(name, replica.endpoint, concurrency_limit=1), EPOCH)
     replica.stop()
     path, host = gateway.target(f"/team/{name}/echo")
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-        client.sendall(head.encode() + b"x" * 20_000)
+        client.sendall(head.encode() + b"4E20\r\n" + b"x" * 20_000 + b"\r\n")
         # The first tries have failed by then.
         time.sleep(0.2)
         with suppress(ConnectionError):
-            client.sendall(b"x" * 2_000_000)
+            client.sendall(b"1E8480\r\n" + b"x" * 2_000_000)
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert answer.status == 503

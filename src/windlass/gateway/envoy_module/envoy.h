@@ -26,6 +26,7 @@ typedef struct {
 typedef void *stream;
 
 enum { REQUEST_HEADERS = 0 };
+enum { BUFFERED_REQUEST_BODY = 1 };
 enum { OF_REQUEST = 0 }; /* Metadata that filters set. */
 enum { CONTINUE = 0 };
 
@@ -40,6 +41,10 @@ void envoy_dynamic_module_callback_http_clear_route_cache(stream);
 const void *envoy_dynamic_module_callback_get_most_specific_route_config(stream);
 void envoy_dynamic_module_callback_http_send_response(stream, uint32_t status, header *headers,
                                                       size_t count, text body, text details);
+size_t envoy_dynamic_module_callback_http_get_body_size(stream, int kind);
+uint64_t envoy_dynamic_module_callback_http_get_buffer_limit(stream);
+void envoy_dynamic_module_callback_http_set_buffer_limit(stream, uint64_t bytes);
+uint64_t envoy_dynamic_module_callback_http_get_upstream_connection_id(stream);
 void *envoy_dynamic_module_callback_http_filter_scheduler_new(stream);
 void envoy_dynamic_module_callback_http_filter_scheduler_commit(void *scheduler, uint64_t event);
 void envoy_dynamic_module_callback_http_filter_scheduler_delete(void *scheduler);

@@ -63,6 +63,7 @@ from windlass.gateway.names import (
     SLOT_FILTER,
     STRAIGHT_SLOT_FILTER,
     UNREACHED_HEADER,
+    UPLOAD_FILTER,
     WORKLOAD,
 )
 
@@ -128,9 +129,7 @@ def route_configuration(
     unneeded = [ROUTE_KEY_FILTER, *(CALLER_FILTERS if is_public(way) else ())]
     if not is_limited(route, way):
         unneeded += [ARRIVAL_FILTER, LENT_SLOT_FILTER, STRAIGHT_SLOT_FILTER]
-    for filter_name in unneeded:
-        off = route_components_pb2.FilterConfig(disabled=True)
-        host.typed_per_filter_config[filter_name].CopyFrom(packed(off))
+    _configure(host, dict.fromkeys(unneeded, _OFF))
     if is_limited(route, way):
         # First of all: it was found to be in order when it came.
         again = _add_route(host, [_present(UNREACHED_HEADER), _present(INNER_HEADER, False)])
@@ -157,7 +156,7 @@ def route_configuration(
         for condition in _complete_soon():
             direct = _add_route(host, condition)
             _lead_to_replicas(direct, route, way)
-            _configure(direct, caller_filters(way.callers))
+            _configure(direct, {**caller_filters(way.callers), UPLOAD_FILTER: _OFF})
     _lead_to_inner(_add_route(host, []), route, way)
     return built
 
@@ -170,7 +169,13 @@ def _add_route(
     return built
 
 
-def _configure(built: route_components_pb2.Route, filters: Mapping[str, Message]) -> None:
+_OFF = route_components_pb2.FilterConfig(disabled=True)
+
+
+def _configure(
+    built: route_components_pb2.VirtualHost | route_components_pb2.Route,
+    filters: Mapping[str, Message],
+) -> None:
     for name, configuration in filters.items():
         built.typed_per_filter_config[name].CopyFrom(packed(configuration))
 
@@ -246,6 +251,8 @@ def _add_straight_by_slot(
         _lead_to_inner(asking, route, way)
         asking.request_headers_to_add.append(set_header(UNREACHED_HEADER, "yes"))
         _configure(asking, {**caller_filters(way.callers), ARRIVAL_FILTER: _marked(route, mark)})
+        if mark is ASKS:
+            _configure(asking, {UPLOAD_FILTER: _OFF})
         if lent is not None:
             _configure(asking, {LENT_SLOT_FILTER: _said_of(lent, route)})
 
