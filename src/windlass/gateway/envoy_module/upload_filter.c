@@ -10,11 +10,12 @@
 #include "deadlines.h"
 #include "filter.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { LONGEST_NUMBER = 20 };
 static const uint64_t NO_LIMIT = 1 << 30, MOST_KEPT = 1 << 20, NOTHING = 1;
-static const double LOOK_AGAIN_SECONDS = 0.005;
+static const double FIRST_PAUSE_SECONDS = 0.005, LONGEST_PAUSE_SECONDS = 0.2;
 static const text LENGTH = {"content-length", 14};
 
 typedef struct {
@@ -28,6 +29,7 @@ typedef struct {
     stage stage;
     uint64_t limit; /* Envoy's own. */
     bool is_paused;
+    double pause_seconds;
     deadline *look;
 } request;
 
@@ -136,7 +138,9 @@ static void due(stream envoy, void *module) {
     look_no_more(this);
     set_limit(envoy, NOTHING);
     this->is_paused = true;
-    this->look = deadline_set(envoy, LOOK_AGAIN_SECONDS);
+    this->pause_seconds = fmin(fmax(2 * this->pause_seconds, FIRST_PAUSE_SECONDS),
+                               LONGEST_PAUSE_SECONDS);
+    this->look = deadline_set(envoy, this->pause_seconds);
 }
 
 static void ended(void *module) {
