@@ -133,11 +133,13 @@ def lent_slot() -> list[dict[str, Any]]:
     return _of_module(LENT_SLOT_FILTER, "\n".join(words))
 
 
-def upload(kept_bytes: int = 0) -> list[dict[str, Any]]:
+def upload(*, kept_bytes: int = 0, by_slot: bool = False) -> list[dict[str, Any]]:
     """Has Envoy keep what has come of a body until there is a connection to a replica, so that it
-    can be sent to another; or so much of it whether there is or not. Nothing where `lent_slot` is
-    nothing: there, Envoy keeps as much as its buffers have room for."""
-    return _of_module(UPLOAD_FILTER, str(kept_bytes))
+    can be sent to another; or so much of it whether there is or not. With `by_slot`, only requests
+    with a slot go to a replica from here. Nothing where `lent_slot` is nothing: there, Envoy keeps
+    as much as its buffers have room for."""
+    words = (str(kept_bytes), *((SLOT_FILTER, SLOT) if by_slot else ()))
+    return _of_module(UPLOAD_FILTER, "\n".join(words))
 
 
 def _of_module(name: str, said: str) -> list[dict[str, Any]]:

@@ -22,6 +22,14 @@ static const struct {
     const filter *does;
 } FILTERS[] = {{"windlass.lent_slot", &slot_filter}, {"windlass.upload", &upload_filter}};
 
+void lines_read(const char *from, text *lines, int count) {
+    for (int each = 0; each < count; each++) {
+        size_t length = strcspn(from, "\n");
+        lines[each] = (text){from, length};
+        from += length + (from[length] == '\n');
+    }
+}
+
 EXPORTED const char *envoy_dynamic_module_on_program_init(void) { return INTERFACE_VERSION; }
 
 EXPORTED const void *envoy_dynamic_module_on_http_filter_config_new(void *envoy, text name,

@@ -20,4 +20,7 @@ typedef struct {
     void (*ended)(void *request);
 } filter;
 
+/* So many lines; those that are missing are empty. */
+void lines_read(const char *from, text *lines, int count);
+
 extern const filter slot_filter, upload_filter;

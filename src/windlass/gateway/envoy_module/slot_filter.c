@@ -32,12 +32,7 @@ static void settings_forgotten(void *old) {
 static void *settings_read(text said) {
     settings *made = calloc(1, sizeof *made);
     made->copy = strndup(said.at, said.length);
-    char *at = made->copy;
-    for (int each = 0; each < WORDS; each++) {
-        size_t length = strcspn(at, "\n");
-        made->words[each] = (text){at, length};
-        at += length + (at[length] == '\n');
-    }
+    lines_read(made->copy, made->words, WORDS);
     if (made->words[WORDS - 1].length > 0) {
         return made;
     }

@@ -12,13 +12,19 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LONGEST_NUMBER = 20 };
 static const uint64_t NO_LIMIT = 1 << 30, MOST_KEPT = 1 << 20, NOTHING = 1;
 static const double FIRST_PAUSE_SECONDS = 0.005, LONGEST_PAUSE_SECONDS = 0.2;
 static const text LENGTH = {"content-length", 14};
 
+/* One a line; the last two are missing where every request goes to a replica. */
+enum { KEEPS, SLOT_FILTER, SLOT, WORDS };
+
 typedef struct {
+    char *copy;
+    text words[WORDS];
     uint64_t keeps; /* Whether or not there is a connection; 0 where that matters. */
 } settings;
 
@@ -41,9 +47,16 @@ static uint64_t number(text of) {
     return strtoull(digits, NULL, 10);
 }
 
+static void settings_forgotten(void *old) {
+    free(((settings *)old)->copy);
+    free(old);
+}
+
 static void *settings_read(text said) {
-    settings *made = malloc(sizeof *made);
-    made->keeps = number(said);
+    settings *made = calloc(1, sizeof *made);
+    made->copy = strndup(said.at, said.length);
+    lines_read(made->copy, made->words, WORDS);
+    made->keeps = number(made->words[KEEPS]);
     return made;
 }
 
@@ -62,6 +75,14 @@ static uint64_t length_said(stream envoy) {
 
 static bool is_connected(stream envoy) {
     return envoy_dynamic_module_callback_http_get_upstream_connection_id(envoy) != 0;
+}
+
+/* Else it goes on within Envoy, which lets it in at once. */
+static bool goes_to_replica(stream envoy, const settings *as) {
+    text slot;
+    return as->words[SLOT_FILTER].length == 0 ||
+           envoy_dynamic_module_callback_http_get_metadata_string(
+               envoy, OF_REQUEST, as->words[SLOT_FILTER], as->words[SLOT], &slot);
 }
 
 static uint64_t kept(stream envoy) {
@@ -84,7 +105,7 @@ static void first_piece(stream envoy, request *this, bool is_last) {
     this->stage = DONE;
     if (this->of->keeps > 0) {
         set_limit(envoy, this->of->keeps);
-    } else if (!is_connected(envoy)) {
+    } else if (!is_connected(envoy) && goes_to_replica(envoy, this->of)) {
         set_limit(envoy, NO_LIMIT);
         this->stage = UNCONNECTED;
     } else if (!is_last && length_said(envoy) > this->limit) {
@@ -153,5 +174,5 @@ static void of_no_interest(stream envoy, void *module) { (void)envoy, (void)modu
 static void answered(void *module) { (void)module; }
 
 const filter upload_filter = {
-    settings_read, free, begun, of_no_interest, body, answered, due, of_no_interest, ended,
+    settings_read, settings_forgotten, begun, of_no_interest, body, answered, due, of_no_interest, ended,
 };
