@@ -9,13 +9,12 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from windlass.gateway.gate.demand import Demand
 from windlass.gateway.gate.discovery import ENDPOINTS, Discovery, Rejected, ResourceKey
 from windlass.gateway.gate.holds import Denial, Denied, Outlook, admit_to_wait, retry_after_seconds
-from windlass.gateway.gate.lending import Lending
-from windlass.gateway.gate.queues import Arrival, Grant, Lent, Queue, Queues, Visit
+from windlass.gateway.gate.lending import Lending, Workloads
+from windlass.gateway.gate.queues import Arrival, Grant, Queue, Queues, Visit
 from windlass.gateway.gate.slots import Ticket
 from windlass.gateway.gate.statistics import written
 from windlass.gateway.gate.store import Record
@@ -26,19 +25,6 @@ LONGEST_WAIT_SECONDS = 3590.0
 """Envoy waits for no answer longer than an hour."""
 REMEMBERED = 4096
 """So many ended requests are remembered, for the case that they return from a dead replica."""
-
-
-class Workloads(Protocol):
-    """What is known of workloads."""
-
-    def outlook(self, workload_id: str) -> Outlook:
-        """How things stand for a workload's requests that wait."""
-
-    def may_lend(self, workload_id: str) -> bool:
-        """Whether Envoy can be lent slots of it now."""
-
-    def lend(self, workload_id: str, lent: Lent) -> None:
-        """Let Envoy hand out these slots and no others."""
 
 
 class Admission:
