@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_WORDS = 7 };
+
 typedef struct {
     const filter *does;
-    void *settings;
+    char *said;
+    text words[MOST_WORDS];
 } configured;
 
 typedef struct {
@@ -22,12 +25,26 @@ static const struct {
     const filter *does;
 } FILTERS[] = {{"windlass.lent_slot", &slot_filter}, {"windlass.upload", &upload_filter}};
 
-void lines_read(const char *from, text *lines, int count) {
-    for (int each = 0; each < count; each++) {
-        size_t length = strcspn(from, "\n");
-        lines[each] = (text){from, length};
-        from += length + (from[length] == '\n');
+static void forget(configured *gone) {
+    free(gone->said);
+    free(gone);
+}
+
+static configured *configured_as(const filter *does, text said) {
+    configured *made = calloc(1, sizeof *made);
+    made->does = does;
+    made->said = strndup(said.at, said.length);
+    const char *at = made->said;
+    for (int each = 0; each < MOST_WORDS; each++) {
+        size_t length = strcspn(at, "\n");
+        made->words[each] = (text){at, length};
+        at += length + (at[length] == '\n');
     }
+    if (made->words[does->least_words - 1].length > 0) {
+        return made;
+    }
+    forget(made);
+    return NULL;
 }
 
 EXPORTED const char *envoy_dynamic_module_on_program_init(void) { return INTERFACE_VERSION; }
@@ -36,25 +53,16 @@ EXPORTED const void *envoy_dynamic_module_on_http_filter_config_new(void *envoy,
                                                                     text said) {
     (void)envoy;
     for (size_t each = 0; each < sizeof FILTERS / sizeof *FILTERS; each++) {
-        if (strlen(FILTERS[each].name) != name.length ||
-            memcmp(FILTERS[each].name, name.at, name.length) != 0) {
-            continue;
+        if (strlen(FILTERS[each].name) == name.length &&
+            memcmp(FILTERS[each].name, name.at, name.length) == 0) {
+            return configured_as(FILTERS[each].does, said);
         }
-        void *settings = FILTERS[each].does->settings_read(said);
-        if (settings == NULL) {
-            return NULL;
-        }
-        configured *made = malloc(sizeof *made);
-        *made = (configured){FILTERS[each].does, settings};
-        return made;
     }
     return NULL;
 }
 
 EXPORTED void envoy_dynamic_module_on_http_filter_config_destroy(const void *old) {
-    configured *gone = (configured *)old;
-    gone->does->settings_forgotten(gone->settings);
-    free(gone);
+    forget((configured *)old);
 }
 
 EXPORTED const void *envoy_dynamic_module_on_http_filter_per_route_config_new(text name,
@@ -71,7 +79,7 @@ EXPORTED const void *envoy_dynamic_module_on_http_filter_new(const void *config,
     (void)envoy;
     const configured *as = config;
     passing *made = malloc(sizeof *made);
-    *made = (passing){as->does, as->does->begun(as->settings)};
+    *made = (passing){as->does, as->does->begun(as->words)};
     return made;
 }
 

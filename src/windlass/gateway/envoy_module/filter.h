@@ -5,11 +5,10 @@
 #include "envoy.h"
 
 typedef struct {
-    /* Of a listener; null where they are not as they should be. */
-    void *(*settings_read)(text said);
-    void (*settings_forgotten)(void *settings);
-    /* One request, from its headers to its end. */
-    void *(*begun)(const void *settings);
+    /* Of the words that a listener says, one a line: so many have to be there. */
+    int least_words;
+    /* One request, from its headers to its end. Words that are missing are empty. */
+    void *(*begun)(const text *words);
     void (*headers)(stream, void *request);
     void (*body)(stream, void *request, bool is_end);
     void (*answered)(void *request);
@@ -19,8 +18,5 @@ typedef struct {
     void (*completed)(stream, void *request);
     void (*ended)(void *request);
 } filter;
-
-/* So many lines; those that are missing are empty. */
-void lines_read(const char *from, text *lines, int count);
 
 extern const filter slot_filter, upload_filter;

@@ -11,12 +11,7 @@
 enum { ASKS_HEADER, AT_LENGTH, REMAINING_HEADER, SLOT_FILTER, SLOT, ERA, TOO_LATE, WORDS };
 
 typedef struct {
-    char *copy;
-    text words[WORDS];
-} settings;
-
-typedef struct {
-    const settings *of;
+    const text *words;
     replica *at;
     asking *asks_gate;
     deadline *due;
@@ -24,25 +19,9 @@ typedef struct {
 
 static const text NOTHING = {NULL, 0};
 
-static void settings_forgotten(void *old) {
-    free(((settings *)old)->copy);
-    free(old);
-}
-
-static void *settings_read(text said) {
-    settings *made = calloc(1, sizeof *made);
-    made->copy = strndup(said.at, said.length);
-    lines_read(made->copy, made->words, WORDS);
-    if (made->words[WORDS - 1].length > 0) {
-        return made;
-    }
-    settings_forgotten(made);
-    return NULL;
-}
-
-static void *begun(const void *of) {
+static void *begun(const text *words) {
     request *made = calloc(1, sizeof *made);
-    made->of = of;
+    made->words = words;
     return made;
 }
 
@@ -57,7 +36,7 @@ static bool is_at_length(stream envoy, const text *words, bool *asks) {
 
 static void headers(stream envoy, void *module) {
     request *this = module;
-    const text *words = this->of->words;
+    const text *words = this->words;
     bool asks;
     bool takes_long = is_at_length(envoy, words, &asks);
     const lending *from =
@@ -100,14 +79,14 @@ static void due(stream envoy, void *module) {
         return;
     }
     answered(this);
-    envoy_dynamic_module_callback_http_send_response(envoy, 504, NULL, 0, this->of->words[TOO_LATE],
+    envoy_dynamic_module_callback_http_send_response(envoy, 504, NULL, 0, this->words[TOO_LATE],
                                                      NOTHING);
 }
 
 /* What the gate's answer said; nothing where there was none. */
 static text granted(stream envoy, const request *of, int word) {
     text said = NOTHING;
-    const text *words = of->of->words;
+    const text *words = of->words;
     envoy_dynamic_module_callback_http_get_metadata_string(envoy, OF_REQUEST, words[SLOT_FILTER],
                                                            words[word], &said);
     return said;
@@ -136,5 +115,5 @@ static void ended(void *module) {
 }
 
 const filter slot_filter = {
-    settings_read, settings_forgotten, begun, headers, body, answered, due, completed, ended,
+    WORDS, begun, headers, body, answered, due, completed, ended,
 };

@@ -12,26 +12,20 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { LONGEST_NUMBER = 20 };
 static const uint64_t NO_LIMIT = 1 << 30, MOST_KEPT = 1 << 20, NOTHING = 1;
 static const double FIRST_PAUSE_SECONDS = 0.005, LONGEST_PAUSE_SECONDS = 0.2;
 static const text LENGTH = {"content-length", 14};
 
-/* One a line; the last two are missing where every request goes to a replica. */
-enum { KEEPS, SLOT_FILTER, SLOT, WORDS };
-
-typedef struct {
-    char *copy;
-    text words[WORDS];
-    uint64_t keeps; /* Whether or not there is a connection; 0 where that matters. */
-} settings;
+/* How much it keeps whether or not there is a connection, 0 where that matters. The others are missing
+ * where every request goes to a replica. */
+enum { KEEPS, SLOT_FILTER, SLOT };
 
 typedef enum { NOT_BEGUN, UNCONNECTED, KEEPS_NOTHING, DONE } stage;
 
 typedef struct {
-    const settings *of;
+    const text *words;
     stage stage;
     uint64_t limit; /* Envoy's own. */
     bool is_paused;
@@ -47,22 +41,9 @@ static uint64_t number(text of) {
     return strtoull(digits, NULL, 10);
 }
 
-static void settings_forgotten(void *old) {
-    free(((settings *)old)->copy);
-    free(old);
-}
-
-static void *settings_read(text said) {
-    settings *made = calloc(1, sizeof *made);
-    made->copy = strndup(said.at, said.length);
-    lines_read(made->copy, made->words, WORDS);
-    made->keeps = number(made->words[KEEPS]);
-    return made;
-}
-
-static void *begun(const void *of) {
+static void *begun(const text *words) {
     request *made = calloc(1, sizeof *made);
-    made->of = of;
+    made->words = words;
     return made;
 }
 
@@ -78,11 +59,11 @@ static bool is_connected(stream envoy) {
 }
 
 /* Else it goes on within Envoy, which lets it in at once. */
-static bool goes_to_replica(stream envoy, const settings *as) {
+static bool goes_to_replica(stream envoy, const text *words) {
     text slot;
-    return as->words[SLOT_FILTER].length == 0 ||
+    return words[SLOT_FILTER].length == 0 ||
            envoy_dynamic_module_callback_http_get_metadata_string(
-               envoy, OF_REQUEST, as->words[SLOT_FILTER], as->words[SLOT], &slot);
+               envoy, OF_REQUEST, words[SLOT_FILTER], words[SLOT], &slot);
 }
 
 static uint64_t kept(stream envoy) {
@@ -103,9 +84,10 @@ static void look_no_more(request *this) {
 static void first_piece(stream envoy, request *this, bool is_last) {
     this->limit = envoy_dynamic_module_callback_http_get_buffer_limit(envoy);
     this->stage = DONE;
-    if (this->of->keeps > 0) {
-        set_limit(envoy, this->of->keeps);
-    } else if (!is_connected(envoy) && goes_to_replica(envoy, this->of)) {
+    uint64_t keeps = number(this->words[KEEPS]);
+    if (keeps > 0) {
+        set_limit(envoy, keeps);
+    } else if (!is_connected(envoy) && goes_to_replica(envoy, this->words)) {
         set_limit(envoy, NO_LIMIT);
         this->stage = UNCONNECTED;
     } else if (!is_last && length_said(envoy) > this->limit) {
@@ -174,5 +156,5 @@ static void of_no_interest(stream envoy, void *module) { (void)envoy, (void)modu
 static void answered(void *module) { (void)module; }
 
 const filter upload_filter = {
-    settings_read, settings_forgotten, begun, of_no_interest, body, answered, due, of_no_interest, ended,
+    1, begun, of_no_interest, body, answered, due, of_no_interest, ended,
 };

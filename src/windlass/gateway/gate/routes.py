@@ -78,6 +78,7 @@ NOT_FOR_REPLICAS = (
     "x-envoy-external-address",
 )
 """The last is Envoy's own word for what `x-forwarded-for` says."""
+_OFF = route_components_pb2.FilterConfig(disabled=True)
 RETRIED = "connect-failure,refused-stream,reset-before-request"
 """Where no byte of the request reached a replica."""
 TRIES = 1_000_000
@@ -167,9 +168,6 @@ def _add_route(
     built = host.routes.add(match=route_components_pb2.RouteMatch(prefix="/", headers=headers))
     built.metadata.filter_metadata[ROUTE_KEY_FILTER].update({SERVED: True})
     return built
-
-
-_OFF = route_components_pb2.FilterConfig(disabled=True)
 
 
 def _configure(
